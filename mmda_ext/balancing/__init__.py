@@ -1,0 +1,7 @@
+"""The mathematics of balancing. Imports torch only; every rule here can be tried on a 2 x 3 matrix."""
+
+from mmda_ext.balancing.base import BalanceInputs, Balancer
+from mmda_ext.balancing.gmp import GMP
+from mmda_ext.balancing.sum import Sum
+
+__all__ = ['GMP', 'BalanceInputs', 'Balancer', 'Sum']

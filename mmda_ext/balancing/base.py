@@ -1,0 +1,103 @@
+"""What every balancer reads and returns. Numbers in, numbers out: no model, no runner, no file."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class BalanceInputs:
+    r"""What one training step tells a balancer, summed over the whole batch (all processes, all accumulated parts).
+
+    Args:
+        tasks (tuple[str, ...]): The ``T`` balanced losses, in order.
+        modalities (tuple[str, ...]): The ``M`` modalities, in order.
+        gramian (Tensor, optional): Inner products of the raw task gradients of each modality, shape ``(M, T, T)``:
+            ``gramian[m, s, t]`` :math:`= \langle g_s^m, g_t^m \rangle`. ``None`` where no balancer asked for it.
+        confidences (dict[str, Tensor]): Task -> ``(M, )`` batch sums of the probability that modality ``m`` alone
+            gives to the true class of that task.
+        losses (Tensor, optional): Values of the task losses, shape ``(T, )``.
+        num_samples (Tensor | int | None): Number of samples behind the sums in ``confidences``.
+    """
+
+    tasks: tuple[str, ...]
+    modalities: tuple[str, ...]
+    gramian: Tensor | None = None
+    confidences: Mapping[str, Tensor] = field(default_factory=dict)
+    losses: Tensor | None = None
+    num_samples: Tensor | int | None = None
+
+    def ones(self) -> Tensor:
+        """Neutral weights ``(M, T)`` on the device of the other inputs."""
+        known = [self.gramian, self.losses, *self.confidences.values()]
+        like = next((tensor for tensor in known if tensor is not None), torch.empty(0))
+        return torch.ones(len(self.modalities), len(self.tasks), dtype=like.dtype, device=like.device)
+
+
+class Balancer(ABC):
+    """Turns the inner products and confidences of one step into a weight for each modality and task.
+
+    A subclass implements :meth:`weights` and states as class or instance attributes what it asks for:
+
+    * ``space``: where the Gramian is measured; ``'parameter'`` (gradients of the encoder parameters, one encoder
+      backward pass per task) or ``'feature'`` (gradients of the features, one pass in all);
+    * ``needs``: any of ``'gramian'``, ``'confidences'``, ``'losses'``. Without ``'gramian'`` a step costs one pass.
+
+    Weights are treated as constants: inputs arrive detached and no gradient flows through a balancer.
+    """
+
+    needs: frozenset[str] = frozenset()
+    space: str = 'parameter'
+    spaces: ClassVar[tuple[str, ...]] = ('parameter', 'feature')
+
+    def __init__(self, space: str | None = None) -> None:
+        self.space = choose('space', space or self.space, self.spaces)
+        self.diagnostics: dict[str, Tensor] = {}
+
+    def balances(self, task: str) -> bool:
+        """Whether the losses of ``task`` are weighted here; all others are added with weight 1."""
+        return True
+
+    @abstractmethod
+    def weights(self, inputs: BalanceInputs) -> Tensor:
+        """Weights of shape ``(M, T)``; rows follow ``inputs.modalities``, columns ``inputs.tasks``."""
+
+    def __call__(self, inputs: BalanceInputs) -> Tensor:
+        """Check that what this balancer asks for is there, then return its weights ``(M, T)``.
+
+        Raises:
+            ValueError: If ``inputs`` lacks something that ``needs`` names.
+        """
+        given = {'gramian': inputs.gramian, 'losses': inputs.losses, 'confidences': inputs.confidences or None}
+        missing = sorted(name for name in self.needs if given[name] is None)
+        if missing:
+            raise ValueError(f'{type(self).__name__} needs {", ".join(missing)} in BalanceInputs, got none')
+        self.diagnostics = {}
+        with torch.no_grad():
+            return self.weights(inputs)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed run needs; empty for a balancer without memory."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+
+    def __repr__(self) -> str:
+        options = ', '.join(f'{key}={value!r}' for key, value in vars(self).items() if key != 'diagnostics')
+        return f'{type(self).__name__}({options})'
+
+
+def choose(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    """Return ``value`` if it is allowed.
+
+    Raises:
+        ValueError: Naming the option, the bad value and the allowed ones.
+    """
+    if value not in allowed:
+        raise ValueError(f'{name}={value!r} is unknown: choose one of {", ".join(map(repr, allowed))}')
+    return value

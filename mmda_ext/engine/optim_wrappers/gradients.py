@@ -1,0 +1,133 @@
+"""Gradients by task and modality: the tensor work behind the balanced wrappers. Knows no runner and no method."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+Grads = list[Tensor | None]
+
+
+class Parameters:
+    """The trainable parameters of a model, by the part that a balancer plays for them.
+
+    Args:
+        encoders (dict[str, list]): Modality -> parameters in front of its features.
+        local (dict[str, list]): Modality -> parameters behind its features that are balanced with the encoder.
+        model (nn.Module): Owner of all of them; what is left over are the heads.
+
+    Raises:
+        ValueError: If two modalities share a parameter.
+    """
+
+    def __init__(self, encoders: Mapping[str, list[nn.Parameter]], local: Mapping[str, list[nn.Parameter]],
+                 model: nn.Module) -> None:
+        self.encoders, self.local = dict(encoders), dict(local)
+        owner: dict[int, str] = {}
+        for name, parameters in self.encoders.items():
+            for parameter in parameters:
+                if owner.setdefault(id(parameter), name) != name:
+                    raise ValueError(
+                        f'modalities {owner[id(parameter)]!r} and {name!r} share encoder parameters, so their gradients '
+                        'cannot be balanced apart: untie them, or train with the stock OptimWrapper')
+        balanced = set(owner) | {id(p) for parameters in self.local.values() for p in parameters}
+        self.heads = [p for p in model.parameters() if p.requires_grad and id(p) not in balanced]
+
+    def of(self, modality: str) -> list[nn.Parameter]:
+        """All parameters balanced for ``modality``: local ones first."""
+        return [*self.local[modality], *self.encoders[modality]]
+
+
+class TaskGradient:
+    """Gradient of one scalar: stopped at the features, and at every parameter behind them.
+
+    Attributes:
+        features (dict[str, Tensor]): Modality -> :math:`u^m = dL/dz^m`, shape ``(N, D_m)``; absent where the loss does
+            not depend on it.
+        local (dict[str, list]): Modality -> gradients of its local parameters.
+        heads (list): Gradients of the heads.
+    """
+
+    def __init__(self, loss: Tensor, features: Mapping[str, Tensor], parameters: Parameters) -> None:
+        active = [name for name, value in features.items() if value.requires_grad]
+        local = [p for name in parameters.local for p in parameters.local[name]]
+        wanted = [*(features[name] for name in active), *local, *parameters.heads]
+        grads: Grads = [None] * len(wanted)
+        if loss.requires_grad and wanted:
+            grads = list(torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True))
+        split = len(active)
+        self.features = {name: grad for name, grad in zip(active, grads) if grad is not None}
+        self.local: dict[str, Grads] = {}
+        for name, owned in parameters.local.items():
+            self.local[name] = grads[split:split + len(owned)]
+            split += len(owned)
+        self.heads: Grads = grads[split:]
+
+
+def backward_encoders(features: Mapping[str, Tensor], cotangents: Mapping[str, Tensor], parameters: Parameters,
+                      retain_graph: bool) -> dict[str, Grads]:
+    """One vector-Jacobian product through all encoders at once: ``{m: gradients of its parameters}``.
+
+    The Jacobian is block-diagonal over modalities, so a single call serves any number of them.
+    """
+    flat = [p for parameters_ in parameters.encoders.values() for p in parameters_]
+    grads: Grads = [None] * len(flat)
+    if cotangents and flat:
+        grads = list(
+            torch.autograd.grad([features[name] for name in cotangents], flat,
+                                [value.to(features[name]) for name, value in cotangents.items()],
+                                retain_graph=retain_graph, allow_unused=True))
+    out, start = {}, 0
+    for name, owned in parameters.encoders.items():
+        out[name] = grads[start:start + len(owned)]
+        start += len(owned)
+    return out
+
+
+def gramian(rows: Sequence[Grads]) -> Tensor:
+    """Inner products of the rows ``(T, T)``, over all tensors of a row taken together; float32 or wider."""
+    size = len(rows)
+    like = next((g for row in rows for g in row if g is not None), None)
+    if like is None:
+        return torch.zeros(size, size)
+    dtype = torch.promote_types(like.dtype, torch.float32)
+    table = [[like.new_zeros((), dtype=dtype)] * size for _ in range(size)]
+    for s in range(size):
+        for t in range(s, size):
+            dots = [
+                torch.dot(a.reshape(-1).to(dtype), b.reshape(-1).to(dtype)) for a, b in zip(rows[s], rows[t])
+                if a is not None and b is not None
+            ]
+            if dots:
+                table[s][t] = table[t][s] = torch.stack(dots).sum()
+    return torch.stack([torch.stack(row) for row in table])
+
+
+def add_grads(total: Grads | None, part: Grads) -> Grads:
+    """Add ``part`` to ``total`` in place, keeping ``None`` where neither has a gradient."""
+    if total is None:
+        return list(part)
+    for index, grad in enumerate(part):
+        own = total[index]
+        if grad is not None:
+            total[index] = grad if own is None else own.add_(grad)
+    return total
+
+
+def combine(rows: Sequence[Grads], weights: Sequence[Tensor | float]) -> Grads:
+    """``sum_t weights[t] * rows[t]`` tensor by tensor, written into the memory of the rows."""
+    total: Grads | None = None
+    for row, weight in zip(rows, weights):
+        present = [grad for grad in row if grad is not None]
+        if present and isinstance(weight, Tensor):
+            torch._foreach_mul_(present, weight.to(present[0]))
+        total = add_grads(total, row)
+    return total or []
+
+
+def fill_missing(rows: Sequence[Grads], parameters: Sequence[nn.Parameter]) -> None:
+    """Replace ``None`` by zeros in place: every process must hand the same tensors to a reduction."""
+    for row in rows:
+        for index, parameter in enumerate(parameters):
+            if row[index] is None:
+                row[index] = torch.zeros_like(parameter)

@@ -1,0 +1,83 @@
+"""From the samples of a batch to one tensor per modality."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmaction.models.data_preprocessors import ActionDataPreprocessor
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor, nn
+
+from mmda_ext.registry import MODELS
+
+
+@MODELS.register_module()
+class ClipPreprocessor(ActionDataPreprocessor):
+    """MMAction2's preprocessor, with the views of a sample folded into the batch axis: ``(N * S, ...)``.
+
+    Args are those of ``ActionDataPreprocessor`` (``mean``, ``std``, ``format_shape``, ...).
+    """
+
+    def preprocess(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """Stack and normalise ``data['inputs']``, a list of ``(S, ...)``."""
+        out = super().preprocess(data, training)
+        out['inputs'] = out['inputs'].flatten(0, 1)
+        return out
+
+
+@MODELS.register_module()
+class TensorPreprocessor(nn.Module):
+    """Stack tensors of equal shape: spectrograms, feature vectors."""
+
+    def preprocess(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """Stack ``data['inputs']``, a list of ``(...)``, to ``(N, ...)`` in float32 (float64 stays)."""
+        stacked = torch.stack(list(data['inputs']))
+        return {**data, 'inputs': stacked if stacked.dtype == torch.float64 else stacked.float()}
+
+
+@MODELS.register_module()
+class MultimodalDataPreprocessor(BaseDataPreprocessor):
+    """One preprocessor per modality.
+
+    Args:
+        preprocessors (dict[str, dict]): Modality -> config of a module with ``preprocess(data, training)``. Entries
+            with value ``None`` get a :class:`TensorPreprocessor`.
+        non_blocking (bool): Copy to the device without waiting.
+    """
+
+    def __init__(self, preprocessors: Mapping[str, dict | None], non_blocking: bool = False) -> None:
+        super().__init__(non_blocking)
+        default = dict(type='mmda_ext.TensorPreprocessor')
+        self.preprocessors = nn.ModuleDict({name: MODELS.build(cfg or default) for name, cfg in preprocessors.items()})
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """``{'inputs': {m: (N * S_m, ...)}, 'data_samples': list}`` on the device of the model.
+
+        Raises:
+            ValueError: If a sample lacks a modality, or the samples of a batch differ in shape.
+        """
+        data = self.cast_data(data)
+        samples = data.get('data_samples') or []
+        inputs = {}
+        for name, preprocessor in self.preprocessors.items():
+            values = self._values(data['inputs'], name, samples)
+            inputs[name] = preprocessor.preprocess({'inputs': values, 'data_samples': samples}, training)['inputs']
+        return {'inputs': inputs, 'data_samples': samples}
+
+    def _values(self, inputs: Any, name: str, samples: Sequence[Any]) -> list[Tensor]:
+        """The tensors of one modality; takes a dict of lists (collated) or a list of dicts."""
+        if isinstance(inputs, Mapping):
+            values = list(inputs.get(name, ()))
+            missing = [] if values else [0]
+        else:
+            values = [sample[name] for sample in inputs if name in sample]
+            missing = [index for index, sample in enumerate(inputs) if name not in sample]
+        if missing:
+            who = samples[missing[0]].get('sample_id', f'number {missing[0]} of the batch') if samples else 'the batch'
+            raise ValueError(f'modality {name!r} is missing in sample {who}: remove it from `backbones` and '
+                             '`preprocessors`, or leave such samples out with `missing="skip"` in the dataset')
+        shapes = {tuple(value.shape) for value in values}
+        if len(shapes) > 1:
+            raise ValueError(f'modality {name!r} has samples of different shapes in one batch: {sorted(shapes)}; '
+                             'end its pipeline with a fixed size')
+        return values

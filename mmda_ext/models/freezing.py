@@ -1,0 +1,45 @@
+"""Which parameters of a backbone train, and what its frozen normalisation layers do meanwhile."""
+
+from collections.abc import Sequence
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+NORM_MODES = ('train', 'eval')
+
+
+def freeze(module: nn.Module, trainable: Sequence[str] | None, name: str) -> None:
+    """Let only the parameters below the named sub-modules train; ``None`` leaves everything as it is.
+
+    Args:
+        module (nn.Module): The backbone.
+        trainable (Sequence[str], optional): Names of sub-modules, such as ``['slow_path.layer4']``. Empty freezes all.
+        name (str): Modality, for the message.
+
+    Raises:
+        ValueError: If a name matches no parameter.
+    """
+    if trainable is None:
+        return
+    used = set()
+    for key, parameter in module.named_parameters():
+        owners = [prefix for prefix in trainable if key == prefix or key.startswith(f'{prefix}.')]
+        parameter.requires_grad_(bool(owners))
+        used.update(owners)
+    unknown = [prefix for prefix in trainable if prefix not in used]
+    if unknown:
+        children = ', '.join(child for child, _ in module.named_children())
+        raise ValueError(f'freeze.{name}.trainable={unknown} matches no parameter of {type(module).__name__}; '
+                         f'its children are: {children}')
+
+
+def set_frozen_norm(module: nn.Module, mode: str) -> None:
+    """Put normalisation layers without a trainable parameter into ``mode`` (called after ``train()``).
+
+    ``'train'`` is what the public releases of this protocol do: batch statistics, running statistics updated.
+    """
+    if mode not in NORM_MODES:
+        raise ValueError(f'norm={mode!r} is unknown: choose one of {NORM_MODES}')
+    for child in module.modules():
+        if isinstance(child, _BatchNorm) and not any(p.requires_grad for p in child.parameters()):
+            child.train(mode == 'train')

@@ -1,0 +1,98 @@
+"""What every fusion offers: fused logits, and the logits of each modality alone."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import ClassVar
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+
+class Fusion(BaseModule):
+    """A predictor on the features of all modalities: ``{m: (N, D_m)} -> (N, out_channels)``.
+
+    The order of ``in_channels`` is the order of the modalities.
+
+    Args:
+        in_channels (dict[str, int]): Modality -> feature width ``D_m``.
+        out_channels (int): Number of logits.
+        hidden_channels (int, optional): Width of the hidden layer; ``None`` gives the linear form.
+        dropout (float): Dropout on the hidden layer.
+        init_cfg (dict, optional): As in MMEngine.
+    """
+
+    #: Ways to split the prediction by modality that make sense for this fusion.
+    modes: ClassVar[tuple[str, ...]] = ('masked', )
+
+    def __init__(self,
+                 in_channels: Mapping[str, int],
+                 out_channels: int,
+                 hidden_channels: int | None = 256,
+                 dropout: float = 0.0,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        if not in_channels:
+            raise ValueError('in_channels is empty: name each modality and its feature width')
+        self.in_channels = dict(in_channels)
+        self.out_channels, self.hidden_channels = out_channels, hidden_channels
+        self.dropout = nn.Dropout(dropout)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Names of the modalities, in order."""
+        return tuple(self.in_channels)
+
+    @abstractmethod
+    def fuse(self, features: Mapping[str, Tensor]) -> Tensor:
+        """The fused representation in front of the last layer, ``(N, D)``."""
+
+    @abstractmethod
+    def classify(self, fused: Tensor) -> Tensor:
+        """The last layer: ``(N, D) -> (N, out_channels)``."""
+
+    def forward(self, features: Mapping[str, Tensor]) -> Tensor:
+        """Fused logits ``(N, out_channels)``."""
+        return self.classify(self.fuse(features))
+
+    def check_mode(self, mode: str) -> None:
+        """Refuse a split that this fusion does not have.
+
+        Raises:
+            ValueError: Naming the mode and the possible ones.
+        """
+        if mode not in self.modes:
+            raise ValueError(f'modality_logits={mode!r} is not defined for {type(self).__name__}: '
+                             f'choose one of {self.modes}')
+
+    @torch.no_grad()
+    def modality_logits(self, features: Mapping[str, Tensor], mode: str = 'masked') -> dict[str, Tensor]:
+        """Logits of each modality alone, ``{m: (N, out_channels)}``, without gradient.
+
+        * ``'masked'``: the fused prediction with every other modality's features set to zero; evaluation mode.
+        * ``'share'``: additive split, biases shared equally.
+        * ``'linearised'``: additive split with the hidden units of the last full forward pass held fixed.
+        """
+        self.check_mode(mode)
+        # Outside autocast, features of a mixed-precision step meet weights of full precision.
+        dtype = next(self.parameters()).dtype
+        features = {name: features[name].detach().to(dtype) for name in self.modalities}
+        with evaluating(self):
+            return getattr(self, f'_{mode}')(features)
+
+    def _masked(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        zeros = {name: torch.zeros_like(value) for name, value in features.items()}
+        return {name: self({**zeros, name: value}) for name, value in features.items()}
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Switch ``module`` to evaluation mode and put every sub-module back as it was."""
+    modes = [(child, child.training) for child in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for child, training in modes:
+            child.training = training

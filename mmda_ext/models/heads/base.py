@@ -1,0 +1,89 @@
+"""A fusion with a cross-entropy loss and per-modality confidences."""
+
+from collections.abc import Mapping
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmda_ext.models.fusions import Fusion
+from mmda_ext.models.fusions.base import evaluating
+from mmda_ext.registry import MODELS
+
+
+class MultimodalHead(BaseModule):
+    """Fused logits, their cross-entropy, and what each modality alone believes.
+
+    Args:
+        out_channels (int): Number of classes.
+        fusion (dict): Config of a fusion without ``out_channels``; the recognizer hands its own down.
+        modality_logits (str): How the prediction is split by modality: a mode of the fusion, or ``'heads'``: a linear
+            head per modality on detached features, trained beside and without effect on the encoders.
+        loss_weight (float): Factor of the cross-entropy.
+        init_cfg (dict, optional): As in MMEngine.
+    """
+
+    def __init__(self,
+                 out_channels: int,
+                 fusion: dict,
+                 modality_logits: str = 'masked',
+                 loss_weight: float = 1.0,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        self.fusion: Fusion = MODELS.build({**fusion, 'out_channels': out_channels})
+        self.mode, self.loss_weight = modality_logits, loss_weight
+        self.heads: nn.ModuleDict | None = None
+        if modality_logits == 'heads':
+            self.heads = nn.ModuleDict(
+                {name: nn.Linear(width, out_channels)
+                 for name, width in self.fusion.in_channels.items()})
+        else:
+            self.fusion.check_mode(modality_logits)
+
+    def forward(self, features: Mapping[str, Tensor]) -> Tensor:
+        """``{m: (N, D_m)}`` -> fused logits ``(N, C)``."""
+        return self.fusion(features)
+
+    def modality_logits(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Logits of each modality alone, ``{m: (N, C)}``, without gradient."""
+        if self.heads is None:
+            return self.fusion.modality_logits(features, self.mode)
+        with torch.no_grad(), evaluating(self.heads):
+            return {name: head(features[name].to(head.weight)) for name, head in self.heads.items()}
+
+    def confidences(self, features: Mapping[str, Tensor], targets: Tensor) -> Tensor:
+        """Batch sums of the true-class probability of each modality, ``(M, )``; targets of -1 do not count."""
+        return true_class_sums(self.modality_logits(features), targets)
+
+    def cross_entropy(self, logits: Tensor, features: Mapping[str, Tensor], targets: Tensor,
+                      name: str) -> dict[str, Tensor]:
+        """Losses ``loss_<name>`` (and ``loss_<name>_heads`` of separate heads) and accuracy ``<name>_acc``."""
+        out = {f'loss_{name}': self.loss_weight * masked_cross_entropy(logits, targets)}
+        if self.heads is not None:
+            out[f'loss_{name}_heads'] = torch.stack([
+                masked_cross_entropy(head(features[modality].detach()), targets)
+                for modality, head in self.heads.items()
+            ]).sum()
+        known = targets >= 0
+        hits = ((logits.detach().argmax(1) == targets) & known).sum()
+        out[f'{name}_acc'] = 100.0 * hits / known.sum().clamp_min(1)
+        return out
+
+
+def masked_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy over the samples with a target; 0, still attached to the graph, where there is none."""
+    total = F.cross_entropy(widen(logits), targets, ignore_index=-1, reduction='sum')
+    return total / (targets >= 0).sum().clamp_min(1)
+
+
+def true_class_sums(logits: Mapping[str, Tensor], targets: Tensor) -> Tensor:
+    """``sum_i softmax(logits^m_i)[target_i]`` over the samples with a target, for each modality, ``(M, )``."""
+    known, index = targets >= 0, targets.clamp_min(0)[:, None]
+    sums = [(widen(value.detach()).softmax(1).gather(1, index)[:, 0] * known).sum() for value in logits.values()]
+    return torch.stack(sums)
+
+
+def widen(x: Tensor) -> Tensor:
+    """At least float32: sums of half-precision probabilities lose samples."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))

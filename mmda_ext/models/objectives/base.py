@@ -1,0 +1,33 @@
+"""A loss beside the classifier's, with a task that a balancer may weight."""
+
+from abc import abstractmethod
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmda_ext.models.step import StepRecord
+
+
+class Objective(BaseModule):
+    """Called once per training step with the :class:`StepRecord`; returns ``{'loss_<task>': scalar, ...}``.
+
+    Other keys are diagnostics and must not contain "loss". The recognizer hands its fusion config down, so that an
+    objective that predicts from fused features builds the same kind of predictor.
+
+    Args:
+        fusion (dict, optional): Fusion config of the recognizer.
+        task (str, optional): File all losses of this objective under one task instead of their own names.
+        init_cfg (dict, optional): As in MMEngine.
+    """
+
+    def __init__(self, fusion: dict | None = None, task: str | None = None, init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        self.task = task
+
+    @abstractmethod
+    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+        """Losses and diagnostics of this step; may file confidences in the record."""
+
+    def modality_parameters(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters behind the features that belong to one modality and are balanced with its encoder; none here."""
+        return {}

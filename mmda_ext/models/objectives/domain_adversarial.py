@@ -1,0 +1,46 @@
+"""Domain-adversarial training on the fused features (Ganin et al., JMLR 2016; GMP Eq. 1-3)."""
+
+import logging
+
+from mmengine.logging import print_log
+from torch import Tensor
+
+from mmda_ext.models.objectives.base import Objective
+from mmda_ext.models.step import StepRecord
+from mmda_ext.registry import MODELS
+
+
+@MODELS.register_module()
+class DomainAdversarial(Objective):
+    """Make the fused features uninformative of the source domain.
+
+    With fewer than two source domains there is nothing to discriminate: the objective says so once and adds no loss.
+
+    Args:
+        head (dict): Config of a :class:`DomainDiscriminatorHead`.
+        fusion (dict, optional): Fusion config of the recognizer, used where ``head`` names none.
+        task (str): Name of the loss among the balanced tasks.
+        init_cfg (dict, optional): As in MMEngine.
+    """
+
+    def __init__(self,
+                 head: dict,
+                 fusion: dict | None = None,
+                 task: str = 'domain',
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(fusion, task, init_cfg)
+        self.head = None
+        if head['num_domains'] < 2:
+            print_log(f'DomainAdversarial is switched off: it needs two source domains or more, '
+                      f'num_domains={head["num_domains"]}', logger='current', level=logging.WARNING)
+            return
+        own = head.get('fusion')
+        self.head = MODELS.build({'type': 'mmda_ext.DomainDiscriminatorHead', **head, 'fusion': own or fusion})
+
+    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+        """``{'loss_<task>': L_d, '<task>_acc': percent}``; files the domain confidences."""
+        if self.head is None:
+            return {}
+        head = self.head
+        record.confidences[self.task] = lambda: head.confidences(record.features, record.domain_labels)
+        return head.loss(record.features, record.domain_labels, self.task)

@@ -18,21 +18,20 @@ class ClipPreprocessor(ActionDataPreprocessor):
     Args are those of ``ActionDataPreprocessor`` (``mean``, ``std``, ``format_shape``, ...).
     """
 
-    def preprocess(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Stack and normalise ``data['inputs']``, a list of ``(S, ...)``."""
-        out = super().preprocess(data, training)
-        out['inputs'] = out['inputs'].flatten(0, 1)
-        return out
+    def preprocess(self, inputs: list[Tensor], data_samples: Any, training: bool = False) -> tuple[Tensor, Any]:
+        """Stack and normalise a list of ``(S, ...)`` to ``(N * S, ...)``; the samples pass through."""
+        batch, samples = super().preprocess(inputs, data_samples, training)
+        return batch.flatten(0, 1), samples
 
 
 @MODELS.register_module()
 class TensorPreprocessor(nn.Module):
     """Stack tensors of equal shape: spectrograms, feature vectors."""
 
-    def preprocess(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Stack ``data['inputs']``, a list of ``(...)``, to ``(N, ...)`` in float32 (float64 stays)."""
-        stacked = torch.stack(list(data['inputs']))
-        return {**data, 'inputs': stacked if stacked.dtype == torch.float64 else stacked.float()}
+    def preprocess(self, inputs: list[Tensor], data_samples: Any, training: bool = False) -> tuple[Tensor, Any]:
+        """Stack a list of ``(...)`` to ``(N, ...)`` in float32 (float64 stays); the samples pass through."""
+        stacked = torch.stack(inputs)
+        return stacked if stacked.dtype == torch.float64 else stacked.float(), data_samples
 
 
 @MODELS.register_module()
@@ -40,7 +39,8 @@ class MultimodalDataPreprocessor(BaseDataPreprocessor):
     """One preprocessor per modality.
 
     Args:
-        preprocessors (dict[str, dict]): Modality -> config of a module with ``preprocess(data, training)``. Entries
+        preprocessors (dict[str, dict]): Modality -> config of a module with MMAction2's
+            ``preprocess(inputs, data_samples, training)``. Entries
             with value ``None`` get a :class:`TensorPreprocessor`.
         non_blocking (bool): Copy to the device without waiting.
     """
@@ -61,7 +61,7 @@ class MultimodalDataPreprocessor(BaseDataPreprocessor):
         inputs = {}
         for name, preprocessor in self.preprocessors.items():
             values = self._values(data['inputs'], name, samples)
-            inputs[name] = preprocessor.preprocess({'inputs': values, 'data_samples': samples}, training)['inputs']
+            inputs[name], samples = preprocessor.preprocess(values, samples, training)
         return {'inputs': inputs, 'data_samples': samples}
 
     def _values(self, inputs: Any, name: str, samples: Sequence[Any]) -> list[Tensor]:

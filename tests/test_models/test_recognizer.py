@@ -1,0 +1,180 @@
+"""The recognizer as MMEngine uses it, its record, its preprocessor, and the release variant of GMP."""
+
+import logging
+
+import pytest
+import torch
+from mmaction.structures import ActionDataSample
+
+from mmda_ext.models import LocalClassification, LocalDomainAdversarial, StepRecord
+from mmda_ext.models.heads import reverse_gradient
+from tests.tiny import Encoder, batch_of, model_of, parameters_of, wrapper_of
+
+
+def test_modes():
+    model, batch = model_of(), batch_of()
+    losses = model(**model.data_preprocessor(batch), mode='loss')
+    assert {'loss_cls', 'loss_domain', 'cls_acc', 'domain_acc'} == set(losses)
+    assert 0 <= losses['cls_acc'] <= 100
+    model.eval()
+    data = model.data_preprocessor(batch)
+    logits = model(**data, mode='tensor')
+    assert logits.shape == (6, 3)
+    samples = model(**data, mode='predict')
+    torch.testing.assert_close(torch.stack([s.pred_score for s in samples]), logits.softmax(1))
+    assert samples[0].pred_label.item() == logits[0].argmax().item()
+    assert set(samples[0].modality_scores) == {'video', 'audio'}
+    assert model(data['inputs'], mode='tensor').shape == (6, 3)
+    with pytest.raises(ValueError, match='mode='):
+        model(**data, mode='x')
+
+
+def test_record_is_handed_over_once():
+    model = model_of()
+    with pytest.raises(RuntimeError, match='no record'):
+        model.take_step_record()
+    model(**model.data_preprocessor(batch_of()), mode='loss')
+    record = model.take_step_record()
+    assert set(record.losses) == {'cls', 'domain'}
+    assert record.num_samples == 6
+    with pytest.raises(RuntimeError):
+        model.take_step_record()
+
+
+def test_gradient_reaches_every_parameter():
+    model = model_of(('video', 'audio', 'flow'))
+    losses = model(**model.data_preprocessor(batch_of(('video', 'audio', 'flow'))), mode='loss')
+    model.parse_losses(losses)[0].backward()
+    lacking = [name for name, p in model.named_parameters() if p.grad is None and not name.endswith('unused')]
+    assert not lacking
+
+
+def test_one_source_domain_switches_the_adversary_off_with_one_warning(caplog):
+    with caplog.at_level(logging.WARNING, logger='mmengine'):
+        model = model_of(num_domains=1)
+    batch = batch_of(num_domains=1)
+    for _ in range(2):
+        losses = model(**model.data_preprocessor(batch), mode='loss')
+    assert 'loss_domain' not in losses
+    assert sum('switched off' in message for message in caplog.messages) <= 1
+
+
+@pytest.mark.parametrize(('options', 'message'), [
+    (dict(fusion=dict(type='mmda_ext.ConcatFusion', in_channels=dict(audio=6, video=7))), 'same order'),
+    (dict(freeze=dict(flow=dict(trainable=[]))), 'flow'), (dict(necks=dict(x=dict(type='mmda_ext.PoolNeck'))), 'x')])
+def test_names_that_do_not_fit_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        model_of(**options)
+
+
+def test_two_losses_of_one_name_are_refused():
+    model = model_of(objectives=[dict(type='mmda_ext.LocalClassification', num_classes=3)])
+    with pytest.raises(ValueError, match='another `task`'):
+        model(**model.data_preprocessor(batch_of()), mode='loss')
+
+
+def test_missing_modality_names_the_sample():
+    model, batch = model_of(), batch_of()
+    batch['data_samples'][2].set_metainfo(dict(sample_id='D1/P08_01_245_350'))
+    del batch['inputs'][2]['audio']
+    with pytest.raises(ValueError, match=r"modality 'audio' is missing in sample D1/P08_01_245_350"):
+        model.data_preprocessor(batch)
+    collated = dict(inputs=dict(video=[torch.zeros(6)]), data_samples=batch['data_samples'][:1])
+    with pytest.raises(ValueError, match="modality 'audio' is missing"):
+        model.data_preprocessor(collated)
+    with pytest.raises(ValueError, match="lacks modality 'audio'"):
+        model(dict(video=torch.zeros(2, 6)), mode='tensor')
+
+
+def test_different_shapes_in_a_batch_are_named():
+    model, batch = model_of(), batch_of()
+    batch['inputs'][1]['video'] = torch.zeros(7).double()
+    with pytest.raises(ValueError, match="modality 'video' has samples of different shapes"):
+        model.data_preprocessor(batch)
+
+
+def test_views_of_a_clip_are_averaged():
+    """Two identical views give the prediction of one."""
+    preprocessor = dict(type='mmda_ext.MultimodalDataPreprocessor', preprocessors=dict(
+        video=dict(type='mmda_ext.ClipPreprocessor', mean=[1., 2, 3], std=[2., 2, 2], format_shape='NCTHW')))
+    model = model_of(('video', ), data_preprocessor=preprocessor, dtype=torch.float32,
+                     backbones=dict(video=dict(type=Mean)),
+                     fusion=dict(type='mmda_ext.ConcatFusion', in_channels=dict(video=3))).eval()
+    clip = torch.randint(0, 255, (1, 3, 4, 8, 8), dtype=torch.uint8)
+    one = model.data_preprocessor(dict(inputs=dict(video=[clip]), data_samples=[ActionDataSample()]))
+    two = model.data_preprocessor(dict(inputs=dict(video=[clip.repeat(2, 1, 1, 1, 1)]),
+                                       data_samples=[ActionDataSample()]))
+    assert one['inputs']['video'].shape == (1, 3, 4, 8, 8)
+    assert two['inputs']['video'].shape == (2, 3, 4, 8, 8)
+    expected = (clip.float() - torch.tensor([1., 2, 3]).view(3, 1, 1, 1)) / 2
+    torch.testing.assert_close(one['inputs']['video'], expected)
+    torch.testing.assert_close(model(**one, mode='tensor'), model(**two, mode='tensor'))
+
+
+class Mean(torch.nn.Module):
+
+    def forward(self, x):
+        return x
+
+
+def test_reversal():
+    x = torch.randn(3, requires_grad=True)
+    reverse_gradient(x, .3).sum().backward()
+    torch.testing.assert_close(x.grad, torch.full((3, ), -.3))
+
+
+def local_model(**options):
+    """GMP as the first author released it later: local heads are balanced, the fused loss is not."""
+    return model_of(
+        cls_head=dict(type='mmda_ext.MultimodalClsHead', num_classes=3, task='fused'),
+        objectives=[dict(type='mmda_ext.LocalClassification', num_classes=3),
+                    dict(type='mmda_ext.LocalDomainAdversarial', num_domains=2, projection_channels=12,
+                         hidden_channels=8)], **options)
+
+
+def test_local_variant_balances_encoder_and_local_head_together():
+    """Its Gramian is that of the encoder and the local class head taken together; all heads learn."""
+    model, batch = local_model(), batch_of(size=12)
+    wrapper = wrapper_of(model, balancer=dict(type='GMP'))
+    before = parameters_of(model)
+    torch.manual_seed(3)
+    model.train_step(batch, wrapper)
+    after = parameters_of(model)
+    unmoved = [n for n in after if torch.equal(after[n], before[n]) and not n.endswith('unused')]
+    # A bias in front of batch normalisation has no gradient but rounding.
+    assert all(n.endswith(('layers.0.bias', 'discriminator.0.bias')) for n in unmoved)
+
+    model.load_state_dict(before, strict=False)
+    torch.manual_seed(3)
+    model.train()
+    fresh = local_model()
+    fresh.load_state_dict(before, strict=False)
+    torch.manual_seed(3)
+    losses = fresh(**fresh.data_preprocessor(batch, True), mode='loss')
+    own = [*fresh.objectives[0].heads['video'].parameters(),
+           *(p for n, p in fresh.backbones['video'].named_parameters() if n != 'unused')]
+    g_c = torch.cat([g.reshape(-1) for g in torch.autograd.grad(losses['loss_cls'], own, retain_graph=True)])
+    torch.testing.assert_close(wrapper.balancer.diagnostics['grad_norm_class'][0], g_c.norm())
+    weight = wrapper.message_hub.get_scalar('train/balance/weight_cls_video').current()
+    step = (before['objectives.0.heads.video.weight'] - after['objectives.0.heads.video.weight']) / .1
+    size = own[0].numel()
+    torch.testing.assert_close(step.reshape(-1), weight * g_c[:size], rtol=1e-6, atol=1e-9)
+
+
+def test_local_objectives_weights_and_confidences():
+    fusion = dict(in_channels=dict(v=4, a=3))
+    features = dict(v=torch.randn(8, 4), a=torch.randn(8, 3))
+    labels = torch.arange(8) % 2
+    record = StepRecord(features, labels, labels)
+    local = LocalClassification(2, fusion)
+    loss = local(record)['loss_cls']
+    expected = sum(torch.nn.functional.cross_entropy(local.heads[m](features[m]), labels) for m in features)
+    torch.testing.assert_close(loss, 3 * expected)
+    assert record.confidences['cls']().shape == (2, )
+    with pytest.raises(ValueError, match='two source domains'):
+        LocalDomainAdversarial(1, fusion)
+
+
+def test_encoder_builder_is_any_module():
+    """A backbone needs no registration: a class in a Python config is enough."""
+    assert isinstance(model_of(backbone=Encoder).backbones['video'], Encoder)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmaction.structures import ActionDataSample
 
-from mmda_ext.models import LocalClassification, LocalDomainAdversarial, StepRecord
+from mmda_ext.models import AudioResNet, LocalClassification, LocalDomainAdversarial, StepRecord
 from mmda_ext.models.heads import reverse_gradient
 from tests.tiny import Encoder, batch_of, model_of, parameters_of, wrapper_of
 
@@ -178,3 +178,28 @@ def test_local_objectives_weights_and_confidences():
 def test_encoder_builder_is_any_module():
     """A backbone needs no registration: a class in a Python config is enough."""
     assert isinstance(model_of(backbone=Encoder).backbones['video'], Encoder)
+
+
+def test_init_weights_reaches_the_backbones(tmp_path):
+    """Checkpoints are loaded through the runner's one call; MMAction2's hold a head beside the backbone."""
+    torch.manual_seed(0)
+    trained = Encoder(6, 7)
+    path = str(tmp_path / 'published.pth')
+    state = {f'backbone.{key}': value for key, value in trained.state_dict().items()}
+    torch.save(dict(state_dict={**state, 'cls_head.fc_cls.weight': torch.zeros(400, 7)}, meta={}), path)
+    audio_path = str(tmp_path / 'H.pth.tar')
+    audio = AudioResNet(base_channels=2)
+    torch.save(dict(model_state_dict={f'audnet.{k}': v for k, v in audio.state_dict().items()}), audio_path)
+    model = model_of(
+        pretrained=dict(video=path), dtype=torch.float32,
+        backbones=dict(video=dict(type=Encoder, width=6, out=7),
+                       audio=dict(type='mmda_ext.AudioResNet', base_channels=2, checkpoint=audio_path,
+                                  audio_layer4_init='pretrained')),
+        fusion=dict(type='mmda_ext.ConcatFusion', in_channels=dict(video=7, audio=16)))
+    model.init_weights()
+    for own, wanted in ((model.backbones['video'], trained), (model.backbones['audio'], audio)):
+        for key, value in wanted.state_dict().items():
+            assert torch.equal(own.state_dict()[key], value), key
+    wrong = model_of(('audio', ), pretrained=dict(audio=path))
+    with pytest.raises(ValueError, match='another architecture than Encoder.*layers.0.weight'):
+        wrong.init_weights()

@@ -1,12 +1,10 @@
 """ResNet-18 on spectrograms, in the layout of the published VGGSound checkpoint."""
 
-from typing import Any
-
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
-from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
+from mmda_ext.models.pretrained import load_backbone
 from mmda_ext.registry import MODELS
 
 LAYER4_INITS = ('random', 'pretrained')
@@ -91,23 +89,10 @@ class AudioResNet(BaseModule):
         super().init_weights()
         if self.checkpoint is None:
             return
-        self._load(CheckpointLoader.load_checkpoint(self.checkpoint, map_location='cpu'))
+        load_backbone(self, self.checkpoint, prefixes=('audnet.', ))
         if self.audio_layer4_init == 'random':
             self._reset(self.layer4)
-        print_log(f'AudioResNet: {self.checkpoint} loaded, layer4 is {self.audio_layer4_init}', logger='current')
-
-    def _load(self, checkpoint: dict[str, Any]) -> None:
-        state = checkpoint.get('model_state_dict', checkpoint.get('state_dict', checkpoint))
-        state = {key.removeprefix('module.').removeprefix('audnet.'): value for key, value in state.items()}
-        own = self.state_dict()
-        # Checkpoints of the torch 1.0 era lack this counter, which plays no part in the result.
-        wanted = [key for key in own if not key.endswith('num_batches_tracked')]
-        bad = [key for key in wanted if key not in state or state[key].shape != own[key].shape]
-        if bad:
-            found = tuple(state[bad[0]].shape) if bad[0] in state else 'missing'
-            raise ValueError(f'{self.checkpoint} is a checkpoint of another architecture: {len(bad)} of {len(wanted)} '
-                             f'tensors do not fit, first {bad[0]}: {tuple(own[bad[0]].shape)} wanted, {found} found')
-        self.load_state_dict({key: state[key] for key in wanted}, strict=False)
+        print_log(f'AudioResNet: layer4 is {self.audio_layer4_init}', logger='current')
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, C, F, T)`` -> ``(N, 8 * base_channels, F/32, T/32)``."""

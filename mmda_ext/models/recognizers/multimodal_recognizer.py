@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, ModuleDict, ModuleList
 from torch import Tensor, nn
 
 from mmda_ext.models.freezing import freeze, set_frozen_norm
+from mmda_ext.models.pretrained import load_backbone
 from mmda_ext.models.step import StepRecord, labels_of
 from mmda_ext.registry import MODELS
 
@@ -27,6 +28,8 @@ class MultimodalRecognizer(BaseModel):
         necks (dict[str, dict], optional): Modality -> config of its neck; ``PoolNeck`` where nothing is named.
         freeze (dict[str, dict], optional): Modality -> ``dict(trainable=[sub-modules], norm='train' | 'eval')``: what
             trains in its backbone, and the mode of normalisation layers that do not.
+        pretrained (dict[str, str], optional): Modality -> checkpoint of MMAction2 for its backbone; its head is left
+            out. Must fit completely.
         data_preprocessor (dict, optional): Config of the data preprocessor.
         init_cfg (dict, optional): As in MMEngine.
 
@@ -41,18 +44,20 @@ class MultimodalRecognizer(BaseModel):
                  objectives: Sequence[dict] = (),
                  necks: Mapping[str, dict] | None = None,
                  freeze: Mapping[str, dict] | None = None,
+                 pretrained: Mapping[str, str] | None = None,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor, init_cfg)
         self.modalities = tuple(backbones)
-        self._check_modalities(fusion.get('in_channels', {}), necks or {}, freeze or {})
-        self.backbones = nn.ModuleDict({name: MODELS.build(cfg) for name, cfg in backbones.items()})
+        self._check_modalities(fusion.get('in_channels', {}), necks or {}, freeze or {}, pretrained or {})
+        self.backbones = ModuleDict({name: MODELS.build(cfg) for name, cfg in backbones.items()})
         default_neck = dict(type='mmda_ext.PoolNeck')
-        self.necks = nn.ModuleDict({name: MODELS.build((necks or {}).get(name, default_neck)) for name in backbones})
+        self.necks = ModuleDict({name: MODELS.build((necks or {}).get(name, default_neck)) for name in backbones})
         self.cls_head = MODELS.build({'fusion': fusion, **cls_head})
-        self.objectives = nn.ModuleList(MODELS.build({'fusion': fusion, **cfg}) for cfg in objectives)
+        self.objectives = ModuleList([MODELS.build({'fusion': fusion, **cfg}) for cfg in objectives])
         self._frozen_norm = {name: dict(cfg).get('norm', 'train') for name, cfg in (freeze or {}).items()}
         self._apply_freeze(freeze or {})
+        self._pretrained = dict(pretrained or {})
         self.step_record: StepRecord | None = None
 
     def _check_modalities(self, *named: Mapping[str, Any]) -> None:
@@ -68,6 +73,12 @@ class MultimodalRecognizer(BaseModel):
     def _apply_freeze(self, options: Mapping[str, dict]) -> None:
         for name, option in options.items():
             freeze(self.backbones[name], option.get('trainable'), name)
+
+    def init_weights(self) -> None:
+        """As in MMEngine, then the published weights of ``pretrained``."""
+        super().init_weights()
+        for name, path in self._pretrained.items():
+            load_backbone(self.backbones[name], path)
 
     def train(self, mode: bool = True) -> 'MultimodalRecognizer':
         """As in PyTorch; normalisation layers of frozen parts follow ``freeze``."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mmda_ext.balancing import BalanceInputs, Balancer
 from mmda_ext.compat import allow_cpu_amp
 from mmda_ext.engine.optim_wrappers.gradients import (
-    Grads, Parameters, TaskGradient, add_grads, backward_encoders, combine, fill_missing, gramian)
+    Grads, Parameters, TaskGradient, add_grads, backward_encoder, combine, fill_missing, gramian)
 from mmda_ext.engine.optim_wrappers.measurements import Measurements
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import BALANCERS, OPTIM_WRAPPERS, SCOPE
@@ -120,14 +120,15 @@ class BalancedMixin:
         return gradients
 
     def _accumulate(self, record: StepRecord, gradients: dict[str, TaskGradient], parameters: Parameters) -> None:
-        """One backward pass through the encoders per row; the last one frees the graph."""
-        reaching = [task for task in gradients if gradients[task].features]
-        for task, gradient in gradients.items():
-            last = bool(reaching) and task == reaching[-1]
-            encoders = backward_encoders(record.features, gradient.features, parameters, retain_graph=not last)
-            rows = self._rows.setdefault(task, {})
-            for name in record.features:
-                rows[name] = add_grads(rows.get(name), [*gradient.local[name], *encoders[name]])
+        """One backward pass through the encoders per row; the last one of a modality frees its graph."""
+        for name in reversed(list(record.features)):
+            reaching = [task for task in gradients if name in gradients[task].features]
+            for task, gradient in gradients.items():
+                encoder = backward_encoder(
+                    record.features[name], gradient.features.get(name), parameters.encoders[name],
+                    retain_graph=bool(reaching) and task != reaching[-1])
+                rows = self._rows.setdefault(task, {})
+                rows[name] = add_grads(rows.get(name), [*gradient.local[name], *encoder])
 
     def _write(self, record: StepRecord, gradients: dict[str, TaskGradient],
                parameters: Parameters) -> tuple[BalanceInputs, Tensor]:
@@ -156,19 +157,18 @@ class BalancedMixin:
 
     def _single_pass(self, record: StepRecord, gradients: dict[str, TaskGradient], parameters: Parameters,
                      weights: Tensor) -> dict[str, Grads]:
-        """Weighted cotangents through all encoders at once: exact, because a backward pass is linear."""
+        """Weighted cotangents through each encoder once: exact, because a backward pass is linear."""
         assert self._measured is not None
-        cotangents: dict[str, Tensor] = {}
-        local: dict[str, Grads] = {}
-        for m, name in enumerate(self._measured.modalities):
+        out: dict[str, Grads] = {}
+        for m, name in reversed(list(enumerate(self._measured.modalities))):
             factors = dict(zip(self._measured.tasks, weights[m]))
             parts = [(gradient, factors.get(task, 1.0)) for task, gradient in gradients.items()]
             terms = [factor * gradient.features[name] for gradient, factor in parts if name in gradient.features]
-            if terms:
-                cotangents[name] = torch.stack(terms).sum(0) if len(terms) > 1 else terms[0]
-            local[name] = combine([gradient.local[name] for gradient, _ in parts], [factor for _, factor in parts])
-        encoders = backward_encoders(record.features, cotangents, parameters, retain_graph=False)
-        return {name: [*local[name], *encoders[name]] for name in encoders}
+            cotangent = torch.stack(terms).sum(0) if terms else None
+            encoder = backward_encoder(record.features[name], cotangent, parameters.encoders[name], retain_graph=False)
+            local = combine([gradient.local[name] for gradient, _ in parts], [factor for _, factor in parts])
+            out[name] = [*local, *encoder]
+        return out
 
     def _reduce(self, parameters: Parameters, rows: dict[str, dict[str, Grads]]) -> None:
         """Average rows and head gradients over processes, in flat buckets."""

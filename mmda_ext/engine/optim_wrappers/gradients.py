@@ -64,24 +64,17 @@ class TaskGradient:
         self.heads: Grads = grads[split:]
 
 
-def backward_encoders(features: Mapping[str, Tensor], cotangents: Mapping[str, Tensor], parameters: Parameters,
-                      retain_graph: bool) -> dict[str, Grads]:
-    """One vector-Jacobian product through all encoders at once: ``{m: gradients of its parameters}``.
+def backward_encoder(feature: Tensor, cotangent: Tensor | None, parameters: Sequence[nn.Parameter],
+                     retain_graph: bool) -> Grads:
+    """One vector-Jacobian product through one encoder: gradients of its parameters, ``None`` where unused.
 
-    The Jacobian is block-diagonal over modalities, so a single call serves any number of them.
+    The Jacobian of all encoders is block-diagonal over modalities. Taking them one after the other, all tasks of one
+    modality before the next, frees each graph as early as a plain backward pass would.
     """
-    flat = [p for parameters_ in parameters.encoders.values() for p in parameters_]
-    grads: Grads = [None] * len(flat)
-    if cotangents and flat:
-        grads = list(
-            torch.autograd.grad([features[name] for name in cotangents], flat,
-                                [value.to(features[name]) for name, value in cotangents.items()],
-                                retain_graph=retain_graph, allow_unused=True))
-    out, start = {}, 0
-    for name, owned in parameters.encoders.items():
-        out[name] = grads[start:start + len(owned)]
-        start += len(owned)
-    return out
+    if cotangent is None or not parameters:
+        return [None] * len(parameters)
+    return list(
+        torch.autograd.grad(feature, parameters, cotangent.to(feature), retain_graph=retain_graph, allow_unused=True))
 
 
 def gramian(rows: Sequence[Grads]) -> Tensor:

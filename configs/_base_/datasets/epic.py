@@ -1,0 +1,66 @@
+# EPIC-Kitchens, video and audio, folders of frames. The files epic_to-*.py add the domains.
+data_root = 'data/epic_kitchens/'
+ann_dir = 'data/epic_kitchens/MM-SADA_Domain_Adaptation_Splits/'
+modalities = ('video', 'audio')
+num_classes = 8
+
+clips = dict(video=dict(clip_len=32, frame_interval=2))
+train_decoding = dict(
+    type='mmda_ext.PerModality',
+    video=[
+        dict(type='mmda_ext.DecodeFrames'),
+        dict(type='Resize', scale=(-1, 256)),
+        dict(type='RandomResizedCrop'),
+        dict(type='Resize', scale=(224, 224), keep_ratio=False),
+        dict(type='Flip', flip_ratio=0.5),
+        dict(type='FormatShape', input_format='NCTHW'),
+    ],
+    audio=[
+        dict(type='mmda_ext.LoadAudio'),
+        dict(type='mmda_ext.LogSpectrogram'),
+        dict(type='mmda_ext.SpectrogramAugment'),
+    ])
+train_pipeline = [
+    dict(type='mmda_ext.SampleAlignedClips', clips=clips),
+    train_decoding,
+    dict(type='mmda_ext.PackMultimodalInputs', modalities=modalities),
+]
+test_decoding = dict(
+    type='mmda_ext.PerModality',
+    video=[
+        dict(type='mmda_ext.DecodeFrames'),
+        dict(type='Resize', scale=(-1, 256)),
+        dict(type='CenterCrop', crop_size=224),
+        dict(type='FormatShape', input_format='NCTHW'),
+    ],
+    audio=[
+        dict(type='mmda_ext.LoadAudio'),
+        dict(type='mmda_ext.LogSpectrogram'),
+    ])
+test_pipeline = [
+    dict(type='mmda_ext.SampleAlignedClips', clips=clips, test_mode=True),
+    test_decoding,
+    dict(type='mmda_ext.PackMultimodalInputs', modalities=modalities),
+]
+
+dataset = dict(
+    type='mmda_ext.EpicKitchensDataset', ann_dir=ann_dir, data_root=data_root, layout='frames', modalities=modalities)
+loader = dict(
+    batch_size=16,
+    num_workers=4,
+    persistent_workers=False,
+    worker_init_fn=dict(type='mmda_ext.seed_worker'),
+    collate_fn=dict(type='pseudo_collate'))
+train_dataloader = dict(
+    **loader,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(**dataset, split='train', pipeline=train_pipeline))
+val_dataloader = dict(
+    **loader,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(**dataset, split='test', pipeline=test_pipeline, test_mode=True))
+test_dataloader = val_dataloader
+
+val_evaluator = dict(type='mmda_ext.DomainAccuracy')
+test_evaluator = val_evaluator

@@ -1,0 +1,4 @@
+# CAGP-only: projection without modulation.
+_base_ = ['../epic/gmp_slowfast_epic_to-d1.py']
+
+optim_wrapper = dict(balancer=dict(modulation='none'))

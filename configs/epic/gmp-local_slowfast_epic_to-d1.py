@@ -1,0 +1,15 @@
+# GMP in the form of the first author's later release, without its two defects (docs/methods/gmp.md).
+_base_ = ['./erm_slowfast_epic_to-d1.py']
+
+model = dict(
+    cls_head=dict(task='fused'),
+    objectives=[
+        dict(type='mmda_ext.LocalClassification', num_classes=8),
+        dict(type='mmda_ext.LocalDomainAdversarial', num_domains=2),
+    ])
+
+optim_wrapper = dict(
+    type='mmda_ext.BalancedOptimWrapper',
+    balancer=dict(type='mmda_ext.GMP', alpha_k=0.5, alpha_p=0.5))
+
+train_cfg = dict(max_epochs=15)

@@ -1,0 +1,52 @@
+"""Which samples of a feature file train, validate and test, and how they are scaled."""
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+
+PARTS = ('train', 'val', 'test')
+
+
+def assign_parts(labels: np.ndarray, domains: np.ndarray, source_domains: Sequence[str], val_fraction: float,
+                 seed: int) -> np.ndarray:
+    """Give every sample a part: sources are divided, all of the other domains is for testing.
+
+    Each pair of class and domain is shuffled by a generator of its own and its first ``round(val_fraction * n)``
+    samples validate. So the division of a domain does not depend on which other domains are sources.
+
+    Args:
+        labels (np.ndarray): Classes, shape ``(n, )``.
+        domains (np.ndarray): Names of the domains, shape ``(n, )``.
+        source_domains (Sequence[str]): Domains to divide.
+        val_fraction (float): Fraction for validation, in [0, 1).
+        seed (int): Seed of the division, at least 0.
+
+    Returns:
+        np.ndarray: ``'train'``, ``'val'`` or ``'test'``, shape ``(n, )``.
+    """
+    parts = np.full(len(labels), 'test', dtype='<U5')
+    for domain in source_domains:
+        for label in np.unique(labels):
+            members = np.flatnonzero((domains == domain) & (labels == label))
+            generator = np.random.default_rng([seed, zlib.crc32(domain.encode()), int(label)])
+            members = generator.permutation(members)
+            held_out = round(val_fraction * len(members))
+            parts[members[:held_out]], parts[members[held_out:]] = 'val', 'train'
+    return parts
+
+
+def standardized(values: np.ndarray, training: np.ndarray) -> np.ndarray:
+    """Shift and scale each element to mean 0 and standard deviation 1 over the training samples.
+
+    Args:
+        values (np.ndarray): One array for each sample, shape ``(n, ...)``.
+        training (np.ndarray): Which samples give the statistics, boolean, shape ``(n, )``.
+
+    Returns:
+        np.ndarray: float32, same shape. An element that is constant in training is only shifted.
+    """
+    chosen = values[training].astype(np.float64)
+    mean, deviation = chosen.mean(axis=0), chosen.std(axis=0)
+    deviation[deviation < 1e-8] = 1.
+    return ((values - mean) / deviation).astype(np.float32)

@@ -1,0 +1,147 @@
+"""Features computed beforehand: any modalities, one file."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmda_ext.datasets.feature_splits import PARTS, assign_parts, standardized
+from mmda_ext.datasets.multimodal_dataset import MultimodalDataset
+from mmda_ext.registry import DATASETS
+
+
+@DATASETS.register_module()
+class FeatureDataset(MultimodalDataset):
+    """Samples of an ``.npz`` file with one array for each modality, ``label``, ``domain``, ``classes``.
+
+    An optional array ``split`` says ``train``, ``val`` or ``test`` for each sample. Without it a stratified part of the
+    sources validates and the whole target tests (:func:`assign_parts`). The file is loaded with ``allow_pickle=False``.
+
+    Args:
+        ann_file (str): The file.
+        domains (Sequence[str]): Domains whose samples this instance holds.
+        source_domains (Sequence[str]): The ordered training domains.
+        modalities (Sequence[str] | Mapping[str, str]): Modalities, each an array of the same name, or a mapping from
+            modalities to names of arrays.
+        split (str): ``'train'``, ``'val'``, ``'test'`` or ``'all'``.
+        val_fraction (float): Fraction of the sources that validates when the file has no ``split``.
+        split_seed (int): Seed of that division.
+        standardize (bool): Scale each element by mean and deviation of the training samples of the sources.
+        flatten (bool): Make a vector of the features of each sample.
+        **kwargs: See :class:`MultimodalDataset`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If an option is unknown, or an array is missing or has another number of samples than ``label``.
+    """
+
+    def __init__(self,
+                 ann_file: str,
+                 domains: Sequence[str],
+                 source_domains: Sequence[str],
+                 modalities: Sequence[str] | Mapping[str, str],
+                 split: str = 'train',
+                 val_fraction: float = .2,
+                 split_seed: int = 0,
+                 standardize: bool = True,
+                 flatten: bool = False,
+                 **kwargs: Any) -> None:
+        if split not in (*PARTS, 'all'):
+            raise ValueError(f'split={split!r} is unknown: use one of {(*PARTS, "all")}')
+        if not 0 <= val_fraction < 1:
+            raise ValueError(f'val_fraction={val_fraction} must be at least 0 and less than 1')
+        mapping = modalities if isinstance(modalities, Mapping) else {name: name for name in modalities}
+        self.arrays: dict[str, str] = dict(mapping)
+        self.split, self.val_fraction, self.split_seed = split, val_fraction, split_seed
+        self.standardize, self.flatten = standardize, flatten
+        self._features: dict[str, np.ndarray] = {}
+        super().__init__(domains, source_domains, tuple(modalities), ann_file=str(ann_file), **kwargs)
+
+    def split_files(self) -> list[str]:
+        return [self.ann_file]
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        self._table = load_feature_file(Path(self.ann_file), tuple(self.arrays.values()))
+        self._metainfo.setdefault('classes', tuple(str(name) for name in self._table['classes']))
+        self.check_domains([str(name) for name in np.unique(self._table['domain'])])
+        self._parts = self._assign()
+        self._features = {modality: self._prepare(self._table[array]) for modality, array in self.arrays.items()}
+        samples = super().load_data_list()
+        del self._table, self._parts
+        return samples
+
+    def _assign(self) -> np.ndarray:
+        if 'split' in self._table:
+            return self._table['split'].astype(str)
+        return assign_parts(self._table['label'], self._table['domain'], self.source_domains, self.val_fraction,
+                            self.split_seed)
+
+    def _prepare(self, values: np.ndarray) -> np.ndarray:
+        if self.flatten:
+            values = values.reshape(len(values), -1)
+        if not self.standardize:
+            return values.astype(np.float32)
+        training = (self._parts == 'train') & np.isin(self._table['domain'], self.source_domains)
+        if not training.any():
+            raise ValueError(f'{self.ann_file}: no sample of the sources {self.source_domains} is marked `train`, so '
+                             'there are no statistics: set standardize=False or correct the array `split`')
+        return standardized(values, training)
+
+    def read_domain(self, domain: str) -> Iterator[dict[str, Any]]:
+        inside = self._table['domain'] == domain
+        if self.split != 'all':
+            inside = inside & (self._parts == self.split)
+        for row in np.flatnonzero(inside):
+            yield {
+                'sample_id': f'{row:06d}',
+                'label': int(self._table['label'][row]),
+                'where': f'{self.ann_file}, sample {row}',
+                'modalities': {name: {'row': int(row)} for name in self.modalities}}
+
+    def filter_data(self) -> list[dict[str, Any]]:
+        """All samples lie in one file, so none can be missing; there may be none."""
+        if not self.data_list:
+            raise ValueError(f'{self.ann_file} has no sample of domains {self.domains} with split={self.split!r} '
+                             f'(sources {self.source_domains}): without an array `split`, sources have `train` and '
+                             '`val` and all other domains have `test`; split=\'all\' takes everything')
+        return self.data_list
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """Put the features in; they are kept once, outside the serialised list."""
+        info = super().get_data_info(idx)
+        for modality, entry in info['modalities'].items():
+            entry['feature'] = self._features[modality][entry.pop('row')].copy()
+        return info
+
+
+def load_feature_file(path: Path, arrays: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read the arrays of a feature file and check that they fit together.
+
+    Args:
+        path (Path): The ``.npz`` file.
+        arrays (Sequence[str]): Names of the feature arrays wanted.
+
+    Returns:
+        dict[str, np.ndarray]: Those, ``label``, ``domain``, ``classes`` and, if there, ``split``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds pickled objects, or an array is missing, of another length, or of unknown content.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f'feature file {path} does not exist: check `ann_file` (docs/data.md)')
+    with np.load(path, allow_pickle=False) as file:
+        lacking = [name for name in (*arrays, 'label', 'domain', 'classes') if name not in file.files]
+        if lacking:
+            raise ValueError(f'feature file {path} lacks the arrays {lacking}: it has {file.files}')
+        wanted = {*arrays, 'label', 'domain', 'classes', *({'split'} & set(file.files))}
+        table = {name: file[name] for name in wanted}
+    for name, values in table.items():
+        if name != 'classes' and len(values) != len(table['label']):
+            raise ValueError(f'feature file {path}: `{name}` has {len(values)} samples, `label` {len(table["label"])}')
+    table['domain'] = table['domain'].astype(str)
+    unknown = sorted(set(table.get('split', np.array([], dtype=str)).astype(str)) - set(PARTS))
+    if unknown:
+        raise ValueError(f'feature file {path}: `split` holds {unknown}, allowed are {PARTS}')
+    return table

@@ -1,0 +1,183 @@
+"""What all multimodal data sets with domains share."""
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+
+from mmda_ext.datasets.errors import FILE_KEYS, MediaError
+
+MISSING = ('skip', 'error')
+
+
+class MultimodalDataset(BaseDataset):
+    """Samples of several modalities from several domains, in the form of docs/architecture.md.
+
+    A subclass names its ``classes`` in ``METAINFO``, its domains in ``DOMAINS`` and yields the samples of one domain
+    from :meth:`read_domain`; this class adds the labels of class and domain, drops samples whose files are missing, and
+    replaces samples that cannot be decoded in training.
+
+    Args:
+        domains (Sequence[str]): Domains whose samples this instance holds, in this order.
+        source_domains (Sequence[str]): The ordered training domains; ``domain_label`` is the position in it, and a
+            sample of any other domain has ``domain_label=-1`` and ``is_target=True``.
+        modalities (Sequence[str]): Modalities of a sample, in this order.
+        data_root (str): Folder with the media.
+        missing (str): ``'skip'`` counts, logs and leaves out samples with a missing file; ``'error'`` stops.
+        unlabeled_target (bool): Leave ``gt_label`` out of samples of domains that are not sources.
+        max_refetch (int): How many undecodable samples in a row training replaces before it stops.
+        **kwargs: As in :class:`mmengine.dataset.BaseDataset`: ``pipeline``, ``test_mode``, ``lazy_init``, ...
+
+    Raises:
+        ValueError: If a domain, a modality, a label or an option is unknown, or a split file is empty.
+        FileNotFoundError: If a file is missing and ``missing='error'``, or nothing is left.
+    """
+
+    DOMAINS: tuple[str, ...] = ()
+
+    def __init__(self,
+                 domains: Sequence[str],
+                 source_domains: Sequence[str],
+                 modalities: Sequence[str],
+                 data_root: str = '',
+                 missing: str = 'skip',
+                 unlabeled_target: bool = False,
+                 max_refetch: int = 100,
+                 **kwargs: Any) -> None:
+        self.domains, self.source_domains = _names(domains, 'domains'), _names(source_domains, 'source_domains')
+        self.modalities = _names(modalities, 'modalities')
+        if missing not in MISSING:
+            raise ValueError(f'missing={missing!r} is unknown: use one of {MISSING}')
+        if self.DOMAINS:
+            self.check_domains(self.DOMAINS)
+        self.missing = missing
+        self.unlabeled_target = unlabeled_target
+        self.decode_failures: Counter[str] = Counter()
+        self._failures_in_a_row = 0
+        lazy = kwargs.pop('lazy_init', False)
+        super().__init__(data_root=str(data_root), max_refetch=max_refetch, lazy_init=True, **kwargs)
+        self._metainfo.update(domains=self.domains, source_domains=self.source_domains)
+        if not lazy:
+            self.full_init()
+
+    def read_domain(self, domain: str) -> Iterator[dict[str, Any]]:
+        """Yield ``sample_id`` (without the domain), ``label``, ``where`` (for messages) and ``modalities``."""
+        raise NotImplementedError
+
+    def split_files(self) -> list[str]:
+        """Files that say which samples there are, for messages."""
+        raise NotImplementedError
+
+    def check_domains(self, known: Sequence[str]) -> None:
+        """Refuse domains that the data set does not have."""
+        for key in ('domains', 'source_domains'):
+            unknown = [name for name in getattr(self, key) if name not in known]
+            if unknown:
+                raise ValueError(f'{type(self).__name__}: {key} names {unknown}, but the domains are {list(known)}')
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        samples = [self._annotate(domain, raw) for domain in self.domains for raw in self.read_domain(domain)]
+        # The published lists name a few segments twice; an identifier must still be unique.
+        seen: Counter[str] = Counter()
+        for info in samples:
+            name = info['sample_id']
+            seen[name] += 1
+            if seen[name] > 1:
+                info['sample_id'] = f'{name}#{seen[name]}'
+        return samples
+
+    def _annotate(self, domain: str, raw: dict[str, Any]) -> dict[str, Any]:
+        """Add what the domain says to what the split file says."""
+        label, classes = raw['label'], self._metainfo['classes']
+        if not 0 <= label < len(classes):
+            raise ValueError(
+                f'{raw["where"]}: label {label} is unknown, the labels are 0 to {len(classes) - 1} {classes}')
+        is_target = domain not in self.source_domains
+        info = {
+            'modalities': raw['modalities'],
+            'gt_label': label,
+            'domain': domain,
+            'domain_label': -1 if is_target else self.source_domains.index(domain),
+            'is_target': is_target,
+            'sample_id': f'{domain}/{raw["sample_id"]}'}
+        if is_target and self.unlabeled_target:
+            del info['gt_label']
+        return info
+
+    def filter_data(self) -> list[dict[str, Any]]:
+        """Leave out the samples of which a file is missing; count and log them."""
+        exists: dict[str, bool] = {}
+        kept: list[dict[str, Any]] = []
+        dropped: list[dict[str, Any]] = []
+        absent: Counter[str] = Counter()
+        for info in self.data_list:
+            lost = [path for path in sample_files(info) if not exists.setdefault(path, Path(path).exists())]
+            absent.update(lost)
+            (dropped if lost else kept).append(info)
+        if dropped or not kept:
+            self._report_missing(dropped, kept, list(absent))
+        return kept
+
+    def _report_missing(self, dropped: list[dict[str, Any]], kept: list[dict[str, Any]], absent: list[str]) -> None:
+        files = ', '.join(self.split_files())
+        remedy = 'check `data_root` and the layout with tools/data/check_data.py (docs/data.md)'
+        if not kept:
+            raise FileNotFoundError(
+                f'{type(self).__name__}: no sample is left of the {len(dropped)} that {files} lists for domains '
+                f'{self.domains}; folder {self.data_root!r} lacks for example {absent[:3]}: {remedy}')
+        ids = [info['sample_id'] for info in dropped[:5]]
+        message = (f'{type(self).__name__}: {len(dropped)} of {len(dropped) + len(kept)} samples lack a file '
+                   f'({len(absent)} files, for example {absent[0]}); samples: {ids}; split files: {files}')
+        if self.missing == 'error':
+            raise FileNotFoundError(f'{message}: {remedy}, or set missing=\'skip\'')
+        print_log(f'{message}. They are left out: {remedy}', logger='current', level=logging.WARNING)
+
+    def prepare_data(self, idx: int) -> Any:
+        """Run the pipeline; ``None`` makes MMEngine draw another sample, which only training may do."""
+        try:
+            data = super().prepare_data(idx)
+        except MediaError as error:
+            if self.test_mode:
+                raise MediaError(error.path, f'{error.reason} (a test sample is never replaced: repair the file, or '
+                                 'delete it so that `missing=\'skip\'` counts it as missing)') from error
+            self._note_failure(error)
+            return None
+        self._failures_in_a_row = 0
+        return data
+
+    def _note_failure(self, error: MediaError) -> None:
+        """Count a failure; log each file once in each worker."""
+        self.decode_failures[error.path] += 1
+        self._failures_in_a_row += 1
+        if self.decode_failures[error.path] == 1:
+            print_log(f'{error}; another sample is drawn (bad files so far: {len(self.decode_failures)})',
+                      logger='current', level=logging.WARNING)
+        if self._failures_in_a_row > self.max_refetch:
+            raise MediaError(error.path, f'{error.reason} ({self._failures_in_a_row} samples in a row could not be '
+                             'decoded: look at the folder with tools/data/check_data.py --decode)') from error
+
+    def get_cat_ids(self, idx: int) -> list[int]:
+        """Class of a sample, for MMEngine's ``ClassBalancedDataset``."""
+        return [self.get_data_info(idx)['gt_label']]
+
+
+def sample_files(info: dict[str, Any]) -> list[str]:
+    """Files and folders that a sample needs."""
+    found: list[str] = []
+    for entry in info['modalities'].values():
+        for key in FILE_KEYS:
+            value = entry.get(key, ())
+            found += [value] if isinstance(value, str) else list(value)
+    return found
+
+
+def _names(values: Sequence[str], key: str) -> tuple[str, ...]:
+    """Check a list of names; a bare string would be taken apart into letters."""
+    names = tuple(values)
+    if isinstance(values, str) or not names or len(set(names)) != len(names):
+        raise ValueError(f'{key}={values!r} must be a list of distinct names with at least one element')
+    return names

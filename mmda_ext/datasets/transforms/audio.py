@@ -1,0 +1,105 @@
+"""Read a stretch of a sound file."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmengine.logging import print_log
+
+from mmda_ext.datasets.errors import MediaError, media_exceptions
+from mmda_ext.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class LoadAudio(BaseTransform):
+    """Read ``audio_path`` from ``start_time`` to ``stop_time`` (seconds; None: from the start, to the end).
+
+    Only that stretch is read. Channels are averaged, another rate is resampled by librosa's method (soxr). Adds
+    ``audios``, the float32 waveform in [-1, 1], shape ``(n, )``, and ``sample_rate``. A stretch past the end of the
+    recording is cut to the recording; an empty stretch becomes ``empty_seconds`` of silence, which is counted in
+    ``empty_segments`` and logged once.
+
+    Args:
+        sample_rate (int): Samples per second of the result.
+        empty_seconds (float): Length of the silence in place of an empty stretch.
+
+    Raises:
+        MediaError: If the file is missing, has no samples or is not a sound file.
+    """
+
+    def __init__(self, sample_rate: int = 16000, empty_seconds: float = 10.) -> None:
+        self.sample_rate, self.empty_seconds = sample_rate, empty_seconds
+        self.empty_segments = 0
+
+    def transform(self, results: dict) -> dict:
+        path = results['audio_path']
+        wave, rate = read_segment(path, results.get('start_time'), results.get('stop_time'))
+        if not len(wave):
+            self._note_empty(path, results)
+            wave, rate = np.zeros(round(self.empty_seconds * self.sample_rate), dtype=np.float32), self.sample_rate
+        if rate != self.sample_rate:
+            wave = resample(wave, rate, self.sample_rate)
+        results['audios'], results['sample_rate'] = wave, self.sample_rate
+        return results
+
+    def _note_empty(self, path: str, results: dict) -> None:
+        self.empty_segments += 1
+        if self.empty_segments == 1:
+            print_log(f'{path}: nothing lies between {results.get("start_time")} s and {results.get("stop_time")} s; '
+                      f'{self.empty_seconds:g} s of silence stand in (logged once in each worker)',
+                      logger='current', level=logging.WARNING)
+
+    def __repr__(self) -> str:
+        return f'LoadAudio(sample_rate={self.sample_rate}, empty_seconds={self.empty_seconds})'
+
+
+def read_segment(path: str, start: float | None, stop: float | None) -> tuple[np.ndarray, int]:
+    """Read a stretch of a sound file, averaged over channels.
+
+    Args:
+        path (str): The file.
+        start (float | None): Seconds; None: 0.
+        stop (float | None): Seconds; None: the end.
+
+    Returns:
+        tuple[np.ndarray, int]: Samples ``round(start * rate)`` up to, without, ``round(stop * rate)`` as float32,
+        perhaps none, and the rate of the file.
+
+    Raises:
+        MediaError: If the file is missing, has no samples or is not a sound file.
+    """
+    import soundfile
+    if not Path(path).is_file():
+        raise MediaError(path, 'there is no such sound file: check `data_root`, or extract the sound (docs/data.md)')
+    try:
+        with soundfile.SoundFile(path) as file:
+            length, rate = file.frames, file.samplerate
+            first = 0 if start is None else min(max(round(start * rate), 0), length)
+            last = length if stop is None else min(round(stop * rate), length)
+            file.seek(first)
+            samples = file.read(max(last - first, 0), dtype='float32', always_2d=True)
+    except media_exceptions() as error:
+        raise MediaError(path, f'it cannot be read as sound ({error}): extract it again (docs/data.md)') from error
+    if not length:
+        raise MediaError(path, 'the sound file has no samples: extract the sound again (docs/data.md)')
+    if len(samples) < last - first:
+        raise MediaError(path, 'the sound file is truncated: extract the sound again (docs/data.md)')
+    return samples.mean(axis=1), rate
+
+
+def resample(wave: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    """Change the rate of a waveform by librosa's default method.
+
+    That method is the package soxr, which librosa installs. It is called directly, because importing librosa takes
+    seconds in every worker of every epoch.
+
+    Raises:
+        ImportError: If soxr is not installed.
+    """
+    try:
+        import soxr
+    except ImportError as error:
+        raise ImportError(f'sound at {rate} Hz must be resampled to {wanted} Hz: run `pip install librosa`, or convert '
+                          'the files to 16 kHz mono (docs/data.md)') from error
+    return soxr.resample(wave, rate, wanted).astype(np.float32)

@@ -1,0 +1,100 @@
+"""Run an ordinary MMAction2 pipeline on one modality of a sample."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mmaction.registry import TRANSFORMS as MMACTION_TRANSFORMS
+from mmcv.transforms import BaseTransform
+
+from mmda_ext.datasets.errors import FILE_KEYS, MediaError, reports_bad_file
+from mmda_ext.registry import TRANSFORMS
+
+#: What other modalities may ask of this one after its data are packed.
+TIME_KEYS = ('frame_inds', 'avg_fps', 'time_offset')
+Step = dict[str, Any] | Callable[[dict], dict | None]
+
+
+@TRANSFORMS.register_module()
+class PerModality(BaseTransform):
+    """Run one pipeline on each ``results['modalities'][name]``, in the order written.
+
+    Every transform of MMAction2 works inside, up to a whole pipeline that ends in ``PackActionInputs``, because the
+    nested dict has the keys that MMAction2's own data sets write. Names are looked up from MMAction2's registry, so
+    they need no prefix there; ours have the prefix ``mmda_ext.``.
+
+    Args:
+        **pipelines (list[dict]): Name of a modality -> its pipeline.
+
+    Raises:
+        KeyError: If a sample lacks a modality that has a pipeline.
+        MediaError: If a file of the modality cannot be used.
+    """
+
+    def __init__(self, **pipelines: Sequence[Step]) -> None:
+        if not pipelines:
+            raise ValueError('PerModality needs at least one pipeline, such as PerModality(video=[...], audio=[...])')
+        self.pipelines = {name: [_build(step) for step in steps] for name, steps in pipelines.items()}
+
+    def transform(self, results: dict) -> dict | None:
+        modalities = results['modalities']
+        for name, steps in self.pipelines.items():
+            entry = self._run(steps, get_modality(results, name, 'PerModality'), name, results)
+            if entry is None:
+                return None
+            modalities[name] = entry
+        return results
+
+    @staticmethod
+    def _run(steps: list[Callable[[dict], dict | None]], entry: dict | None, name: str, results: dict) -> dict | None:
+        """Run the steps; a step of another package reports a bad file in its own way, so translate."""
+        source = entry or {}
+        file = next((source[key] for key in FILE_KEYS if source.get(key)), '?')
+        try:
+            for step in steps:
+                if entry is None:
+                    break
+                entry = _keep_times(entry, step(entry))
+        except MediaError as error:
+            raise MediaError(error.path, f'{error.reason} [{name} of sample {results.get("sample_id")!r}]') from error
+        except Exception as error:
+            if not reports_bad_file(error):
+                raise
+            raise MediaError(str(file), f'{type(error).__name__}: {error} [{name} of sample '
+                             f'{results.get("sample_id")!r}]') from error
+        return entry
+
+    def __repr__(self) -> str:
+        return f'PerModality({self.pipelines})'
+
+
+def _build(step: Step) -> Callable[[dict], dict | None]:
+    # MMEngine's Compose would look in the root registry, where mmcv keeps other transforms of the same names.
+    return step if callable(step) else MMACTION_TRANSFORMS.build(step)
+
+
+def _keep_times(before: dict, after: dict | None) -> dict | None:
+    """``PackActionInputs`` returns a new dict; sound may still have to follow the frames that were chosen."""
+    if after is None or after is before:
+        return after
+    return {**{key: before[key] for key in TIME_KEYS if key in before}, **after}
+
+
+def get_modality(results: dict, name: str, user: str) -> dict:
+    """Nested dict of a modality.
+
+    Args:
+        results (dict): The sample.
+        name (str): The modality.
+        user (str): Who asks, for the message.
+
+    Returns:
+        dict: The nested dict itself.
+
+    Raises:
+        KeyError: If the sample lacks it; the message names sample, modality and remedy.
+    """
+    modalities = results['modalities']
+    if name not in modalities:
+        raise KeyError(f'{user} needs modality {name!r}, but sample {results.get("sample_id")!r} has '
+                       f'{list(modalities)}: set `modalities` of the data set and the pipeline alike')
+    return modalities[name]

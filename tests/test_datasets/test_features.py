@@ -1,0 +1,167 @@
+"""Feature files: who trains, who validates, what is scaled by what."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mmda_ext.datasets import FeatureDataset
+from mmda_ext.datasets.feature_splits import assign_parts, standardized
+
+SOURCES = ('a', 'b')
+
+
+def write_features(path: Path, **changes: object) -> Path:
+    """90 samples, three domains, three classes; the features of domain c lie far away."""
+    rng = np.random.default_rng(0)
+    domain = np.repeat(['a', 'b', 'c'], 30)
+    shift = np.where(domain == 'c', 1000., 3.)[:, None]
+    arrays = {
+        'face': (rng.normal(size=(90, 4)) * 2 + shift).astype(np.float32),
+        'sound': rng.normal(size=(90, 2, 3)).astype(np.float16),
+        'label': np.tile(np.arange(3), 30), 'domain': domain, 'classes': np.array(['x', 'y', 'z'])
+    } | changes
+    np.savez(path, **{name: value for name, value in arrays.items() if value is not None})
+    return path
+
+
+def load(path: Path, domains: tuple[str, ...], split: str, **options: object) -> FeatureDataset:
+    options = {'modalities': ('face', )} | options
+    return FeatureDataset(str(path), domains, SOURCES, split=split, **options)
+
+
+def identifiers(data: FeatureDataset) -> set[str]:
+    return {data.get_data_info(i)['sample_id'] for i in range(len(data))}
+
+
+def stack(data: FeatureDataset, modality: str = 'face') -> np.ndarray:
+    return np.stack([data.get_data_info(i)['modalities'][modality]['feature'] for i in range(len(data))])
+
+
+def test_parts_are_disjoint_stratified_and_hold_no_target(tmp_path: Path) -> None:
+    path = write_features(tmp_path / 'x.npz')
+    train, val, test = load(path, SOURCES, 'train'), load(path, SOURCES, 'val'), load(path, ('c', ), 'test')
+    assert (len(train), len(val), len(test)) == (48, 12, 30)
+    assert not identifiers(train) & identifiers(val)
+    assert not any(train.get_data_info(i)['is_target'] for i in range(48))
+    pairs = [(val.get_data_info(i)['domain'], val.get_data_info(i)['gt_label']) for i in range(12)]
+    assert all(pairs.count((domain, label)) == 2 for domain in SOURCES for label in range(3))
+    assert len(load(path, ('a', 'b', 'c'), 'all')) == 90
+
+
+def test_the_target_never_enters_training_even_when_asked(tmp_path: Path) -> None:
+    path = write_features(tmp_path / 'x.npz')
+    with pytest.raises(ValueError, match=r"no sample of domains \('c',\) with split='train'"):
+        load(path, ('c', ), 'train')
+    assert identifiers(load(path, ('a', 'b', 'c'), 'train')) == identifiers(load(path, SOURCES, 'train'))
+
+
+def test_the_division_is_deterministic_and_independent_of_the_other_domains() -> None:
+    labels, domains = np.tile(np.arange(3), 20), np.repeat(['a', 'b'], 30)
+    once = assign_parts(labels, domains, ('a', 'b'), .2, 0)
+    np.testing.assert_array_equal(once, assign_parts(labels, domains, ('a', 'b'), .2, 0))
+    np.testing.assert_array_equal(once[:30], assign_parts(labels, domains, ('a', ), .2, 0)[:30])
+    assert (once != assign_parts(labels, domains, ('a', 'b'), .2, 1)).any()
+
+
+def test_statistics_come_from_the_training_sources_only(tmp_path: Path) -> None:
+    path = write_features(tmp_path / 'x.npz')
+    train, test = stack(load(path, SOURCES, 'train')), stack(load(path, ('c', ), 'test'))
+    assert train.dtype == np.float32
+    np.testing.assert_allclose(train.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(train.std(axis=0), 1, atol=1e-5)
+    assert test.mean() > 100
+    # Changing everything but the training samples of the sources must not change them.
+    values = np.load(path)['face'].copy()
+    rows = {int(name.split('/')[1]) for name in identifiers(load(path, SOURCES, 'train'))}
+    values[[row for row in range(90) if row not in rows]] = -7
+    np.testing.assert_array_equal(stack(load(write_features(path, face=values), SOURCES, 'train')), train)
+
+
+def test_constant_elements_are_only_shifted() -> None:
+    values = np.ones((4, 2), dtype=np.float32)
+    values[:, 1] = [0, 1, 2, 3]
+    scaled = standardized(values, np.ones(4, dtype=bool))
+    np.testing.assert_array_equal(scaled[:, 0], 0)
+    assert np.isfinite(scaled).all()
+
+
+def test_names_of_arrays_flattening_and_raw_values(tmp_path: Path) -> None:
+    path = write_features(tmp_path / 'x.npz')
+    data = load(path, SOURCES, 'train', modalities={'audio': 'sound', 'video': 'face'}, flatten=True, standardize=False)
+    info = data.get_data_info(0)
+    assert list(info['modalities']) == ['audio', 'video']
+    row = int(info['sample_id'].split('/')[1])
+    np.testing.assert_array_equal(info['modalities']['audio']['feature'], np.load(path)['sound'][row].reshape(-1))
+    info['modalities']['audio']['feature'][:] = 99
+    assert data.get_data_info(0)['modalities']['audio']['feature'].max() < 99, 'the stored array was changed'
+
+
+def test_a_split_in_the_file_counts(tmp_path: Path) -> None:
+    split = np.array((['train'] * 20 + ['val'] * 5 + ['test'] * 5) * 3)
+    path = write_features(tmp_path / 'x.npz', split=split)
+    assert [len(load(path, SOURCES, part)) for part in ('train', 'val', 'test')] == [40, 10, 10]
+    assert len(load(path, ('c', ), 'test')) == 5
+
+
+def test_unlabelled_target(tmp_path: Path) -> None:
+    data = load(write_features(tmp_path / 'x.npz'), ('a', 'c'), 'all', unlabeled_target=True)
+    assert [('gt_label' in data.get_data_info(i)) for i in (0, 59)] == [True, False]
+
+
+@pytest.mark.parametrize('serialize', [True, False])
+def test_lazy_and_serialised(tmp_path: Path, serialize: bool) -> None:
+    path = write_features(tmp_path / 'x.npz')
+    data = load(path, SOURCES, 'train', lazy_init=True, serialize_data=serialize)
+    assert data._fully_initialized is False
+    data.full_init()
+    assert len(data) == 48
+    assert data.metainfo['classes'] == ('x', 'y', 'z')
+    assert len(data.get_subset(5)) == 5
+    assert data.get_subset([3]).get_data_info(0)['sample_id'] == data.get_data_info(3)['sample_id']
+    assert load(path, SOURCES, 'train', indices=4, serialize_data=serialize).get_cat_ids(0) == [data.get_cat_ids(0)[0]]
+
+
+@pytest.mark.parametrize(('changes', 'message'), [
+    ({'label': np.full(90, 3)}, 'sample 0: label 3 is unknown, the labels are 0 to 2'),
+    ({'face': None}, r"lacks the arrays \['face'\]"),
+    ({'face': np.zeros((7, 4))}, '`face` has 7 samples'),
+    ({'split': np.full(90, 'dev')}, r"`split` holds \['dev'\]"),
+    ({'split': np.full(90, 'test')}, 'standardize=False'),
+])
+def test_bad_files_are_named(tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        load(write_features(tmp_path / 'x.npz', **changes), SOURCES, 'train')
+
+
+def test_bad_domains_options_and_pickles(tmp_path: Path) -> None:
+    path = write_features(tmp_path / 'x.npz')
+    with pytest.raises(ValueError, match=r"\['q'\], but the domains are \['a', 'b', 'c'\]"):
+        load(path, ('q', ), 'train')
+    with pytest.raises(ValueError, match='split='):
+        load(path, SOURCES, 'dev')
+    with pytest.raises(ValueError, match='val_fraction'):
+        load(path, SOURCES, 'train', val_fraction=1.)
+    with pytest.raises(FileNotFoundError, match='ann_file'):
+        load(tmp_path / 'none.npz', SOURCES, 'train')
+    np.savez(tmp_path / 'bad.npz', face=np.array([{}], dtype=object), label=[0], domain=['a'], classes=['x'])
+    with pytest.raises(ValueError, match='allow_pickle'):
+        load(tmp_path / 'bad.npz', SOURCES, 'train')
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(('name', 'modalities', 'shape'), [
+    ('ravdess_av', ('face', 'audio'), (116, )),
+    ('av_digits', ('image', 'audio'), (1, 32, 40)),
+])
+def test_real_feature_files(real_data: Path, name: str, modalities: tuple[str, ...], shape: tuple[int, ...]) -> None:
+    path = real_data / name / f'{name}.npz'
+    domains = tuple(np.unique(np.load(path)['domain']).tolist())
+    options = {'source_domains': domains[1:], 'modalities': modalities}
+    parts = [FeatureDataset(str(path), domains[1:], split=split, **options) for split in ('train', 'val')]
+    target = FeatureDataset(str(path), domains[:1], split='test', **options)
+    assert sum(map(len, parts)) + len(target) == len(np.load(path)['label'])
+    assert len(parts[1]) == pytest.approx(.2 * (len(parts[0]) + len(parts[1])), abs=10)
+    feature = target.get_data_info(0)['modalities']['audio']['feature']
+    assert feature.shape == shape
+    assert np.isfinite(feature).all()

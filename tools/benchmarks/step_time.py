@@ -1,6 +1,6 @@
 """Step time and peak memory of balanced training, as ratios to the plain sum, measured in one interleaved run.
 
-    python tools/benchmarks/step_time.py [--rounds 9] [--out work_dirs/benchmarks/step_time.json]
+    python tools/benchmarks/step_time.py [--rounds 9] [--doc docs/performance.md]
 """
 
 import argparse
@@ -19,6 +19,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 from mmda_ext.registry import MODELS, OPTIM_WRAPPERS
+from mmda_ext.visualization.marks import replace_between
 
 register_all_modules()
 
@@ -161,6 +162,19 @@ def show(title: str, rows: dict[str, dict[str, float]]) -> None:
               f'{row["extra_over_encoder_gradients"]:27.2f}')
 
 
+def markdown(where: str, tables: dict[str, dict[str, dict[str, float]]]) -> str:
+    """The tables for docs/performance.md."""
+    lines = [f'Measured on {where}, torch {torch.__version__}. Medians over rounds, lowest and highest in brackets.', '']
+    for title, rows in tables.items():
+        lines += [f'| trained: {title} | step time / Base | peak memory / Base | extra memory, in encoder gradients |',
+                  '|---|---|---|---|']
+        for name, row in rows.items():
+            lines.append(f'| {name} | {row["ratio"]:.2f} ({row["lowest"]:.2f}-{row["highest"]:.2f}) | '
+                         f'{row["memory_ratio"]:.2f} | {row["extra_over_encoder_gradients"]:.2f} |')
+        lines.append('')
+    return '\n'.join(lines)
+
+
 def main() -> None:
     """Measure both tables, print them, write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -171,6 +185,7 @@ def main() -> None:
     parser.add_argument('--audio-frames', type=int, default=126)
     parser.add_argument('--width', type=int, default=16, help='channels of the first stages; 64 is the real network')
     parser.add_argument('--out', default='work_dirs/benchmarks/step_time.json')
+    parser.add_argument('--doc', help='page to update, docs/performance.md')
     args = parser.parse_args()
     tables = {}
     for title, trainable in TRAINABLE.items():
@@ -182,6 +197,9 @@ def main() -> None:
     out.write_text(json.dumps(dict(device=where, torch=torch.__version__, python=platform.python_version(),
                                    arguments=vars(args), tables=tables), indent=2))
     print(f'written: {out}')
+    if args.doc:
+        replace_between(args.doc, 'step time', markdown(where, tables))
+        print(f'written: {args.doc}')
 
 
 if __name__ == '__main__':

@@ -15,7 +15,7 @@ from mmda_ext.registry import TRANSFORMS
 class LoadAudio(BaseTransform):
     """Read ``audio_path`` from ``start_time`` to ``stop_time`` (seconds; None: from the start, to the end).
 
-    Only that stretch is read. Channels are averaged, another rate is resampled by librosa's method (soxr). Adds
+    Only that stretch is read. Channels are averaged, another rate is resampled by librosa. Adds
     ``audios``, the float32 waveform in [-1, 1], shape ``(n, )``, and ``sample_rate``. A stretch past the end of the
     recording is cut to the recording; an empty stretch becomes ``empty_seconds`` of silence, which is counted in
     ``empty_segments`` and logged once.
@@ -89,17 +89,14 @@ def read_segment(path: str, start: float | None, stop: float | None) -> tuple[np
 
 
 def resample(wave: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """Change the rate of a waveform by librosa's default method.
-
-    That method is the package soxr, which librosa installs. It is called directly, because importing librosa takes
-    seconds in every worker of every epoch.
+    """Change the rate of a waveform with librosa; imported here, because that import alone takes seconds.
 
     Raises:
-        ImportError: If soxr is not installed.
+        ImportError: If librosa is not installed.
     """
     try:
-        import soxr
+        import librosa
     except ImportError as error:
         raise ImportError(f'sound at {rate} Hz must be resampled to {wanted} Hz: run `pip install librosa`, or convert '
                           'the files to 16 kHz mono (docs/data.md)') from error
-    return soxr.resample(wave, rate, wanted).astype(np.float32)
+    return librosa.resample(wave, orig_sr=rate, target_sr=wanted).astype(np.float32)

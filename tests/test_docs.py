@@ -1,0 +1,95 @@
+"""The worked example of docs/add_a_balancer.md runs as written; links of the docs lead somewhere."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+
+import mmda_ext.balancing
+from mmda_ext.registry import BALANCERS, MODELS, OPTIM_WRAPPERS
+from tests.conftest import ROOT
+from tests.tiny import sample_of
+
+PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').rglob('*.md'))]
+
+
+def blocks():
+    """File name -> text of each block of the page that names one."""
+    page = (ROOT / 'docs' / 'add_a_balancer.md').read_text()
+    found = re.findall(r'```python\n# file: (\S+)\n(.*?)```', page, flags=re.S)
+    assert len(found) == 3
+    return dict(found)
+
+
+@pytest.fixture
+def example(tmp_path, monkeypatch):
+    """The balancer of the page, placed as one more file of the package for the time of a test."""
+    from mmda_ext.engine.balancers import register_balancers
+    files = blocks()
+    source = next(text for name, text in files.items() if name.startswith('mmda_ext/'))
+    (tmp_path / 'equal_pull.py').write_text(source)
+    monkeypatch.setattr(mmda_ext.balancing, '__path__', [*mmda_ext.balancing.__path__, str(tmp_path)])
+    register_balancers()
+    yield files
+    BALANCERS._module_dict.pop('EqualPull', None)
+    sys.modules.pop('mmda_ext.balancing.equal_pull', None)
+
+
+def test_one_file_is_found_and_its_test_passes(example, tmp_path):
+    assert 'EqualPull' in BALANCERS
+    path = tmp_path / 'test_equal_pull.py'
+    path.write_text(next(text for name, text in example.items() if name.startswith('tests/')))
+    spec = importlib.util.spec_from_file_location('test_equal_pull', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    tests = [getattr(module, name) for name in dir(module) if name.startswith('test_')]
+    assert len(tests) == 2
+    for test in tests:
+        test()
+
+
+def test_its_config_trains_a_step(example):
+    init_default_scope('mmaction')
+    text = next(text for name, text in example.items() if name.startswith('configs/'))
+    folder = ROOT / 'configs' / 'features'
+    cfg = Config.fromfile(folder / 'base_mlp_ravdess_to-actors01-06.py')
+    cfg.merge_from_dict(dict(optim_wrapper=Config.fromstring(text.split('\n\n', 1)[1], '.py').optim_wrapper))
+    assert './base_mlp_ravdess_to-actors01-06.py' in text
+    model = MODELS.build(cfg.model)
+    wrapper = OPTIM_WRAPPERS.build(
+        {**cfg.optim_wrapper, 'optimizer': torch.optim.Adam(model.parameters(), lr=cfg.optim_wrapper.optimizer.lr)})
+    batch = dict(inputs=dict(face=list(torch.randn(6, 35)), audio=list(torch.randn(6, 116))),
+                 data_samples=[sample_of(index % 8, index % 3) for index in range(6)])
+    assert torch.isfinite(model.train_step(batch, wrapper)['loss'])
+    assert 'train/balance/longest_face' in wrapper.message_hub.log_scalars
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r'\]\(([^)#\s]+)(?:#[^)]*)?\)', page.read_text()):
+        if not target.startswith(('http://', 'https://', 'mailto:')):
+            assert (page.parent / target).exists(), f'{page.name} links to {target}'
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda path: path.name)
+def test_commands_name_files_that_exist(page):
+    """Every script and recipe that a page tells to run is there."""
+    made_by_the_reader = blocks().keys()
+    for name in re.findall(r'(?:(?:configs|tools)/[\w./-]+\.(?:py|sh))', page.read_text()):
+        assert (ROOT / name).exists() or name in made_by_the_reader, f'{page.name} names {name}'
+
+
+@pytest.mark.slow
+def test_step_time_benchmark_runs(tmp_path):
+    out = tmp_path / 'step_time.json'
+    command = [sys.executable, 'tools/benchmarks/step_time.py', '--rounds', '1', '--batch', '2', '--frames', '8', '--size',
+               '32', '--audio-frames', '40', '--width', '8', '--out', str(out)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert 'GMP parameter' in done.stdout
+    assert out.exists()

@@ -1,0 +1,99 @@
+"""A GMP run that is killed with SIGKILL in the middle of an epoch and resumed ends with the bits of one that was not."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from mmda_ext.compat import checkpoint_globals
+from tests.conftest import ROOT
+
+EPOCHS = 4
+
+
+@pytest.fixture(scope='module')
+def recipe(tmp_path_factory):
+    """A recipe on a small feature file, with dropout and batch normalisation in the encoders."""
+    folder = tmp_path_factory.mktemp('resume')
+    generator = np.random.default_rng(0)
+    size = 240
+    label = generator.integers(0, 3, size)
+    arrays = {name: generator.normal(size=(size, width)).astype(np.float32) + label[:, None]
+              for name, width in (('face', 6), ('audio', 5))}
+    np.savez(folder / 'features.npz', **arrays, label=label, classes=np.array(['a', 'b', 'c']),
+             domain=np.array(['x', 'y', 'z'])[np.arange(size) % 3])
+    path = folder / 'gmp_resume.py'
+    base = ROOT / 'configs' / 'features' / 'gmp_mlp_ravdess_to-actors01-06.py'
+    path.write_text(f"""
+_base_ = [{str(base)!r}]
+encoder = dict(_delete_=True, type='mmda_ext.MLPBackbone', hidden_channels=(16, ), dropout=0.3, norm=True)
+model = dict(
+    backbones=dict(face=dict(in_channels=6, **encoder), audio=dict(in_channels=5, **encoder)),
+    fusion=dict(in_channels=dict(face=16, audio=16)),
+    cls_head=dict(num_classes=3),
+    objectives=[dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2))])
+data = dict(ann_file={str(folder / 'features.npz')!r}, source_domains=('x', 'y'))
+train_dataloader = dict(batch_size=8, dataset=dict(domains=('x', 'y'), **data))
+val_dataloader = dict(dataset=dict(domains=('x', 'y'), **data))
+test_dataloader = dict(dataset=dict(domains=('z', ), **data))
+train_cfg = dict(max_epochs={EPOCHS})
+default_hooks = dict(logger=dict(interval=1))
+""")
+    return path
+
+
+def start(recipe, work_dir, *options):
+    command = [sys.executable, '-u', 'tools/train.py', str(recipe), '--work-dir', str(work_dir), *options]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            env={**os.environ, 'OMP_NUM_THREADS': '1'})
+
+
+def finish(process):
+    output = process.communicate(timeout=240)[0]
+    assert process.returncode == 0, output[-3000:]
+    return output
+
+
+def final(work_dir):
+    with torch.serialization.safe_globals(checkpoint_globals()):
+        return torch.load(work_dir / f'epoch_{EPOCHS}.pth')
+
+
+def assert_same(one, two, where):
+    assert type(one) is type(two), where
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, two), where
+    elif isinstance(one, dict):
+        assert one.keys() == two.keys(), where
+        for key in one:
+            assert_same(one[key], two[key], f'{where}.{key}')
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(two), where
+        for index, (a, b) in enumerate(zip(one, two)):
+            assert_same(a, b, f'{where}[{index}]')
+    else:
+        assert one == two, where
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_equals_uninterrupted(recipe, tmp_path):
+    whole, cut = tmp_path / 'whole', tmp_path / 'cut'
+    finish(start(recipe, whole))
+    process = start(recipe, cut)
+    for line in process.stdout:
+        if 'Epoch(train) [3][' in line:
+            process.send_signal(signal.SIGKILL)
+            break
+    process.wait()
+    process.stdout.close()
+    assert process.returncode == -signal.SIGKILL
+    assert not (cut / f'epoch_{EPOCHS}.pth').exists()
+    assert 'resumed epoch: 2' in finish(start(recipe, cut, '--resume'))
+    one, two = final(whole), final(cut)
+    assert_same(one['state_dict'], two['state_dict'], 'model')
+    assert_same(one['optimizer'], two['optimizer'], 'optimizer')
+    assert (cut / 'result.json').exists()

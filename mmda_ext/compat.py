@@ -5,11 +5,14 @@ the fault first. :func:`apply_workarounds` runs those that must precede the impo
 heavy; the others are called by the room that needs them.
 """
 
+import importlib
 import importlib.util
 import pickle
 import sys
 import types
 import warnings
+import zipfile
+from contextlib import nullcontext
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
@@ -31,6 +34,7 @@ def apply_workarounds() -> None:
     provide_drn()
     disable_vindlu()
     register_package()
+    replace_pkg_resources()
 
 
 def installed(module: str) -> bool:
@@ -49,8 +53,8 @@ def version_of(distribution: str) -> tuple[int, ...]:
         text = metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return ()
-    numbers = []
-    for part in text.split('+')[0].split('.'):
+    numbers: list[int] = []
+    for part in (text or '').split('+')[0].split('.'):
         if not part.isdigit():
             break
         numbers.append(int(part))
@@ -114,9 +118,53 @@ def register_package() -> None:
 
     https://github.com/open-mmlab/mmengine/issues/1410
     """
-    if installed('mmengine'):
+    if _mmengine_imports():
         from mmengine.config.utils import MODULE2PACKAGE
         MODULE2PACKAGE.setdefault('mmda_ext', 'mmda_ext')
+
+
+def replace_pkg_resources() -> None:
+    """MMEngine finds packages through ``pkg_resources``, which setuptools 82 removed: no ``mmaction::`` config loads.
+
+    Where it is still present it reports a folder that does not exist for an editable install. The import system knows
+    both. https://github.com/open-mmlab/mmcv/issues/3325
+    """
+    if not _mmengine_imports():
+        return
+    from mmengine.config.utils import MODULE2PACKAGE
+    from mmengine.utils import package_utils
+    faulty = package_utils.get_installed_path
+    if 'pkg_resources' not in faulty.__code__.co_names:
+        return
+    modules = {package: module for module, package in MODULE2PACKAGE.items()}
+
+    def get_installed_path(package: str) -> str:
+        spec = importlib.util.find_spec(modules.get(package, package))
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(f'package {package} is not installed: run `pip install {package}`')
+        return str(Path(spec.origin).parent)
+
+    def is_installed(package: str) -> bool:
+        return bool(version_of(package)) or installed(modules.get(package, package))
+
+    new = {'get_installed_path': get_installed_path, 'is_installed': is_installed}
+    old = {name: getattr(package_utils, name) for name in new}
+    for module in [module for name, module in sys.modules.items() if name.split('.')[0] == 'mmengine']:
+        for name, function in new.items():
+            if getattr(module, name, None) is old[name]:
+                setattr(module, name, function)
+
+
+@lru_cache(maxsize=1)
+def _mmengine_imports() -> bool:
+    """Whether MMEngine is installed and whole; it does not import without its own requirements."""
+    if not installed('mmengine'):
+        return False
+    try:
+        importlib.import_module('mmengine.config')
+    except ImportError:
+        return False
+    return True
 
 
 def fix_numpy_aliases() -> None:
@@ -129,19 +177,41 @@ def fix_numpy_aliases() -> None:
 
 
 def fix_color_jitter() -> None:
-    """``ColorJitter.adjust_hue`` adds a negative Python integer to uint8, which NumPy 2 refuses in half of the calls."""
-    import cv2
+    """``ColorJitter.adjust_hue`` adds a negative Python integer to uint8, which NumPy 2 refuses: half of the calls."""
     import numpy as np
     from mmaction.datasets.transforms.processing import ColorJitter
+    try:
+        ColorJitter.adjust_hue(np.zeros((1, 1, 3), dtype=np.float32), -0.05)
+    except OverflowError:
+        ColorJitter.adjust_hue = staticmethod(adjust_hue)
 
-    def adjust_hue(img: np.ndarray, factor: float) -> np.ndarray:
-        hsv = cv2.cvtColor(np.clip(img, 0, 255).astype(np.uint8), cv2.COLOR_RGB2HSV)
-        # NumPy 1 wrapped the sum at 256 before the remainder; keep its numbers.
-        shifted = (hsv[..., 0].astype(np.int64) + int(factor * 255)) % 256
-        hsv[..., 0] = (shifted % 180).astype(np.uint8)
-        return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
 
-    ColorJitter.adjust_hue = staticmethod(adjust_hue)
+def adjust_hue(img: Any, factor: float) -> Any:
+    """Shift the hue of an RGB image as ``ColorJitter`` does under NumPy 1.
+
+    Args:
+        img (np.ndarray): Image of shape ``(H, W, 3)`` with values from 0 to 255.
+        factor (float): Shift in parts of the circle that OpenCV's 8-bit hue would span at 255 steps.
+
+    Returns:
+        np.ndarray: The shifted image, float32.
+    """
+    import cv2
+    import numpy as np
+    hsv = cv2.cvtColor(np.clip(img, 0, 255).astype(np.uint8), cv2.COLOR_RGB2HSV)
+    offset = int(factor * 255)
+    hue = hsv[..., 0].astype(np.int64) + offset
+    # NumPy 1 kept uint8 for a non-negative offset, so the sum wrapped at 256 before the remainder.
+    hsv[..., 0] = (hue % 256 if offset >= 0 else hue) % 180
+    return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)
+
+
+def _method_of_history(owner: Any, name: str) -> Any:
+    """Stand-in for ``getattr`` while a checkpoint is read: a history's statistics are pickled as its attributes."""
+    from mmengine.logging.history_buffer import HistoryBuffer
+    if owner is not HistoryBuffer and not isinstance(owner, HistoryBuffer):
+        raise pickle.UnpicklingError(f'the checkpoint asks for attribute {name!r} of {owner!r}')
+    return getattr(owner, name)
 
 
 @lru_cache(maxsize=1)
@@ -149,13 +219,12 @@ def checkpoint_globals() -> list[Any]:
     """Harmless classes and functions that MMEngine writes into its own checkpoints."""
     import numpy as np
     from mmengine.logging.history_buffer import HistoryBuffer
-    core = np._core if hasattr(np, '_core') else np.core
+    core = getattr(np, '_core' if version_of('numpy') >= (2, ) else 'core')
     dtypes = {type(np.dtype(name)) for name in ('f8', 'f4', 'i8', 'i4', 'u4', 'u1', '?')}
-    arrays = [core.multiarray._reconstruct, core.multiarray.scalar, np.ndarray, np.dtype]
-    # Arrays written by the other major version of NumPy name the module by its other name.
-    other = 'numpy.core.multiarray' if hasattr(np, '_core') else 'numpy._core.multiarray'
-    aliases = [(function, f'{other}.{function.__name__}') for function in arrays[:2]]
-    return [HistoryBuffer, getattr, *arrays, *dtypes, *aliases]
+    # NumPy 1 and 2 name the module differently, and a checkpoint may come from either.
+    arrays = [(getattr(core.multiarray, name), f'numpy.{module}.multiarray.{name}')
+              for name in ('_reconstruct', 'scalar') for module in ('core', '_core')]
+    return [HistoryBuffer, (_method_of_history, 'builtins.getattr'), np.ndarray, np.dtype, *dtypes, *arrays]
 
 
 def allow_mmengine_checkpoints() -> None:
@@ -163,24 +232,43 @@ def allow_mmengine_checkpoints() -> None:
 
     https://github.com/open-mmlab/mmengine/issues/1655
     """
-    import torch
     from mmengine.runner.checkpoint import CheckpointLoader
-    if not hasattr(torch.serialization, 'safe_globals'):
-        return
-
-    def load_from_local(filename: str, map_location: Any = None) -> Any:
-        path = Path(filename).expanduser()
-        if not path.is_file():
-            raise FileNotFoundError(f'checkpoint {path} does not exist: check `load_from`, `--resume` or `init_cfg`')
-        try:
-            with torch.serialization.safe_globals(checkpoint_globals()):
-                return torch.load(path, map_location=map_location)
-        except pickle.UnpicklingError as error:
-            raise pickle.UnpicklingError(
-                f'checkpoint {path} holds more than tensors and is not loaded, because such a file can run code; if '
-                f'you trust its origin, set TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 and try again. ({error})') from error
-
     CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
+
+
+def load_from_local(filename: str, map_location: Any = None) -> Any:
+    """Read a checkpoint file without running code from it (torch >= 2.6; older torch reads as it always did).
+
+    Args:
+        filename (str): Path of the file.
+        map_location (Any): Where ``torch.load`` puts the tensors.
+
+    Returns:
+        Any: What the file holds, for MMEngine a dict.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        pickle.UnpicklingError: If the file is damaged, or holds more than tensors and MMEngine's own histories.
+    """
+    import torch
+    path = Path(filename).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(f'checkpoint {path} does not exist: check the path on the command line, `load_from` or '
+                                '`init_cfg`')
+    # From 2.6 on, torch.load reads tensors only, and the allow-list takes names beside objects.
+    safe = version_of('torch') >= (2, 6)
+    try:
+        with torch.serialization.safe_globals(checkpoint_globals()) if safe else nullcontext():
+            return torch.load(path, map_location=map_location)
+    except pickle.UnpicklingError as error:
+        raise pickle.UnpicklingError(
+            f'checkpoint {path} holds more than tensors and is not loaded, because such a file can run code; if '
+            f'you trust its origin, set TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 and try again. ({error})') from error
+    except (RuntimeError, EOFError) as error:
+        if zipfile.is_zipfile(path):
+            raise
+        raise pickle.UnpicklingError(
+            f'checkpoint {path} is damaged, perhaps cut short while it was written: use another one') from error
 
 
 def allow_cpu_amp() -> None:
@@ -189,8 +277,11 @@ def allow_cpu_amp() -> None:
     The gradient scaler switches itself off there, which is right: bfloat16 needs none.
     """
     from mmengine.optim.optimizer import amp_optimizer_wrapper as module
-    if not module.is_cuda_available():
-        module.is_cuda_available = lambda: True
+    if has_accelerator() or not hasattr(module, 'is_cuda_available'):
+        return
+    module.is_cuda_available = lambda: True
+    for message in ('.*GradScaler is enabled, but CUDA is not available', '.*GradScaler.* is deprecated'):
+        warnings.filterwarnings('ignore', message=message)
 
 
 def has_accelerator() -> bool:
@@ -210,13 +301,33 @@ def prepare_cpu_distributed(cfg: Any) -> None:
         return
     if not dist.is_initialized():
         dist.init_process_group('gloo')
-    wrapper = cfg.setdefault('model_wrapper_cfg', {})
-    wrapper.setdefault('type', 'MMDistributedDataParallel')
-    wrapper.setdefault('broadcast_buffers', False)
+    wrapper = dict(cfg.get('model_wrapper_cfg') or {})
+    if wrapper.setdefault('type', 'MMDistributedDataParallel') == 'MMDistributedDataParallel':
+        # With a wrapper config, the runner no longer fills in these two.
+        wrapper.setdefault('broadcast_buffers', False)
+        wrapper.setdefault('find_unused_parameters', cfg.get('find_unused_parameters', False))
     wrapper['device_ids'] = None
+    cfg['model_wrapper_cfg'] = wrapper
 
 
 def hush_import_warnings() -> None:
     """Hide what importing the stack prints and what a user can do nothing about."""
     warnings.filterwarnings('ignore', message='Fail to import ``MultiScaleDeformableAttention``')
     warnings.filterwarnings('ignore', message='pkg_resources is deprecated')
+
+
+def workarounds_in_force() -> list[str]:
+    """Names of the work-arounds of this module that something installed makes necessary, for the doctor."""
+    stub = {name for name in ('mmaction.models.localizers.drn', 'mmaction.models.multimodal')
+            if getattr(sys.modules.get(name), '__spec__', None) is None and name in sys.modules}
+    package_utils = sys.modules.get('mmengine.utils.package_utils')
+    facts = {
+        'provide_importlib_metadata': sys.modules.get('importlib_metadata') is metadata,
+        'provide_drn': 'mmaction.models.localizers.drn' in stub,
+        'disable_vindlu': 'mmaction.models.multimodal' in stub,
+        'replace_pkg_resources': getattr(getattr(package_utils, 'is_installed', None), '__module__', '') == __name__,
+        'fix_numpy_aliases, fix_color_jitter': version_of('numpy') >= (2, ),
+        'allow_mmengine_checkpoints': version_of('torch') >= (2, 6),
+        'allow_cpu_amp, prepare_cpu_distributed': _mmengine_imports() and installed('torch') and not has_accelerator(),
+    }
+    return [name for name, holds in facts.items() if holds]

@@ -1,0 +1,5 @@
+"""Metrics."""
+
+from .domain_accuracy import DomainAccuracy
+
+__all__ = ['DomainAccuracy']

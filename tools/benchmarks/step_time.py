@@ -97,10 +97,12 @@ def batch_for(args: argparse.Namespace) -> dict:
     return dict(inputs=inputs, data_samples=samples)
 
 
-def synchronize() -> None:
-    """Wait for the device, where there is one."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
+def clock() -> float:
+    """Seconds: of the wall behind a GPU; of this process on a CPU, so that neighbours on the machine do not count."""
+    if not torch.cuda.is_available():
+        return time.process_time()
+    torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 def peak_bytes(step: Callable[[], object]) -> int:
@@ -132,12 +134,10 @@ def measure(args: argparse.Namespace, trainable: dict | None) -> dict[str, dict[
     times: dict[str, list[float]] = {name: [] for name in steps}
     for round_ in range(args.rounds + 1):
         for name, step in steps.items():
-            synchronize()
-            start = time.perf_counter()
+            start = clock()
             step()
-            synchronize()
             if round_:
-                times[name].append(time.perf_counter() - start)
+                times[name].append(clock() - start)
         print(f'\r  round {round_} of {args.rounds}', end='', flush=True)
     print('\r', end='')
     encoder_bytes = sum(p.numel() * p.element_size() for ps in model.modality_parameters().values() for p in ps)
@@ -185,13 +185,15 @@ def main() -> None:
     parser.add_argument('--audio-frames', type=int, default=126)
     parser.add_argument('--width', type=int, default=16, help='channels of the first stages; 64 is the real network')
     parser.add_argument('--out', default='work_dirs/benchmarks/step_time.json')
+    parser.add_argument('--threads', type=int, default=1, help='CPU threads; more than one also counts their waiting')
     parser.add_argument('--doc', help='page to update, docs/performance.md')
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     tables = {}
     for title, trainable in TRAINABLE.items():
         tables[title] = measure(args, trainable)
         show(f'Trained: {title}', tables[title])
-    where = torch.cuda.get_device_name() if torch.cuda.is_available() else f'{torch.get_num_threads()} CPU threads'
+    where = torch.cuda.get_device_name() if torch.cuda.is_available() else f'{torch.get_num_threads()} CPU thread(s)'
     out = Path(args.out)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(dict(device=where, torch=torch.__version__, python=platform.python_version(),

@@ -1,0 +1,100 @@
+"""Makes, completes or reuses a folder of demo data."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mmda_ext.datasets.synthetic import epic, hac
+from mmda_ext.datasets.synthetic.motion import motion_names
+from mmda_ext.datasets.synthetic.sound import sound_names
+from mmda_ext.datasets.synthetic.spec import GENERATOR_VERSION, DemoSpec
+from mmda_ext.datasets.synthetic.writer import write_text
+
+MARKER = 'demo_data.json'
+_LAYOUTS = {'hac': hac, 'epic': epic}
+
+#: Called with the number of finished and of all jobs.
+Progress = Callable[[int, int], None]
+
+
+def read_marker(root: Path) -> dict[str, Any] | None:
+    """Content of a folder's marker, or None when there is none.
+
+    Raises:
+        ValueError: If the marker is not what the generator writes.
+    """
+    path = root / MARKER
+    if not path.exists():
+        return None
+    try:
+        marker = json.loads(path.read_text())
+        return {'hash': marker['hash'], 'complete': bool(marker['complete']), 'spec': dict(marker['spec'])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'{path} is not a marker of demo data ({error}): remove the folder and make it anew'
+        ) from error
+
+
+def _write_marker(root: Path, spec: DemoSpec, complete: bool) -> None:
+    marker = {'hash': spec.digest, 'complete': complete, 'version': GENERATOR_VERSION, 'spec': asdict(spec)}
+    marker['classes'] = [list(pair) for pair in zip(motion_names(spec.classes), sound_names(spec.classes))]
+    write_text(root / MARKER, json.dumps(marker, indent=2) + '\n')
+
+
+def _refuse_other_content(root: Path, spec: DemoSpec, marker: dict[str, Any] | None) -> None:
+    if marker is None:
+        if root.is_dir() and any(root.iterdir()):
+            raise FileExistsError(f'{root} has files but no {MARKER}: name an empty or a new folder')
+        return
+    if marker['hash'] == spec.digest:
+        return
+    ours = asdict(spec)
+    differing = [
+        f'{k}={marker["spec"].get(k)!r} there, {v!r} asked for' for k, v in ours.items() if marker['spec'].get(k) != v
+    ]
+    reason = '; '.join(differing) or 'made by another version of the generator'
+    raise FileExistsError(f'{root} holds other demo data ({reason}): name another folder or remove this one')
+
+
+def make_demo_data(root: str | Path, spec: DemoSpec, workers: int = 2, progress: Progress | None = None) -> bool:
+    """Make a demo data set; what is already there is kept.
+
+    Args:
+        root (str | Path): Folder of the data set.
+        spec (DemoSpec): What to make.
+        workers (int): Clips made at the same time; has no influence on the bytes.
+        progress (Callable | None): Called with finished and total after every clip or video.
+
+    Returns:
+        bool: Whether anything was made: False when the folder was complete.
+
+    Raises:
+        FileExistsError: If the folder holds something else.
+    """
+    root, layout = Path(root), _LAYOUTS[spec.layout]
+    marker = read_marker(root)
+    _refuse_other_content(root, spec, marker)
+    if marker and marker['complete']:
+        return False
+    _write_marker(root, spec, complete=False)
+    layout.write_splits(root, spec)
+    _run(list(layout.jobs(root, spec)), workers, progress)
+    _write_marker(root, spec, complete=True)
+    return True
+
+
+def _run(jobs: list[Callable[[], None]], workers: int, progress: Progress | None) -> None:
+    # Threads suffice: encoders and array operations release the interpreter's lock.
+    with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
+        futures = [pool.submit(job) for job in jobs]
+        try:
+            for finished, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                if progress is not None:
+                    progress(finished, len(futures))
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise

@@ -1,0 +1,137 @@
+"""Accuracy over all samples, by class, by domain and by modality."""
+
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypedDict
+
+import torch
+from mmengine.evaluator import BaseMetric
+
+from mmda_ext.registry import METRICS
+
+
+class Outcome(TypedDict):
+    """What is kept of one sample: ranks of its label, 0 = the highest score."""
+
+    label: int
+    rank: int
+    domain: str | None
+    is_target: bool
+    modality_ranks: dict[str, int]
+
+
+@METRICS.register_module()
+class DomainAccuracy(BaseMetric):
+    """Accuracies in percent.
+
+    Keys, with ``k`` from ``topk``:
+
+    * ``acc/top<k>``: all samples; ``acc/mean_class``: mean over the classes that occur of their top-1 accuracy;
+    * ``<domain>/acc/top<k>`` for each domain that occurs, also when there is only one, so that readers of results find
+      the same key in every run;
+    * ``source/acc/top<k>`` and ``target/acc/top<k>`` when samples of both kinds occur;
+    * ``modality/<m>/acc/top<k>`` for each modality that a sample's ``modality_scores`` names, over those samples.
+
+    A score that is not a number counts as wrong. Among equal scores the lower class index comes first.
+
+    Args:
+        topk (Sequence[int]): Which accuracies to report.
+        collect_device (str): As for every MMEngine metric.
+        prefix (str, optional): As for every MMEngine metric.
+        collect_dir (str, optional): As for every MMEngine metric.
+
+    Raises:
+        ValueError: If ``topk`` holds anything but positive integers.
+    """
+
+    default_prefix = ''  # keys are complete; None would make MMEngine warn
+
+    def __init__(self,
+                 topk: Sequence[int] = (1, ),
+                 collect_device: str = 'cpu',
+                 prefix: str | None = None,
+                 collect_dir: str | None = None) -> None:
+        if not topk or any(not isinstance(k, int) or k < 1 for k in topk):
+            raise ValueError(f'DomainAccuracy: topk={topk!r} must be positive integers such as (1, 5)')
+        super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        self.topk = tuple(topk)
+
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
+        for sample in data_samples:
+            label = _label(sample)
+            scores = sample.get('modality_scores') or {}
+            self.results.append(
+                Outcome(
+                    label=label,
+                    rank=_rank(sample, 'pred_score', sample.get('pred_score'), label),
+                    domain=sample.get('domain'),
+                    is_target=bool(sample.get('is_target', False)),
+                    modality_ranks={name: _rank(sample, name, score, label) for name, score in scores.items()}))
+
+    def compute_metrics(self, results: list[Outcome]) -> dict[str, float]:
+        metrics = self._accuracies('', (item['rank'] for item in results))
+        metrics['acc/mean_class'] = _mean_class(results)
+        for prefix, ranks in _groups(results).items():
+            metrics.update(self._accuracies(prefix, ranks))
+        return metrics
+
+    def _accuracies(self, prefix: str, ranks: Iterable[int]) -> dict[str, float]:
+        ranks = list(ranks)
+        return {f'{prefix}acc/top{k}': _percent(sum(rank < k for rank in ranks), len(ranks)) for k in self.topk}
+
+
+def _groups(results: Sequence[Outcome]) -> dict[str, list[int]]:
+    """Ranks by prefix of the metric: domains in the order in which they occur, then modalities."""
+    both = len({item['is_target'] for item in results}) == 2
+    domains: dict[str, list[int]] = defaultdict(list)
+    modalities: dict[str, list[int]] = defaultdict(list)
+    for item in results:
+        if item['domain'] is not None:
+            domains[f'{item["domain"]}/'].append(item['rank'])
+        if both:
+            domains['target/' if item['is_target'] else 'source/'].append(item['rank'])
+        for name, rank in item['modality_ranks'].items():
+            modalities[f'modality/{name}/'].append(rank)
+    return {**domains, **modalities}
+
+
+def _percent(correct: int, total: int) -> float:
+    return 100.0 * correct / total if total else float('nan')
+
+
+def _mean_class(results: Sequence[Outcome]) -> float:
+    by_class: dict[int, list[bool]] = defaultdict(list)
+    for item in results:
+        by_class[item['label']].append(item['rank'] == 0)
+    recalls = [_percent(sum(hits), len(hits)) for hits in by_class.values()]
+    return sum(recalls) / len(recalls) if recalls else float('nan')
+
+
+def _name(sample: Mapping[str, Any]) -> str:
+    return f'sample {sample.get("sample_id", "(no sample_id)")}'
+
+
+def _label(sample: Mapping[str, Any]) -> int:
+    label = sample.get('gt_label')
+    if label is None:
+        raise ValueError(f'DomainAccuracy: {_name(sample)} has no gt_label; evaluate a labelled split, an unlabelled '
+                         'target split has nothing to be compared with')
+    flat = torch.as_tensor(label).flatten()
+    if flat.numel() != 1:
+        raise ValueError(f'DomainAccuracy: {_name(sample)} has {flat.numel()} labels {flat.tolist()}; one is needed')
+    return int(flat)
+
+
+def _rank(sample: Mapping[str, Any], name: str, score: Any, label: int) -> int:
+    """Number of classes that are placed before the label."""
+    if score is None:
+        raise ValueError(f'DomainAccuracy: {_name(sample)} has no {name}; the model must be called in predict mode')
+    score = torch.as_tensor(score).flatten().float()
+    if not 0 <= label < score.numel():
+        raise ValueError(f'DomainAccuracy: {_name(sample)} has gt_label {label}, but {name} has {score.numel()} '
+                         'classes; check num_classes of the head and the label map')
+    if torch.isnan(score).any():
+        return sys.maxsize
+    ahead = (score > score[label]).sum() + (score[:label] == score[label]).sum()
+    return int(ahead)

@@ -1,0 +1,96 @@
+"""Reads the ``results.json`` of a sweep and answers what tables and plots ask."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mmda_ext.visualization.statistics import Difference, Summary, paired_difference, summarise
+
+Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class SweepResults:
+    """Scores of a grid of recipes (rows), targets and seeds; what has not run is absent.
+
+    Args:
+        rows (list[str]): Names of the recipes, the reference first.
+        targets (list[str]): Target domains.
+        scores (dict): Score of (row, target, seed), in percent.
+        folders (dict): Work directory of (row, target, seed), absolute or below the results file.
+        failed (list[str]): Cells that ran and failed, with the reason.
+        about (dict): Versions, date and metric, for the reader of a table.
+    """
+
+    rows: list[str]
+    targets: list[str]
+    scores: dict[Key, float]
+    folders: dict[Key, Path] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    about: dict[str, Any] = field(default_factory=dict)
+
+    def seeds(self, row: str, target: str) -> list[int]:
+        """Seeds of one cell of the table that have a score, ascending."""
+        return sorted(seed for r, t, seed in self.scores if (r, t) == (row, target))
+
+    def of_target(self, row: str, target: str) -> dict[int, float]:
+        """Score per seed."""
+        return {seed: self.scores[row, target, seed] for seed in self.seeds(row, target)}
+
+    def target_mean(self, row: str) -> dict[int, float]:
+        """Mean over the targets per seed, for the seeds that have run on every target."""
+        complete = set.intersection(*(set(self.seeds(row, target)) for target in self.targets))
+        sums = {seed: sum(self.scores[row, target, seed] for target in self.targets) for seed in sorted(complete)}
+        return {seed: total / len(self.targets) for seed, total in sums.items()}
+
+    def summary(self, row: str, target: str | None = None) -> Summary:
+        """Mean and spread over seeds of a target, or of the mean over targets."""
+        return summarise(list((self.target_mean(row) if target is None else self.of_target(row, target)).values()))
+
+    def difference(self, row: str) -> Difference:
+        """Paired difference of a row's target mean from the first row's, over the seeds that both have."""
+        first, other = self.target_mean(self.rows[0]), self.target_mean(row)
+        shared = sorted(first.keys() & other.keys())
+        return paired_difference([first[seed] for seed in shared], [other[seed] for seed in shared])
+
+
+def read_results(path: str | Path, part: str = 'test', metric: str | None = None) -> SweepResults:
+    """Read a file that ``tools/sweep.py`` wrote.
+
+    Args:
+        path (str | Path): The ``results.json``.
+        part (str): ``'test'`` (target) or ``'val'`` (sources).
+        metric (str | None): Key of the score; the sweep's main metric by default.
+
+    Returns:
+        SweepResults: The scores.
+
+    Raises:
+        ValueError: If the file is not one of a sweep, or a finished cell lacks the metric.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text())
+        rows, targets, cells = content['rows'], content['targets'], content['cells']
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f'{path} is not a results file of tools/sweep.py ({error!r}): run the sweep first') from error
+    metric = metric or content.get('main_metric', 'acc/top1')
+    scores, folders = {}, {}
+    for cell in cells:
+        key = (cell['row'], cell['target'], cell['seed'])
+        folders[key] = path.parent / cell.get('folder', '')
+        if cell['state'] == 'done':
+            scores[key] = _score(path, cell, part, metric)
+    failed = [f'{c["row"]} / {c["target"]} / seed {c["seed"]}: {c["reason"]}' for c in cells if c['state'] == 'failed']
+    about = {'part': part, 'metric': metric, **{key: content.get(key) for key in ('updated', 'versions', 'seeds')}}
+    return SweepResults(rows, targets, scores, folders, failed, about)
+
+
+def _score(path: Path, cell: dict[str, Any], part: str, metric: str) -> float:
+    found = (cell['result'].get(part) or {}).get(metric)
+    if found is None:
+        has = sorted(cell['result'].get(part) or {})
+        name = f'{cell["row"]}/{cell["target"]}/seed{cell["seed"]}'
+        raise ValueError(f'{path}: {name} has no {part} {metric!r}, only {has}')
+    return float(found)

@@ -1,0 +1,51 @@
+"""One look for all pictures: sizes for a README, colours that colour-blind readers can tell apart."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Okabe and Ito's palette without yellow, which vanishes on white.
+COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#555555')
+MODALITY_COLOURS = {'fused': '#222222', 'video': '#0072B2', 'audio': '#D55E00', 'flow': '#009E73', 'text': '#CC79A7'}
+WIDTH_INCHES, DPI = 10.0, 150
+
+RC: dict[Any, Any] = {
+    'font.size': 10,
+    'axes.titlesize': 11,
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'axes.grid': True,
+    'axes.axisbelow': True,
+    'grid.color': '#e4e4e4',
+    'grid.linewidth': 0.8,
+    'legend.frameon': False,
+    'figure.facecolor': 'white',
+}
+
+
+def modality_colour(name: str, position: int = 0) -> str:
+    """Colour of a modality, the same in every picture; unknown ones go by position."""
+    return MODALITY_COLOURS.get(name, COLOURS[(position + 3) % len(COLOURS)])
+
+
+def new_figure(width: float = WIDTH_INCHES, height: float = 4.5, **spacing: Any) -> 'Figure':
+    """Empty figure that needs no display; ``spacing`` is handed to the constrained layout."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=ConstrainedLayoutEngine(**spacing))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: 'Figure', path: Path) -> Path:
+    """Write a PNG; the old file stays until the new one is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f'.{path.name}.part')
+    figure.savefig(temporary, format='png')
+    os.replace(temporary, path)
+    return path

@@ -1,0 +1,75 @@
+"""Tables of a sweep: recipes x targets, with spread, number of seeds and the difference from the first recipe."""
+
+import csv
+import io
+from math import isnan
+
+from mmda_ext.visualization.results import SweepResults
+from mmda_ext.visualization.statistics import Difference, Summary
+
+NOT_RUN = 'not run'
+
+
+def format_summary(summary: Summary) -> str:
+    """Mean, spread and number of seeds, such as ``64.2 ± 1.3 (n=3)``."""
+    if summary.n == 0:
+        return NOT_RUN
+    spread = '' if isnan(summary.sd) else f' ± {summary.sd:.1f}'
+    return f'{summary.mean:.1f}{spread} (n={summary.n})'
+
+
+def format_difference(difference: Difference) -> str:
+    """Mean and 95 % interval, such as ``+1.2 [-0.4, +2.8] (n=3)``."""
+    if difference.n == 0:
+        return NOT_RUN
+    if isnan(difference.low):
+        return f'{difference.mean:+.1f} (n=1, no interval)'
+    return f'{difference.mean:+.1f} [{difference.low:+.1f}, {difference.high:+.1f}] (n={difference.n})'
+
+
+def markdown_table(results: SweepResults) -> str:
+    """The table with a caption that says what the numbers are and how they came about."""
+    first = results.rows[0]
+    head = ['recipe', *(f'→ {target}' for target in results.targets), 'mean', f'difference from {first}']
+    lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
+    for row in results.rows:
+        cells = [format_summary(results.summary(row, target)) for target in results.targets]
+        difference = 'reference' if row == first else format_difference(results.difference(row))
+        lines.append('| ' + ' | '.join([row, *cells, format_summary(results.summary(row)), difference]) + ' |')
+    return '\n'.join([*lines, '', _caption(results), *(f'\nFailed: {text}' for text in results.failed), ''])
+
+
+def _caption(results: SweepResults) -> str:
+    about = results.about
+    where = 'target domain' if about.get('part', 'test') == 'test' else 'source validation'
+    made = ', '.join(f'{name} {version}' for name, version in (about.get('versions') or {}).items())
+    return (
+        f'`{about.get("metric", "acc/top1")}` on the {where} in percent: mean ± standard deviation over n seeds. '
+        '"mean" is over the targets, then over the seeds that ran on all of them. Difference: paired by seed, in '
+        f'points, with the 95 % Student interval. Written {about.get("updated")} with {made}.'
+    )
+
+
+def csv_table(results: SweepResults) -> str:
+    """The same numbers for programs, one line per recipe and target; empty where there is no number."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator='\n')
+    writer.writerow(['recipe', 'target', 'mean', 'sd', 'n', 'state', 'difference', 'low', 'high', 'pairs'])
+    for row in results.rows:
+        for target in (*results.targets, None):
+            summary = results.summary(row, target)
+            state = 'run' if summary.n else NOT_RUN
+            line = [row, target or 'mean', _number(summary.mean), _number(summary.sd), summary.n, state]
+            writer.writerow(line + (_difference_cells(results, row) if target is None else [''] * 4))
+    return stream.getvalue()
+
+
+def _difference_cells(results: SweepResults, row: str) -> list[object]:
+    if row == results.rows[0]:
+        return [''] * 4
+    found = results.difference(row)
+    return [_number(found.mean), _number(found.low), _number(found.high), found.n]
+
+
+def _number(value: float) -> str:
+    return '' if isnan(value) else f'{value:.4f}'

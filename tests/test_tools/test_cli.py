@@ -1,0 +1,304 @@
+"""``tools/train.py`` and ``tools/test.py`` as a user meets them."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.optim import OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
+
+from mmda_ext.apis import cli, config_edits, resume
+from mmda_ext.apis.one_line_errors import explain, run_with_one_line_errors
+from tests.toy_run import toy_config, write_config
+
+ROOT = Path(__file__).resolve().parents[2]
+ENV = {**os.environ, 'PYTHONPATH': str(ROOT), 'OMP_NUM_THREADS': '1'}
+
+
+@pytest.fixture
+def config(tmp_path):
+    return write_config(tmp_path / 'toy.py', toy_config(tmp_path / 'run', epochs=2))
+
+
+def train(*argv):
+    return run_with_one_line_errors(lambda: cli.run_training([str(arg) for arg in argv]))
+
+
+def test(*argv):
+    return run_with_one_line_errors(lambda: cli.run_test([str(arg) for arg in argv]))
+
+
+test.__test__ = False
+
+
+def result(folder):
+    return json.loads((folder / 'result.json').read_text())
+
+
+def test_train_then_test(config, tmp_path):
+    assert train(config, '--seed', 7, '--work-dir', tmp_path / 'w') == 0
+    record = result(tmp_path / 'w')
+    assert (record['seed'], record['config'], record['epoch']) == (7, 'toy.py', 2)
+    dump = tmp_path / 'scores.pkl'
+    assert test(config, tmp_path / 'w' / record['checkpoint'], '--dump', dump, '--work-dir', tmp_path / 't') == 0
+    predictions = pickle.loads(dump.read_bytes())
+    assert len(predictions) == 24
+    assert {'pred_score', 'gt_label', 'domain', 'sample_id'} <= set(predictions[0])
+    metrics = json.loads(next((tmp_path / 't').glob('*/*.json')).read_text())
+    assert metrics['T/acc/top1'] == pytest.approx(record['test']['T/acc/top1'], abs=1e-3)
+
+
+@pytest.mark.parametrize(('text', 'argv', 'message'), [
+    ('', ['nowhere.py'], 'config file nowhere.py does not exist'),
+    ('', ['{config}s'], 'toy.pys does not exist; did you mean .*toy.py'),
+    ('', ['{config}', '--auto-scale-lr'], 'add it, with the total batch size'),
+    ('', ['{config}', '--resume', 'no.pth'], '--resume no.pth: there is no such checkpoint'),
+    ('', ['{config}', '--cfg-options', 'model.type=mmda_ext.Absent'], 'Absent is not in the .*types of this package'),
+    ('', ['{config}', '--cfg-options', 'train_cfg.max_epochs.x=1'], 'does not fit'),
+    ('model = (', ['{config}'], 'toy.py cannot be read: SyntaxError'),
+    ('work_dir = "x"', ['{config}'], 'toy.py defines no `model`'),
+    ('model = dict(); custom_imports = dict(imports=["absent_package"], allow_failed_imports=False)', ['{config}'],
+     'absent_package'),
+    ('', ['{config}', '--cfg-options', 'load_from=gone.pth'], 'checkpoint gone.pth does not exist'),
+    ('', ['{config}', '--cfg-options', 'train_dataloader.dataset.type=AudioDataset',
+          'train_dataloader.dataset._delete_=True', 'train_dataloader.dataset.ann_file=gone/list.txt',
+          'train_dataloader.dataset.pipeline=[]'], 'gone/list.txt.*check this path|gone/list.txt'),
+])
+def test_mistakes_are_one_sentence(config, capsys, text, argv, message):
+    if text:
+        config.write_text(text)
+    capsys.readouterr()
+    assert train(*(arg.format(config=config) for arg in argv)) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
+    assert len(lines) == 1
+    import re
+    assert re.search(message, lines[0]), lines[0]
+
+
+def test_test_checks_its_flags(config, capsys):
+    assert test(config, 'gone.pth') == 1
+    assert 'checkpoint gone.pth does not exist' in capsys.readouterr().err
+    assert test(config, 'gone.pth', '--dump', 'scores.json') == 1
+    assert 'must end in .pkl' in capsys.readouterr().err
+    assert test(config, 'gone.pth', '--show-dir', 'x') == 1
+    assert 'add `visualization=' in capsys.readouterr().err
+
+
+def test_show_flags_reach_the_hook():
+    cfg = Config({'default_hooks': {'visualization': {'type': 'VisualizationHook'}}})
+    config_edits.set_visualization(
+        cfg, Namespace(show=False, show_dir='d', wait_time=1., interval=3, config='c.py'))
+    assert cfg.default_hooks.visualization == {'type': 'VisualizationHook', 'enable': True, 'show': False,
+                                               'wait_time': 1., 'out_dir': 'd', 'interval': 3}
+
+
+def test_faults_of_the_program_keep_their_traceback(monkeypatch):
+    assert explain(ValueError('from elsewhere')) is None
+    assert explain(AttributeError('a bug')) is None
+
+    def fail():
+        raise FileNotFoundError(2, 'No such file or directory', 'data/x.txt')
+
+    assert run_with_one_line_errors(fail) == 1
+    monkeypatch.setenv('MMDA_EXT_TRACEBACK', '1')
+    with pytest.raises(FileNotFoundError):
+        run_with_one_line_errors(fail)
+
+
+def test_error_of_a_data_loader_worker_is_its_last_line():
+    package = Path(cli.__file__).parents[1]
+    text = ('Caught ValueError in DataLoader worker process 0.\nOriginal Traceback (most recent call last):\n'
+            f'  File "{package}/datasets/hac.py", line 3, in f\n    raise ValueError(\nValueError: clip x is short\n')
+    assert explain(ValueError(text)) == 'ValueError: clip x is short'
+    assert explain(ValueError(text.replace(str(package), '/other'))) is None
+
+
+@pytest.mark.parametrize(('option', 'message'), [
+    ('model.tipe', r"`model` has no key 'tipe'.*did you mean model.type"),
+    ('optim_wraper.type', "the config has no key 'optim_wraper'.*did you mean optim_wrapper"),
+    ('optim_wrapper.optimizer.lrr', 'did you mean optim_wrapper.optimizer.lr'),
+    ('custom_hooks.9.type', "`custom_hooks` has no key '9'"),
+    ('qqq', "has no key 'qqq', so a new one is made; it may"),
+])
+def test_unknown_options_are_warned_about(tmp_path, option, message):
+    warnings = list(config_edits.unknown_keys(toy_config(tmp_path), {option: 1}))
+    assert len(warnings) == 1
+    import re
+    assert re.search(message, warnings[0]), warnings[0]
+
+
+@pytest.mark.parametrize('option', ['model.type', 'custom_hooks.0.type', 'auto_scale_lr.enable', 'work_dir'])
+def test_known_options_are_not(tmp_path, option):
+    assert not list(config_edits.unknown_keys(toy_config(tmp_path), {option: 1}))
+
+
+def train_args(*argv):
+    return cli.train_parser().parse_args(['c.py', *argv])
+
+
+def test_flags_win_over_the_randomness_of_the_config():
+    cfg = Config({'randomness': {'seed': 1, 'deterministic': True}})
+    config_edits.set_randomness(cfg, train_args('--seed', '5', '--diff-rank-seed'))
+    assert cfg.randomness == {'seed': 5, 'deterministic': True, 'diff_rank_seed': True}
+    config_edits.set_randomness(cfg, train_args())
+    assert cfg.randomness.seed == 5
+
+
+def test_auto_scale_lr_is_switched_on():
+    cfg = Config({'auto_scale_lr': {'enable': False, 'base_batch_size': 16}})
+    config_edits.set_auto_scale_lr(cfg, train_args('--auto-scale-lr'))
+    assert cfg.auto_scale_lr.enable
+
+
+@pytest.mark.parametrize('spelling', ['--local_rank', '--local-rank'])
+def test_both_spellings_of_local_rank(spelling):
+    assert train_args(f'{spelling}=3').local_rank == 3
+
+
+def test_work_dir_priority():
+    for argv, in_config, expected in [(('--work-dir', 'a'), 'b', 'a'), ((), 'b', 'b'), ((), None, 'work_dirs/c')]:
+        cfg = Config({'work_dir': in_config})
+        config_edits.set_work_dir(cfg, train_args(*argv))
+        assert cfg.work_dir == expected
+
+
+def test_amp_finds_the_variant_of_any_wrapper():
+    assert config_edits.amp_variant('OptimWrapper') == 'AmpOptimWrapper'
+    assert config_edits.amp_variant('AmpOptimWrapper') == 'AmpOptimWrapper'
+    assert config_edits.amp_variant('mmda_ext.BalancedOptimWrapper') == 'mmda_ext.AmpBalancedOptimWrapper'
+    OPTIM_WRAPPERS.register_module(name='ToyWrapper', module=OptimWrapper, force=True)
+    with pytest.raises(ValueError, match="'ToyWrapper' has no mixed-precision variant 'AmpToyWrapper'"):
+        config_edits.amp_variant('ToyWrapper')
+
+
+def test_amp_trains_on_a_cpu(config, tmp_path):
+    assert train(config, '--amp', '--work-dir', tmp_path / 'w') == 0
+    dumped = Config.fromfile(tmp_path / 'w' / 'toy.py')
+    assert dumped.optim_wrapper.type == 'AmpOptimWrapper'
+    assert result(tmp_path / 'w')['test']
+    assert train(config, '--amp', '--resume', '--work-dir', tmp_path / 'w') == 0
+
+
+def test_no_validate(config, tmp_path):
+    assert train(config, '--no-validate', '--work-dir', tmp_path / 'w') == 0
+    assert result(tmp_path / 'w')['selected_by'] == 'last'
+
+
+def test_resume_without_a_checkpoint_starts_afresh(config, tmp_path):
+    said = []
+    cfg = Config({'work_dir': str(tmp_path / 'empty')})
+    resume.set_resume(cfg, train_args('--resume'), said.append)
+    assert cfg.resume is False
+    assert said == [f'--resume: no checkpoint in {tmp_path / "empty"}, so training starts from the beginning']
+    assert train(config, '--resume', '--work-dir', tmp_path / 'w') == 0
+
+
+def test_damaged_last_checkpoint_is_passed_over(config, tmp_path):
+    work_dir = tmp_path / 'run'
+    assert train(config) == 0
+    expected = torch.load(work_dir / 'epoch_2.pth', weights_only=False)['state_dict']
+    data = (work_dir / 'epoch_2.pth').read_bytes()
+    said = []
+    for damaged in (data[:len(data) // 2], data[:800] + bytes(200) + data[1000:], b''):
+        (work_dir / 'epoch_2.pth').write_bytes(damaged)
+        assert resume.latest_checkpoint(work_dir, said.append) == work_dir / 'epoch_1.pth'
+        assert 'epoch_2.pth is damaged' in said.pop()
+    assert train(config, '--resume', work_dir / 'epoch_2.pth') == 1
+    assert train(config, '--resume') == 0
+    actual = torch.load(work_dir / 'epoch_2.pth', weights_only=False)['state_dict']
+    assert all(torch.equal(expected[key], actual[key]) for key in expected)
+
+
+def test_moved_work_dir_can_be_continued(config, tmp_path):
+    assert train(config) == 0
+    (tmp_path / 'run').rename(tmp_path / 'moved')
+    (tmp_path / 'moved' / 'result.json').unlink()
+    assert train(config, '--work-dir', tmp_path / 'moved', '--resume') == 0
+    assert result(tmp_path / 'moved')['test']
+
+
+def start(config, *argv, cwd):
+    return subprocess.Popen([sys.executable, str(ROOT / 'tools' / 'train.py'), str(config), *argv], env=ENV, cwd=cwd,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for(path, process):
+    for _ in range(600):
+        if path.exists():
+            return
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+    raise TimeoutError(path)
+
+
+def test_killed_run_is_resumed_and_finishes_alike(tmp_path):
+    whole = write_config(tmp_path / 'toy.py', toy_config(tmp_path / 'whole', epochs=5))
+    long = write_config(tmp_path / 'long.py', toy_config(
+        tmp_path / 'parts', epochs=5, **{'train_dataloader.dataset.size': 24}))
+    process = start(long, cwd=tmp_path)
+    wait_for(tmp_path / 'parts' / 'epoch_2.pth', process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / 'parts' / 'result.json').exists()
+    assert train(long, '--resume') == 0
+    assert train(whole) == 0
+    records = [result(tmp_path / name) for name in ('whole', 'parts')]
+    assert records[0].pop('config') != records[1].pop('config')
+    assert records[0] == records[1]
+
+
+def test_interruption_says_how_to_continue(tmp_path):
+    config = write_config(tmp_path / 'toy.py', toy_config(tmp_path / 'run', epochs=10000))
+    process = start(config, '--seed', '3', cwd=tmp_path)
+    wait_for(tmp_path / 'run' / 'epoch_1.pth', process)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 130, output
+    assert f'{config} --work-dir {tmp_path / "run"} --resume' in output
+    assert 'Traceback' not in output
+
+
+def test_dist_scripts_on_a_cpu(tmp_path):
+    config = write_config(tmp_path / 'toy.py', toy_config(tmp_path / 'run', epochs=1))
+    env = {**ENV, 'PORT': str(29600 + os.getpid() % 2000), 'PATH': f'{Path(sys.executable).parent}:{ENV["PATH"]}'}
+
+    def call(name, *argv):
+        done = subprocess.run(['bash', str(ROOT / 'tools' / name), *map(str, argv)], env=env, cwd=tmp_path, text=True,
+                              capture_output=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+
+    call('dist_train.sh', config, 2, '--seed', 4)
+    record = result(tmp_path / 'run')
+    assert record['seed'] == 4
+    call('dist_test.sh', config, tmp_path / 'run' / record['checkpoint'], 2, '--dump', tmp_path / 'd.pkl')
+    assert len(pickle.loads((tmp_path / 'd.pkl').read_bytes())) == 24
+
+
+@pytest.mark.parametrize('script', ['dist_train', 'dist_test', 'slurm_train', 'slurm_test'])
+def test_scripts_explain_themselves(script):
+    done = subprocess.run(['bash', str(ROOT / 'tools' / f'{script}.sh')], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f'usage: bash tools/{script}.sh ')
+
+
+@pytest.mark.parametrize(('script', 'positional'), [('slurm_train', ['c.py']), ('slurm_test', ['c.py', 'k.pth'])])
+def test_slurm_scripts_hand_on_arguments_and_environment(tmp_path, script, positional):
+    srun = tmp_path / 'srun'
+    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    srun.chmod(0o755)
+    env = {'PATH': f'{tmp_path}:{os.environ["PATH"]}', 'GPUS': '4', 'CPUS_PER_TASK': '2', 'SRUN_ARGS': '--quiet -x n1'}
+    done = subprocess.run(['bash', str(ROOT / 'tools' / f'{script}.sh'), 'part', 'job', *positional, '--seed', '1 2'],
+                          env=env, capture_output=True, text=True, check=True)
+    lines = done.stdout.splitlines()
+    assert lines[:10] == ['-p', 'part', '--job-name=job', '--gres=gpu:4', '--ntasks=4', '--ntasks-per-node=4',
+                          '--cpus-per-task=2', '--kill-on-bad-exit=1', '--quiet', '-x']
+    assert lines[-len(positional) - 4:] == [*positional, '--launcher', 'slurm', '--seed', '1 2']

@@ -1,0 +1,99 @@
+"""Tables, plots and the picture of the data, by the command line."""
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+from mmda_ext.datasets.synthetic import DemoSpec, make_demo_data
+from mmda_ext.visualization.results import read_results
+from mmda_ext.visualization.tables import csv_table, markdown_table
+
+TOOLS = Path(__file__).resolve().parents[2] / 'tools' / 'analysis'
+SCORES = {
+    ('Base', 'a'): [60.0, 63.0, 66.0],
+    ('Base', 'b'): [40.0, 41.0, 42.0],
+    ('GMP', 'a'): [62.0, 67.0, 72.0],
+    ('GMP', 'b'): [40.0, 41.0, 42.0],
+    ('New', 'a'): [70.0],
+}
+
+
+@pytest.fixture
+def file(tmp_path) -> Path:
+    cells = []
+    for row in ('Base', 'GMP', 'New'):
+        for target in 'ab':
+            for seed in range(3):
+                values = SCORES.get((row, target), [])[seed:]
+                cell = {'row': row, 'target': target, 'seed': seed, 'folder': f'{row}/{target}/seed{seed}'}
+                cell |= (
+                    {'state': 'done', 'result': {'test': {'acc/top1': values[0]}}} if values else {'state': 'not run'}
+                )
+                cells.append({'reason': '', **cell})
+    cells[-1] |= {'state': 'failed', 'reason': 'exit code 3'}
+    content = {'rows': ['Base', 'GMP', 'New'], 'targets': ['a', 'b'], 'main_metric': 'acc/top1', 'cells': cells}
+    (tmp_path / 'results.json').write_text(json.dumps(content))
+    return tmp_path / 'results.json'
+
+
+def test_markdown_holds_the_hand_worked_numbers(file):
+    lines = markdown_table(read_results(file)).splitlines()
+    assert lines[2] == '| Base | 63.0 ± 3.0 (n=3) | 41.0 ± 1.0 (n=3) | 52.0 ± 2.0 (n=3) | reference |'
+    # differences of the target means 1, 2, 3: 2 ± 4.302653 / sqrt(3)
+    assert lines[3].endswith('| 54.0 ± 3.0 (n=3) | +2.0 [-0.5, +4.5] (n=3) |')
+    assert lines[4] == '| New | 70.0 (n=1) | not run | not run | not run |'
+    assert 'Failed: New / b / seed 2: exit code 3' in lines
+
+
+def test_csv_holds_the_same_numbers(file):
+    lines = {
+        (line['recipe'], line['target']): line for line in csv.DictReader(csv_table(read_results(file)).splitlines())
+    }
+    mean = lines['GMP', 'mean']
+    assert (mean['difference'], mean['low'], mean['high'], mean['pairs']) == ('2.0000', '-0.4841', '4.4841', '3')
+    assert (lines['New', 'b']['state'], lines['New', 'b']['mean']) == ('not run', '')
+
+
+def test_missing_metric_is_named_with_what_there_is(file):
+    with pytest.raises(ValueError, match=r"no test 'f1', only \['acc/top1'\]"):
+        read_results(file, metric='f1')
+
+
+def test_a_file_that_is_no_sweep_is_refused(tmp_path):
+    (tmp_path / 'x.json').write_text('{}')
+    with pytest.raises(ValueError, match='run the sweep first'):
+        read_results(tmp_path / 'x.json')
+
+
+def test_command_line_writes_tables_and_plot(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    import report_results
+
+    assert report_results.main([str(file), '--chance', '20']) == 0
+    assert 'reference' in capsys.readouterr().out
+    assert {path.name for path in tmp_path.iterdir()} == {'results.json', 'table.md', 'table.csv', 'accuracy.png'}
+    height, width, _ = cv2.imread(str(tmp_path / 'accuracy.png')).shape
+    assert 600 < height < width <= 1600
+
+
+def test_contact_sheet(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    import contact_sheet
+
+    make_demo_data(tmp_path / 'hac', DemoSpec.for_layout('hac', classes=3, train_per_class=1, test_per_class=1))
+    assert contact_sheet.class_titles(tmp_path / 'hac', [])[0] == 'sway\nrising'
+    assert contact_sheet.main([str(tmp_path / 'hac'), '--out', str(tmp_path / 'x.png')]) == 0
+    picture = cv2.imread(str(tmp_path / 'x.png'))
+    assert picture.shape[1] <= 1600
+    assert picture.std() > 30
+
+
+def test_contact_sheet_of_a_missing_folder_names_the_remedy(tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    import contact_sheet
+
+    assert contact_sheet.main([str(tmp_path / 'no')]) == 2
+    assert 'make_demo_data.py' in capsys.readouterr().err

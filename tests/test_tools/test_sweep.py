@@ -1,0 +1,166 @@
+"""The sweep: a grid that survives failures, stops and restarts. The trainer is a stand-in."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+
+TRAINER = """
+import json, pathlib, sys, time
+argv = sys.argv
+folder = pathlib.Path(argv[argv.index('--work-dir') + 1])
+seed = int(argv[argv.index('--seed') + 1])
+assert '--resume' in argv
+with open(folder.parents[2] / 'calls.txt', 'a') as calls:
+    calls.write(f'{argv[1]} {seed} {argv[argv.index("--resume") + 1:]}\\n')
+mode = pathlib.Path(argv[1]).read_text().strip()
+print('Epoch(train)  [1][ 5/10]  lr: 1e-3  eta: 0:01:40  time: 1.0', flush=True)
+if mode == 'fail':
+    print('RuntimeError: the dog ate it')
+    sys.exit(3)
+if mode == 'silent':
+    sys.exit(0)
+if mode == 'slow':
+    (folder / 'started').touch()
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        (folder / 'interrupted').touch()
+        sys.exit(130)
+result = {'val': {'acc/top1': 80.0}, 'test': {'acc/top1': 50.0 + seed}, 'epoch': 1, 'checkpoint': 'x', 'seed': seed,
+          'config': argv[1]}
+(folder / 'result.json').write_text(json.dumps(result))
+"""
+
+
+@pytest.fixture
+def place(tmp_path) -> Path:
+    (tmp_path / 'trainer.py').write_text(TRAINER)
+    for row in ('good', 'other'):
+        for target in ('a', 'b'):
+            (tmp_path / f'{row}_{target}.py').write_text('good')
+    return tmp_path
+
+
+def command(
+    place: Path, *more: str, rows: tuple[str, ...] = ('good',), seeds: tuple[str, ...] = ('0', '1')
+) -> list[str]:
+    named = [f'{row}={place}/{row}_{{target}}.py' for row in rows]
+    base = [sys.executable, str(TOOLS / 'sweep.py'), '--rows', *named, '--targets', 'a', 'b', '--seeds', *seeds]
+    return [*base, '--work-dir', str(place / 'w'), '--trainer', str(place / 'trainer.py'), *more]
+
+
+def run(*args, **kwargs) -> subprocess.CompletedProcess:
+    return subprocess.run(command(*args, **kwargs), capture_output=True, text=True, timeout=60)
+
+
+def results(place: Path) -> dict:
+    return json.loads((place / 'w' / 'results.json').read_text())
+
+
+def calls(place: Path) -> list[str]:
+    return (place / 'w' / 'calls.txt').read_text().splitlines()
+
+
+def test_whole_grid_then_nothing_left_to_do(place):
+    first = run(place, '--cfg-options', 'lr=1', rows=('good', 'other'), seeds=('0',))
+    assert first.returncode == 0, first.stdout + first.stderr
+    content = results(place)
+    assert content['rows'] == ['good', 'other']
+    assert len(content['cells']) == len(calls(place)) == 4
+    assert all(line.endswith("['--cfg-options', 'lr=1']") for line in calls(place))
+    cell = next(c for c in content['cells'] if (c['row'], c['target'], c['seed']) == ('other', 'b', 0))
+    assert (cell['state'], cell['result']['test']['acc/top1']) == ('done', 50.0)
+    assert cell['wall_time_s'] > 0
+    assert cell['versions']['python'] == sys.version.split()[0]
+    assert str(place) not in cell['folder']
+
+    again = run(place, '--cfg-options', 'lr=1', rows=('good', 'other'), seeds=('0',))
+    assert again.returncode == 0
+    assert '4 of them done already' in again.stdout
+    assert len(calls(place)) == 4
+
+
+def test_failed_cell_is_shown_and_the_rest_goes_on(place):
+    (place / 'good_a.py').write_text('fail')
+    (place / 'good_b.py').write_text('silent')
+    done = run(place, rows=('good', 'other'), seeds=('0',))
+    assert done.returncode == 1
+    assert 'the dog ate it' in done.stdout
+    assert 'wrote no result.json' in done.stdout
+    states = {(c['row'], c['target']): c['state'] for c in results(place)['cells']}
+    assert states == {('good', 'a'): 'failed', ('good', 'b'): 'failed', ('other', 'a'): 'done', ('other', 'b'): 'done'}
+
+    (place / 'good_a.py').write_text('good')
+    (place / 'good_b.py').write_text('good')
+    assert run(place, rows=('good', 'other'), seeds=('0',)).returncode == 0
+    assert len(calls(place)) == 6
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_stop_ends_the_trainer_and_a_restart_goes_on(place, number):
+    (place / 'good_b.py').write_text('slow')
+    process = subprocess.Popen(command(place, seeds=('0',)), stdout=subprocess.PIPE, text=True)
+    started = place / 'w' / 'good' / 'b' / 'seed0' / 'started'
+    deadline = time.monotonic() + 30
+    while not started.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, number)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert '1/2 cells done; the same command goes on' in output
+    assert started.with_name('interrupted').exists()
+    assert [c['state'] for c in results(place)['cells']] == ['done', 'not run']
+    (place / 'good_b.py').write_text('good')
+    assert run(place, seeds=('0',)).returncode == 0
+    assert len(calls(place)) == 3
+
+
+def test_a_folder_of_another_recipe_is_refused(place):
+    assert run(place, seeds=('0',)).returncode == 0
+    clash = run(place, '--cfg-options', 'lr=2', seeds=('0',))
+    assert clash.returncode == 2
+    assert "made with options [], now it is ['lr=2']" in clash.stdout
+
+
+@pytest.mark.parametrize(
+    ('row', 'message'),
+    [
+        ('good=nowhere_{target}.py', 'does not exist'),
+        ('good', 'NAME=CONFIG'),
+        ('good={place}/good_a.py', 'needs {target}'),
+    ],
+)
+def test_bad_rows_are_refused_before_anything_runs(place, row, message):
+    args = command(place)
+    args[args.index('--rows') + 1] = row.replace('{place}', str(place))
+    done = subprocess.run(args, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert message in done.stdout
+    assert not (place / 'w').exists()
+
+
+def test_progress_is_read_from_the_log(place, monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    from sweep_cell import Cell, Run, position, seconds_of
+
+    cell = Cell('r', 'a', 0, 'c', place)
+    cell.log.write_text(
+        'x\nEpoch(train)  [2][ 8/10]  base_lr: 1e-3  eta: 1 day, 0:00:10  time: 1\nEpoch(val) [2][1/2]\n'
+    )
+    assert position(Run(cell, None)) == ('epoch 2, iteration 8/10', 86410.0)
+    cell.log.write_text(cell.log.read_text() + '$ python tools/train.py\nresumed\n')
+    assert position(Run(cell, None)) == ('starting', None)
+    assert seconds_of('0:01:40') == 100
+
+
+def test_two_jobs_run_at_the_same_time(place):
+    assert run(place, '--jobs', '2', seeds=('0',)).returncode == 0
+    assert len(calls(place)) == 2

@@ -1,0 +1,168 @@
+"""What a linear classifier can read out of the frozen features of each modality.
+
+Features of the train, val and test loaders are taken from a trained recognizer; a logistic regression per modality and
+on all of them together is fitted on the source-train features and scored on source-val and target-test.
+
+Example: python tools/analysis/linear_probe.py CONFIG CHECKPOINT --out probe.json
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FUSED = 'fused'
+
+
+class Part:
+    """Features ``(N, D)`` by modality and labels ``(N, )`` of one loader."""
+
+    def __init__(self, features: dict[str, np.ndarray], labels: np.ndarray) -> None:
+        lengths = {name: len(values) for name, values in features.items()}
+        if not lengths or set(lengths.values()) != {len(labels)}:
+            raise ValueError(f'features {lengths} do not go with {len(labels)} labels')
+        self.labels = labels
+        self.features = {**features, FUSED: np.concatenate(list(features.values()), axis=1)}
+
+
+def fit_probe(train: Part, val: Part, test: Part, strength: float = 1.0) -> dict[str, dict[str, float]]:
+    """Fit one logistic regression per modality and on all modalities together.
+
+    Args:
+        train (Part): Source features that the probes learn from; their mean and spread standardise all parts.
+        val (Part): Features of the sources' validation files.
+        test (Part): Features of the target.
+        strength (float): Inverse of the regularisation; larger fits closer.
+
+    Returns:
+        dict: Accuracy in percent, ``{modality or 'fused': {'train': ..., 'val': ..., 'test': ...}}``.
+
+    Raises:
+        ValueError: If fewer than two classes are in ``train``.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    if len(np.unique(train.labels)) < 2:
+        raise ValueError(f'a probe needs two classes, the training features have {np.unique(train.labels).tolist()}')
+    scores = {}
+    for name, features in train.features.items():
+        probe = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=2000))
+        probe.fit(features, train.labels)
+        parts = {'train': train, 'val': val, 'test': test}
+        scores[name] = {key: 100 * float(probe.score(part.features[name], part.labels)) for key, part in parts.items()}
+    return scores
+
+
+def extract(model: Any, batches: Iterable[Any]) -> Part:
+    """Run a recognizer over a loader and keep features and labels; samples without a label are passed over."""
+    import torch
+
+    features: dict[str, list[np.ndarray]] = {}
+    labels: list[int] = []
+    model.eval()
+    with torch.no_grad():
+        for batch in batches:
+            data = model.data_preprocessor(batch, False)
+            samples = data['data_samples']
+            kept = [i for i, sample in enumerate(samples) if 'gt_label' in sample]
+            labels += [int(samples[i].gt_label) for i in kept]
+            for name, values in model.extract_feat(data['inputs'], len(samples)).items():
+                features.setdefault(name, []).append(values[kept].float().cpu().numpy())
+    return Part({name: np.concatenate(values) for name, values in features.items()}, np.array(labels))
+
+
+def load(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
+    """Recognizer with its weights, and the three loaders; training samples are seen as in a test, in order."""
+    from mmengine.config import Config
+    from mmengine.registry import init_default_scope
+    from mmengine.runner import Runner, load_checkpoint
+
+    from mmda_ext.registry import MODELS
+
+    config = Config.fromfile(args.config)
+    if args.cfg_options:
+        config.merge_from_dict(args.cfg_options)
+    init_default_scope(config.get('default_scope', 'mmaction'))
+    model = MODELS.build(config.model)
+    load_checkpoint(model, args.checkpoint, map_location='cpu')
+    loaders = {name: Runner.build_dataloader(loader, seed=0) for name, loader in loader_configs(config).items()}
+    return model.to(args.device), loaders
+
+
+def loader_configs(config: Any) -> dict[str, dict[str, Any]]:
+    """Configurations of the loaders; train gets val's sampling, batch and pipeline, so that nothing is augmented."""
+    train, val = config.train_dataloader, config.val_dataloader
+    still = {key: value for key, value in val.items() if key != 'dataset'}
+    return {
+        'train': {**still, 'dataset': _with_pipeline(train['dataset'], _pipeline(val['dataset']))},
+        'val': dict(val),
+        'test': dict(config.test_dataloader),
+    }
+
+
+def _pipeline(dataset: Any) -> Any:
+    """Pipeline of a data set, or of the first one inside of a wrapper such as ConcatDataset."""
+    if dataset.get('pipeline') is not None:
+        return dataset['pipeline']
+    inner = dataset.get('datasets') or [dataset['dataset']]
+    return _pipeline(inner[0])
+
+
+def _with_pipeline(dataset: Any, pipeline: Any) -> dict[str, Any]:
+    changed = dict(dataset)
+    if 'datasets' in changed:
+        changed['datasets'] = [_with_pipeline(inner, pipeline) for inner in changed['datasets']]
+    elif isinstance(changed.get('dataset'), dict):
+        changed['dataset'] = _with_pipeline(changed['dataset'], pipeline)
+    else:
+        changed['pipeline'] = pipeline
+        if 'test_mode' in changed:
+            changed['test_mode'] = True
+    return changed
+
+
+def show(scores: dict[str, dict[str, float]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table('features', 'source train', 'source val', 'target test', title='linear probe, accuracy (%)')
+    for name, row in scores.items():
+        table.add_row(name, *(f'{row[part]:.1f}' for part in ('train', 'val', 'test')))
+    Console().print(table)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    from mmengine.config import DictAction
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config')
+    parser.add_argument('checkpoint')
+    parser.add_argument('--out', type=Path, help='JSON file for the numbers')
+    parser.add_argument('--strength', type=float, default=1.0, help='inverse regularisation of the probes')
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='changes of the config, KEY=VALUE')
+    args = parser.parse_args(arguments)
+    for path in (args.config, args.checkpoint):
+        if not Path(path).is_file():
+            print(f'error: {path} does not exist', file=sys.stderr)
+            return 2
+    from rich.progress import track
+
+    model, loaders = load(args)
+    parts = {name: extract(model, track(loader, f'features: {name}')) for name, loader in loaders.items()}
+    scores = fit_probe(parts['train'], parts['val'], parts['test'], args.strength)
+    show(scores)
+    if args.out:
+        about = {'config': args.config, 'checkpoint': args.checkpoint, 'strength': args.strength}
+        args.out.write_text(json.dumps({**about, 'accuracy': scores}, indent=2) + '\n')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

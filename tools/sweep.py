@@ -1,0 +1,223 @@
+"""Train and test a grid of recipes x targets x seeds; stop it and start it again, nothing is lost.
+
+Example:
+    python tools/sweep.py --rows Base=configs/demo/base_demo_to-{target}.py GMP=configs/demo/gmp_demo_to-{target}.py \\
+        --targets human animal cartoon --seeds 0 1 2 --work-dir work_dirs/demo
+
+A cell is finished when <work-dir>/<row>/<target>/seed<k>/result.json exists. All cells are gathered in
+<work-dir>/results.json after every cell; tools/analysis/report_results.py makes tables and plots of it.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from sweep_cell import Cell, Run, finish, now, position, start, stop, tail, versions, write_json
+
+DONE, FAILED, NOT_RUN = 'done', 'failed', 'not run'
+_PLAIN_LINE_EVERY_S = 30
+
+
+def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--rows', nargs='+', required=True, metavar='NAME=CONFIG', help='{target} is filled in')
+    parser.add_argument('--targets', nargs='+', required=True)
+    parser.add_argument('--seeds', nargs='+', type=int, default=[0])
+    parser.add_argument('--work-dir', type=Path, required=True)
+    parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='handed to the trainer')
+    parser.add_argument('--jobs', type=int, default=1, help='runs at the same time')
+    parser.add_argument('--trainer', default='tools/train.py')
+    return parser.parse_args(arguments)
+
+
+def grid(args: argparse.Namespace) -> list[Cell]:
+    """Cells of the grid, seeds outermost: after a stop, every recipe has met the same seeds.
+
+    Raises:
+        ValueError: If a row is malformed, a configuration is missing or a folder was made by another recipe.
+    """
+    rows = dict(row.partition('=')[::2] for row in args.rows)
+    bad = [row for row in args.rows if not all(row.partition('='))]
+    if bad or len(rows) < len(args.rows):
+        raise ValueError(f'--rows {" ".join(bad or args.rows)}: write distinct NAME=CONFIG')
+    cells = []
+    for seed, target, (row, template) in product(args.seeds, args.targets, rows.items()):
+        if '{target}' not in template and len(args.targets) > 1:
+            raise ValueError(f'--rows {row}={template}: with several targets the path needs {{target}}')
+        folder = args.work_dir / row / target / f'seed{seed}'
+        cells.append(Cell(row, target, seed, template.replace('{target}', target), folder, args.cfg_options))
+    for cell in cells:
+        check(cell)
+    return cells
+
+
+def check(cell: Cell) -> None:
+    if not Path(cell.config).is_file():
+        raise ValueError(f'{cell.config} does not exist (row {cell.row}, target {cell.target})')
+    for key, current in (('config', cell.config), ('options', list(cell.options))):
+        before = cell.record().get(key, current)
+        if before != current:
+            raise ValueError(
+                f'{cell.folder} was made with {key} {before!r}, now it is {current!r}: '
+                'name another row or --work-dir, or remove that folder'
+            )
+
+
+def clock(seconds: float | None) -> str:
+    return '?' if seconds is None else str(timedelta(seconds=int(seconds)))
+
+
+class Sweep:
+    """The grid's progress: what runs, what waits, what came out."""
+
+    def __init__(self, cells: list[Cell], args: argparse.Namespace) -> None:
+        self.cells, self.args = cells, args
+        self.waiting = [cell for cell in cells if cell.result() is None]
+        self.running: list[Run] = []
+        self.durations = [t for c in cells if c.result() and (t := c.record().get('wall_time_s'))]
+
+    @property
+    def done(self) -> int:
+        return sum(cell.result() is not None for cell in self.cells)
+
+    @property
+    def failed(self) -> list[Cell]:
+        return [cell for cell in self.cells if cell.reason]
+
+    def eta(self) -> float | None:
+        """Seconds until the last cell: what the running ones say, plus a mean cell for each that waits."""
+        left = [(run, position(run)[1]) for run in self.running]
+        known = self.durations + [run.elapsed + rest for run, rest in left if rest is not None]
+        if not known:
+            return None
+        mean = sum(known) / len(known)
+        rest = sum(max(0.0, mean - run.elapsed) if own is None else own for run, own in left)
+        return (rest + mean * len(self.waiting)) / max(1, min(self.args.jobs, len(left) + len(self.waiting)))
+
+    def step(self) -> list[Run]:
+        """Start what may start and return the runs that have just ended."""
+        while self.waiting and len(self.running) < self.args.jobs:
+            self.running.append(start(self.waiting.pop(0), self.args.trainer))
+        ended = [run for run in self.running if run.process.poll() is not None]
+        for run in ended:
+            self.running.remove(run)
+            finish(run)
+            if not run.cell.reason:
+                self.durations.append(run.elapsed)
+        if ended:
+            self.save()
+        return ended
+
+    def save(self) -> None:
+        args = self.args
+        head = {'updated': now(), 'versions': versions(), 'main_metric': 'acc/top1', 'cfg_options': args.cfg_options}
+        head |= {'rows': list(dict.fromkeys(c.row for c in self.cells)), 'targets': args.targets, 'seeds': args.seeds}
+        write_json(args.work_dir / 'results.json', {**head, 'cells': [self.entry(cell) for cell in self.cells]})
+
+    def entry(self, cell: Cell) -> dict[str, Any]:
+        result, record = cell.result(), cell.record()
+        state = DONE if result else FAILED if cell.reason else NOT_RUN
+        entry = {'row': cell.row, 'target': cell.target, 'seed': cell.seed, 'config': cell.config, 'state': state}
+        entry |= {key: record.get(key) for key in ('wall_time_s', 'finished', 'versions')}
+        entry['folder'] = os.path.relpath(cell.folder, self.args.work_dir)
+        return {**entry, 'reason': cell.reason, 'result': result}
+
+
+class Display:
+    """One live picture of the grid on a terminal, plain lines elsewhere."""
+
+    def __init__(self, sweep: Sweep, console: Console) -> None:
+        self.sweep, self.console, self.started = sweep, console, time.monotonic()
+        columns = (TextColumn('{task.description}'), BarColumn(), TextColumn('{task.fields[note]}'))
+        self.live = console.is_terminal
+        self.progress = Progress(*columns, console=console, disable=not self.live)
+        self.whole = self.progress.add_task('grid', total=len(sweep.cells), note='')
+        self.tasks: dict[str, TaskID] = {}
+        self.last_line = -float('inf')
+
+    def refresh(self) -> None:
+        fractions = 0.0
+        for run in self.sweep.running:
+            text, rest = position(run)
+            share = 0.0 if rest is None else run.elapsed / max(run.elapsed + rest, 1e-6)
+            fractions += share
+            self._show(run, share, f'{text}, {clock(run.elapsed)} gone, {clock(rest)} left')
+        elapsed, eta = clock(time.monotonic() - self.started), clock(self.sweep.eta())
+        counts = f'{self.sweep.done}/{len(self.sweep.cells)} cells, {len(self.sweep.failed)} failed'
+        note = f'{counts}, {elapsed} gone, {eta} left'
+        self.progress.update(self.whole, completed=self.sweep.done + fractions, note=note)
+        if not self.live and time.monotonic() - self.last_line >= _PLAIN_LINE_EVERY_S:
+            self.last_line = time.monotonic()
+            current = '; '.join(f'{run.cell.name}: {position(run)[0]}' for run in self.sweep.running)
+            self.say(f'{note} | {current}')
+
+    def _show(self, run: Run, share: float, note: str) -> None:
+        name = run.cell.name
+        if name not in self.tasks:
+            self.tasks[name] = self.progress.add_task(escape(name), total=1.0, note='')
+            if not self.live:
+                self.say(f'start {name}, log: {run.cell.log}')
+        self.progress.update(self.tasks[name], completed=share, note=note)
+
+    def ended(self, run: Run) -> None:
+        if run.cell.name in self.tasks:
+            self.progress.remove_task(self.tasks.pop(run.cell.name))
+        if run.cell.reason:
+            self.say(f'FAILED {run.cell.name}: {run.cell.reason}; end of {run.cell.log}:')
+            self.say('\n'.join(f'    {line}' for line in tail(run.cell.log)))
+            return
+        accuracy = (run.cell.result() or {}).get('test', {}).get('acc/top1')
+        self.say(f'done {run.cell.name}: target acc/top1 {accuracy}, {clock(run.elapsed)}')
+
+    def say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def run_grid(sweep: Sweep, display: Display, poll_s: float = 0.2) -> None:
+    try:
+        with display.progress:
+            while sweep.waiting or sweep.running:
+                for run in sweep.step():
+                    display.ended(run)
+                display.refresh()
+                time.sleep(poll_s if sweep.running else 0)
+    finally:
+        for run in sweep.running:
+            stop(run)
+        sweep.save()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    args, console = parse_args(arguments), Console()
+    # A polite end by a job scheduler is handled like Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sweep = Sweep(grid(args), args)
+    except ValueError as error:
+        console.print(f'error: {error}', markup=False, soft_wrap=True)
+        return 2
+    display = Display(sweep, console)
+    display.say(f'{len(sweep.cells)} cells, {sweep.done} of them done already')
+    try:
+        run_grid(sweep, display)
+    except KeyboardInterrupt:
+        display.say(f'stopped with {sweep.done}/{len(sweep.cells)} cells done; the same command goes on from here')
+        return 130
+    for cell in sweep.failed:
+        display.say(f'failed: {cell.name} ({cell.reason}), log: {cell.log}')
+    display.say(f'{sweep.done}/{len(sweep.cells)} cells done: {args.work_dir / "results.json"}')
+    return 1 if sweep.failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

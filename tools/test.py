@@ -1,0 +1,17 @@
+"""Test a recognizer: ``python tools/test.py CONFIG CHECKPOINT [flags]``; ``--help`` lists the flags."""
+
+import sys
+
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+from mmda_ext.compat import require_stack
+
+
+def main() -> None:
+    require_stack()
+    # Imported here, so that a missing package is one sentence too.
+    from mmda_ext.apis.cli import run_test
+    run_test()
+
+
+if __name__ == '__main__':
+    sys.exit(run_with_one_line_errors(main))

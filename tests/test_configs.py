@@ -67,8 +67,7 @@ def test_recipe_names_only_what_exists(path):
     sources, target = cfg.train_dataloader.dataset.domains, cfg.test_dataloader.dataset.domains
     assert not set(sources) & set(target), 'the unseen domain is among the sources'
     assert tuple(cfg.val_dataloader.dataset.domains) == tuple(sources), 'selection must not see the target'
-    heads = [objective for objective in cfg.model.get('objectives', ())]
-    for objective in heads:
+    for objective in cfg.model.get('objectives', ()):
         domains = objective.get('num_domains', objective.get('head', {}).get('num_domains', len(sources)))
         assert domains == len(sources)
 

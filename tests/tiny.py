@@ -16,7 +16,8 @@ class Encoder(nn.Module):
 
     def __init__(self, width: int, out: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(width, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(.3), nn.Linear(8, out))
+        self.layers = nn.Sequential(
+            nn.Linear(width, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(.3), nn.Linear(8, out))
         self.unused = nn.Parameter(torch.zeros(3))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,16 +7,17 @@ Interrupted, the same command goes on where it stopped.
 """
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from analysis import contact_sheet, report_results  # noqa: E402
-from data import make_demo_data  # noqa: E402
-
 import sweep  # noqa: E402
+from analysis import contact_sheet, report_results  # noqa: E402
+
+from data import make_demo_data  # noqa: E402
 from mmda_ext.visualization.marks import replace_between  # noqa: E402
 
 ROWS = ('Base=configs/demo/base_slowfast_demo_to-{target}.py', 'GMP=configs/demo/gmp_slowfast_demo_to-{target}.py')
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     contact_sheet.main(['data/demo/hac', '--out', str(work_dir / 'data.png')])
     status = sweep.main(['--rows', *ROWS, '--targets', *targets, '--seeds', *map(str, seeds), '--work-dir',
-                         str(work_dir)])
+                         str(work_dir), '--jobs', str(min(2, os.cpu_count() or 1))])
     if not (work_dir / 'results.json').exists():
         return status
     status = report_results.main([str(work_dir / 'results.json'), '--chance', str(CHANCE)]) or status

@@ -107,7 +107,7 @@ class Sweep:
     def step(self) -> list[Run]:
         """Start what may start and return the runs that have just ended."""
         while self.waiting and len(self.running) < self.args.jobs:
-            self.running.append(start(self.waiting.pop(0), self.args.trainer))
+            self.running.append(start(self.waiting.pop(0), self.args.trainer, self.args.jobs))
         ended = [run for run in self.running if run.process.poll() is not None]
         for run in ended:
             self.running.remove(run)

@@ -99,7 +99,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def start(cell: Cell, trainer: str) -> Run:
+def start(cell: Cell, trainer: str, jobs: int = 1) -> Run:
     command = [
         sys.executable,
         trainer,
@@ -117,8 +117,19 @@ def start(cell: Cell, trainer: str) -> Run:
         log.write(f'\n$ {shlex.join(command)}\n')
         log.flush()
         # A session of its own: Ctrl-C reaches the trainer and its loaders through stop(), once and in order.
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                                   env=environment(jobs))
     return Run(cell, process)
+
+
+def environment(jobs: int) -> dict[str, str]:
+    """The caller's environment, with the cores divided among the runs unless it says otherwise.
+
+    OpenMP threads that outnumber the free cores wait for each other in busy loops, and a step then takes ten times as
+    long; passive waiting keeps that from happening when something else is running too.
+    """
+    threads = max(1, (os.cpu_count() or 1) // jobs)
+    return {'OMP_NUM_THREADS': str(threads), 'OMP_WAIT_POLICY': 'passive', **os.environ}
 
 
 def stop(run: Run) -> None:

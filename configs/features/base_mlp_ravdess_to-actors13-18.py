@@ -5,5 +5,5 @@ model = dict(
     objectives=[
         dict(
             type='mmda_ext.DomainAdversarial',
-            head=dict(type='mmda_ext.DomainDiscriminatorHead', num_domains=3, reversal=0.3)),
+            head=dict(type='mmda_ext.DomainDiscriminatorHead', num_domains=3, reversal=0.1)),
     ])

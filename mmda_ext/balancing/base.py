@@ -85,7 +85,14 @@ class Balancer(ABC):
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned."""
+        """Restore what :meth:`state_dict` returned.
+
+        Raises:
+            ValueError: If there is something to restore, but this balancer has no memory.
+        """
+        if state:
+            raise ValueError(f'{type(self).__name__} has no memory, but the checkpoint holds {sorted(state)}: it was '
+                             'written with another balancer')
 
     def __repr__(self) -> str:
         options = ', '.join(f'{key}={value!r}' for key, value in vars(self).items() if key != 'diagnostics')

@@ -48,7 +48,8 @@ class StepRecord:
 
 def labels_of(data_samples: list[Any], device: torch.device) -> tuple[Tensor, Tensor]:
     """Class and domain labels of a batch, each ``(N, )`` int64; -1 where a sample has none."""
-    labels = [sample.gt_label.reshape(-1)[:1] if 'gt_label' in sample else torch.tensor([-1]) for sample in data_samples]
+    unknown = torch.tensor([-1])
+    labels = [sample.gt_label.reshape(-1)[:1] if 'gt_label' in sample else unknown for sample in data_samples]
     domains = [int(sample.get('domain_label', -1)) for sample in data_samples]
     return (torch.cat([label.to(device) for label in labels]).long(),
             torch.tensor(domains, dtype=torch.long, device=device))

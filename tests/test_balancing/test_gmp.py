@@ -16,7 +16,8 @@ def inputs_of(class_grads, domain_grads, q, k_conf, modalities=None):
     return BalanceInputs(
         tasks=TASKS, modalities=modalities or tuple('abcdef'[:len(stacked)]),
         gramian=torch.stack([g @ g.T for g in stacked]),
-        confidences=dict(cls=torch.as_tensor(q, dtype=torch.float64), domain=torch.as_tensor(k_conf, dtype=torch.float64)))
+        confidences=dict(cls=torch.as_tensor(q, dtype=torch.float64),
+                         domain=torch.as_tensor(k_conf, dtype=torch.float64)))
 
 
 def textbook(g_c, g_d, rho, sigma, alpha_k, alpha_p, modulation='decoupled', projection='adaptive'):

@@ -16,7 +16,11 @@ def written_gradients(model, batch, seed=5, **options):
     """Run one step and return the gradients that reached the optimizer, by parameter name."""
     wrapper = wrapper_of(model, **options)
     seen = {}
-    wrapper.step = lambda **_: seen.update({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
+
+    def step(**_):
+        seen.update({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
+
+    wrapper.step = step
     torch.manual_seed(seed)
     model.train_step(batch, wrapper)
     return seen, wrapper
@@ -33,7 +37,7 @@ def reference(model, batch, balancer, seed=5):
 
     def gradient(loss, names):
         grads = torch.autograd.grad(loss, [named[n] for n in names], retain_graph=True, allow_unused=True)
-        return {n: g for n, g in zip(names, grads)}
+        return dict(zip(names, grads))
 
     per_modality = {m: [n for n in named if n.startswith(f'backbones.{m}.')] for m in record.features}
     heads = [n for n in named if not n.startswith('backbones.')]
@@ -126,7 +130,8 @@ def test_known_answers_end_to_end(case):
     for key in ('rho', 'sigma', 'k', 'p'):
         assert wrapper.balancer.diagnostics[key].tolist() == pytest.approx(case[key], abs=2e-6), key
     for name in ('video', 'audio'):
-        torch.testing.assert_close(got[f'backbones.{name}.weight'], torch.tensor(case[name]).double(), atol=2e-6, rtol=0)
+        expected = torch.tensor(case[name]).double()
+        torch.testing.assert_close(got[f'backbones.{name}.weight'], expected, atol=2e-6, rtol=0)
 
 
 def test_stock_wrapper_is_the_plain_sum():

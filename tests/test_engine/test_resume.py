@@ -1,4 +1,4 @@
-"""A GMP run that is killed with SIGKILL in the middle of an epoch and resumed ends with the bits of one that was not."""
+"""A GMP run that is killed in the middle of an epoch and resumed ends with the bits of one that was not."""
 
 import os
 import signal

@@ -155,7 +155,8 @@ def measure(args: argparse.Namespace, trainable: dict | None) -> dict[str, dict[
 
 def show(title: str, rows: dict[str, dict[str, float]]) -> None:
     """Print one table."""
-    print(f'{title}\n  {"":16}{"time / Base":>12}{"(min - max)":>16}{"memory / Base":>15}{"extra / encoder gradients":>27}')
+    print(title)
+    print(f'  {"":16}{"time / Base":>12}{"(min - max)":>16}{"memory / Base":>15}{"extra / encoder gradients":>27}')
     for name, row in rows.items():
         span = f'({row["lowest"]:.2f} - {row["highest"]:.2f})'
         print(f'  {name:16}{row["ratio"]:12.2f}{span:>16}{row["memory_ratio"]:15.2f}'
@@ -164,7 +165,8 @@ def show(title: str, rows: dict[str, dict[str, float]]) -> None:
 
 def markdown(where: str, tables: dict[str, dict[str, dict[str, float]]]) -> str:
     """The tables for docs/performance.md."""
-    lines = [f'Measured on {where}, torch {torch.__version__}. Medians over rounds, lowest and highest in brackets.', '']
+    lines = [f'Measured on {where}, torch {torch.__version__}: medians over rounds, lowest and highest in brackets.',
+             '']
     for title, rows in tables.items():
         lines += [f'| trained: {title} | step time / Base | peak memory / Base | extra memory, in encoder gradients |',
                   '|---|---|---|---|']

@@ -40,6 +40,6 @@ test_pipeline = [
 ]
 
 dataset = dict(ann_dir=ann_dir, data_root=data_root)
-train_dataloader = dict(num_workers=2, dataset=dict(**dataset, pipeline=train_pipeline))
-val_dataloader = dict(num_workers=2, dataset=dict(**dataset, pipeline=test_pipeline))
-test_dataloader = dict(num_workers=2, dataset=dict(**dataset, pipeline=test_pipeline))
+train_dataloader = dict(num_workers=1, dataset=dict(**dataset, pipeline=train_pipeline))
+val_dataloader = dict(num_workers=1, dataset=dict(**dataset, pipeline=test_pipeline))
+test_dataloader = dict(num_workers=1, dataset=dict(**dataset, pipeline=test_pipeline))

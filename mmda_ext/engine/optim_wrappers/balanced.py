@@ -13,7 +13,15 @@ from torch import Tensor, nn
 from mmda_ext.balancing import BalanceInputs, Balancer
 from mmda_ext.compat import allow_cpu_amp
 from mmda_ext.engine.optim_wrappers.gradients import (
-    Grads, Parameters, TaskGradient, add_grads, backward_encoder, combine, fill_missing, gramian)
+    Grads,
+    Parameters,
+    TaskGradient,
+    add_grads,
+    backward_encoder,
+    combine,
+    fill_missing,
+    gramian,
+)
 from mmda_ext.engine.optim_wrappers.measurements import Measurements
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import BALANCERS, OPTIM_WRAPPERS, SCOPE
@@ -30,20 +38,23 @@ class BalancedMixin:
     one process does with the joined batch; accumulated batches likewise. Clipping follows the combination.
 
     A step costs one encoder backward pass if the balancer needs no inner products of parameter gradients, else one per
-    balanced task (plus one for the other losses together, if any reaches the encoders). With ``accumulative_counts > 1``
-    the weights are known only after the last part, so that every balancer costs one pass per task.
+    balanced task (plus one for the other losses together, if any reaches the encoders). With
+    ``accumulative_counts > 1`` the weights are known only after the last part: every balancer costs one pass per task.
 
     Args:
         balancer (dict | Balancer): Config of a balancer, or the balancer itself.
         kwargs: As the stock wrapper: ``optimizer``, ``accumulative_counts``, ``clip_grad``, ...
     """
 
+    # Of the stock wrapper behind.
+    _inner_count: int
+    _accumulative_counts: int
+
     def __init__(self, *args: Any, balancer: dict | Balancer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not isinstance(balancer, Balancer):
-            # Balancers are ours alone: look them up here whatever the default scope of the config is.
-            balancer = BALANCERS.build({'_scope_': SCOPE, **balancer})
-        self.balancer: Balancer = balancer
+        # Balancers are ours alone: look them up here whatever the default scope of the config is.
+        self.balancer: Balancer = balancer if isinstance(balancer, Balancer) else BALANCERS.build(
+            {'_scope_': SCOPE, **balancer})
         self._model: Any = None
         self._reset()
 
@@ -94,7 +105,7 @@ class BalancedMixin:
     def _one_pass(self) -> bool:
         """Whether the weights are known before the encoders' backward pass."""
         reads_parameters = 'gramian' in self.balancer.needs and self.balancer.space == 'parameter'
-        return not reads_parameters and self._accumulative_counts == 1  # type: ignore[attr-defined]
+        return not reads_parameters and self._accumulative_counts == 1
 
     def _scaled(self, loss: Tensor) -> Tensor:
         """The loss as it is differentiated: divided by the number of accumulated parts."""
@@ -209,7 +220,7 @@ class BalancedMixin:
 
 @OPTIM_WRAPPERS.register_module()
 class BalancedOptimWrapper(BalancedMixin, OptimWrapper):
-    __doc__ = BalancedMixin.__doc__
+    """The stock wrapper with :class:`BalancedMixin` before it: weights the losses by task and modality."""
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -28,8 +28,8 @@ class Parameters:
             for parameter in parameters:
                 if owner.setdefault(id(parameter), name) != name:
                     raise ValueError(
-                        f'modalities {owner[id(parameter)]!r} and {name!r} share encoder parameters, so their gradients '
-                        'cannot be balanced apart: untie them, or train with the stock OptimWrapper')
+                        f'modalities {owner[id(parameter)]!r} and {name!r} share encoder parameters, so their '
+                        'gradients cannot be balanced apart: untie them, or train with the stock OptimWrapper')
         balanced = set(owner) | {id(p) for parameters in self.local.values() for p in parameters}
         self.heads = [p for p in model.parameters() if p.requires_grad and id(p) not in balanced]
 

@@ -1,6 +1,9 @@
 """Collating and normalising a batch."""
 
 from mmda_ext.models.data_preprocessors.multimodal import (
-    ClipPreprocessor, MultimodalDataPreprocessor, TensorPreprocessor)
+    ClipPreprocessor,
+    MultimodalDataPreprocessor,
+    TensorPreprocessor,
+)
 
 __all__ = ['ClipPreprocessor', 'MultimodalDataPreprocessor', 'TensorPreprocessor']

@@ -59,6 +59,7 @@ class MultimodalDataPreprocessor(BaseDataPreprocessor):
         data = self.cast_data(data)
         samples = data.get('data_samples') or []
         inputs = {}
+        preprocessor: Any
         for name, preprocessor in self.preprocessors.items():
             values = self._values(data['inputs'], name, samples)
             inputs[name], samples = preprocessor.preprocess(values, samples, training)

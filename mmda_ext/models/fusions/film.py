@@ -12,9 +12,10 @@ from mmda_ext.registry import MODELS
 
 @MODELS.register_module()
 class FiLMFusion(Fusion):
-    r""":math:`W_2(\gamma \odot P^y z^y + \beta) + b_2` with :math:`[\gamma; \beta] = P^x z^x` (Perez et al., AAAI 2018).
+    r""":math:`W_2(\gamma \odot P^y z^y + \beta) + b_2` with :math:`[\gamma; \beta] = P^x z^x`.
 
-    The modulating vector is the concatenation of all other modalities. Args are those of :class:`Fusion`, and:
+    Perez et al., AAAI 2018. The modulating vector is the concatenation of all other modalities. Args are those of
+    :class:`Fusion`, and:
 
     Args:
         modulated (str, optional): The modality that is modulated; default the last of ``in_channels``. OGM-GE

@@ -50,7 +50,8 @@ class MultimodalHead(BaseModule):
         if self.heads is None:
             return self.fusion.modality_logits(features, self.mode)
         with torch.no_grad(), evaluating(self.heads):
-            return {name: head(features[name].to(head.weight)) for name, head in self.heads.items()}
+            dtype = next(self.heads.parameters()).dtype
+            return {name: head(features[name].to(dtype)) for name, head in self.heads.items()}
 
     def confidences(self, features: Mapping[str, Tensor], targets: Tensor) -> Tensor:
         """Batch sums of the true-class probability of each modality, ``(M, )``; targets of -1 do not count."""

@@ -22,7 +22,7 @@ class Objective(BaseModule):
 
     def __init__(self, fusion: dict | None = None, task: str | None = None, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        self.task = task
+        self.task: str | None = task
 
     @abstractmethod
     def forward(self, record: StepRecord) -> dict[str, Tensor]:

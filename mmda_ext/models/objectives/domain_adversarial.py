@@ -29,6 +29,7 @@ class DomainAdversarial(Objective):
                  task: str = 'domain',
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
+        self.name = task
         self.head = None
         if head['num_domains'] < 2:
             print_log(f'DomainAdversarial is switched off: it needs two source domains or more, '
@@ -42,5 +43,5 @@ class DomainAdversarial(Objective):
         if self.head is None:
             return {}
         head = self.head
-        record.confidences[self.task] = lambda: head.confidences(record.features, record.domain_labels)
-        return head.loss(record.features, record.domain_labels, self.task)
+        record.confidences[self.name] = lambda: head.confidences(record.features, record.domain_labels)
+        return head.loss(record.features, record.domain_labels, self.name)

@@ -31,6 +31,7 @@ class LocalClassification(Objective):
                  task: str = 'cls',
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
+        self.name = task
         self.loss_weight = loss_weight
         self.heads = nn.ModuleDict(
             {name: nn.Linear(width, num_classes)
@@ -39,9 +40,9 @@ class LocalClassification(Objective):
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar}``."""
         logits = {name: head(record.features[name]) for name, head in self.heads.items()}
-        record.confidences[self.task] = lambda: true_class_sums(logits, record.labels)
+        record.confidences[self.name] = lambda: true_class_sums(logits, record.labels)
         losses = [masked_cross_entropy(value, record.labels) for value in logits.values()]
-        return {f'loss_{self.task}': self.loss_weight * torch.stack(losses).sum()}
+        return {f'loss_{self.name}': self.loss_weight * torch.stack(losses).sum()}
 
     def modality_parameters(self) -> dict[str, list[nn.Parameter]]:
         """The class head of each modality."""

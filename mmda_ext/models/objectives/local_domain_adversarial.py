@@ -43,6 +43,7 @@ class LocalDomainAdversarial(Objective):
                  task: str = 'domain',
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
+        self.name = task
         if num_domains < 2:
             raise ValueError(f'LocalDomainAdversarial needs two source domains or more, got num_domains={num_domains}')
         self.reversal, self.loss_weight = reversal, loss_weight
@@ -61,6 +62,6 @@ class LocalDomainAdversarial(Objective):
             for name, project in self.project.items()
         }
         domains = record.domain_labels
-        record.confidences[self.task] = lambda: true_class_sums(logits, domains)
+        record.confidences[self.name] = lambda: true_class_sums(logits, domains)
         losses = [masked_cross_entropy(value, domains) for value in logits.values()]
-        return {f'loss_{self.task}': self.loss_weight * torch.stack(losses).sum()}
+        return {f'loss_{self.name}': self.loss_weight * torch.stack(losses).sum()}

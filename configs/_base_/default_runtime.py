@@ -15,6 +15,7 @@ default_hooks = dict(
 
 custom_hooks = [
     dict(type='mmda_ext.EpochSeedHook'),
+    dict(type='mmda_ext.FittingCheckpointHook'),
     dict(type='mmda_ext.StopOnNonFiniteHook'),
     dict(type='mmda_ext.TestBestHook'),
 ]

@@ -1,0 +1,46 @@
+"""Refuses a checkpoint of another architecture instead of going on with random weights."""
+
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop, Runner
+
+from mmda_ext.registry import HOOKS
+
+
+@HOOKS.register_module()
+class FittingCheckpointHook(Hook):
+    """MMEngine loads what fits and only prints the rest; here, a resumed or tested model must fit.
+
+    Resuming needs every tensor; testing needs every tensor that predicts (objectives are for training only). The
+    ``load_from`` of a new training run stays free: it may fill a part of the model.
+
+    Args:
+        training_only (tuple[str, ...]): Prefixes of parameters that a test does not need.
+    """
+
+    def __init__(self, training_only: tuple[str, ...] = ('objectives.', )) -> None:
+        self.training_only = tuple(training_only)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        """Compare names and shapes.
+
+        Raises:
+            ValueError: Naming the file, how much does not fit and the first tensor that does not.
+        """
+        trains = isinstance(runner._train_loop, BaseLoop)
+        if trains and not runner._resume:
+            return
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        found = checkpoint.get('state_dict', checkpoint)
+        wanted = {key: value for key, value in model.state_dict().items()
+                  if trains or not key.startswith(self.training_only)}
+        bad = [key for key, value in wanted.items() if key not in found or found[key].shape != value.shape]
+        if bad:
+            shape = tuple(found[bad[0]].shape) if bad[0] in found else 'nothing'
+            raise ValueError(
+                f'checkpoint {runner._load_from or "of the work dir"} is one of another architecture than the config '
+                f'describes: {len(bad)} of {len(wanted)} tensors do not fit, first {bad[0]}: '
+                f'{tuple(wanted[bad[0]].shape)} wanted, {shape} found; use the config that the checkpoint was trained '
+                'with (it lies beside it in the work dir)')

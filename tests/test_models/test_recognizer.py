@@ -1,5 +1,6 @@
 """The recognizer as MMEngine uses it, its record, its preprocessor, and the release variant of GMP."""
 
+import copy
 import logging
 
 import pytest
@@ -203,3 +204,13 @@ def test_init_weights_reaches_the_backbones(tmp_path):
     wrong = model_of(('audio', ), pretrained=dict(audio=path))
     with pytest.raises(ValueError, match='another architecture than Encoder.*layers.0.weight'):
         wrong.init_weights()
+
+
+def test_a_model_can_be_copied_after_a_step():
+    """Averaging hooks copy the model; the graph of the last step must not stand in the way."""
+    model = model_of()
+    model(**model.data_preprocessor(batch_of()), mode='loss')
+    twin = copy.deepcopy(model)
+    assert twin.step_record is None
+    assert model.step_record is not None
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters()))

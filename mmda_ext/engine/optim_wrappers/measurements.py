@@ -76,10 +76,10 @@ class Measurements:
             confidences=self.confidences, losses=self.losses / (self.parts * world),
             num_samples=self._total_samples(world))
 
-    def _total_samples(self, world: int) -> int:
+    def _total_samples(self, world: int) -> Tensor | int:
         if world == 1:
             return self.num_samples
-        like = next(iter(self.confidences.values()), self.losses)
-        total = torch.tensor(self.num_samples, device=like.device if like is not None else None)
+        assert self.losses is not None
+        total = torch.tensor(self.num_samples, device=self.losses.device)
         all_reduce(total)
-        return int(total)
+        return total

@@ -80,6 +80,10 @@ class MultimodalRecognizer(BaseModel):
         for name, path in self._pretrained.items():
             load_backbone(self.backbones[name], path)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles leave out the record: it belongs to a step, and its graph cannot be copied."""
+        return {**self.__dict__, 'step_record': None}
+
     def train(self, mode: bool = True) -> 'MultimodalRecognizer':
         """As in PyTorch; normalisation layers of frozen parts follow ``freeze``."""
         super().train(mode)

@@ -114,9 +114,9 @@ def _mean_line(axes: 'Axes', series: list[Series], **style: Any) -> None:
 
 def _draw_accuracy(axes: 'Axes', curves: list[RunCurves], title: str) -> None:
     names = sorted({name for run in curves for name in run.accuracy}, key=lambda name: (name != 'fused', name))
-    for position, name in enumerate(names):
+    for name in names:
         series = [run.accuracy[name] for run in curves if run.accuracy.get(name)]
-        _mean_line(axes, series, color=modality_colour(name, position), ls='-', label=name)
+        _mean_line(axes, series, color=modality_colour(name), ls='-', label=name)
     axes.set_title(f'{title} ({len(curves)} seed{"s" if len(curves) > 1 else ""})')
     axes.set_ylim(0, 103)
     axes.locator_params(axis='x', integer=True)
@@ -124,9 +124,9 @@ def _draw_accuracy(axes: 'Axes', curves: list[RunCurves], title: str) -> None:
 
 def _draw_coefficients(axes: 'Axes', curves: list[RunCurves]) -> None:
     names = sorted({name for run in curves for name in run.coefficients})
-    for position, (letter, modality) in enumerate(names):
+    for letter, modality in names:
         series = [run.coefficients[letter, modality] for run in curves if run.coefficients.get((letter, modality))]
-        _mean_line(axes, series, color=modality_colour(modality, position), ls='-' if letter == 'k' else '--')
+        _mean_line(axes, series, color=modality_colour(modality), ls='-' if letter == 'k' else '--')
     axes.set_ylim(-0.03, 1.08)
     if not names:
         axes.text(0.5, 0.5, 'plain sum: no coefficients', transform=axes.transAxes, ha='center', color='#888888')

@@ -1,6 +1,7 @@
 """One look for all pictures: sizes for a README, colours that colour-blind readers can tell apart."""
 
 import os
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,15 @@ if TYPE_CHECKING:
 
 #: Okabe and Ito's palette without yellow, which vanishes on white.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#555555')
-MODALITY_COLOURS = {'fused': '#222222', 'video': '#0072B2', 'audio': '#D55E00', 'flow': '#009E73', 'text': '#CC79A7'}
+MODALITY_COLOURS = {
+    'fused': '#222222',
+    'video': '#0072B2',
+    'audio': '#D55E00',
+    'flow': '#009E73',
+    'text': '#CC79A7',
+    'face': '#56B4E9',
+    'image': '#56B4E9',
+}
 WIDTH_INCHES, DPI = 10.0, 150
 
 RC: dict[Any, Any] = {
@@ -26,9 +35,9 @@ RC: dict[Any, Any] = {
 }
 
 
-def modality_colour(name: str, position: int = 0) -> str:
-    """Colour of a modality, the same in every picture; unknown ones go by position."""
-    return MODALITY_COLOURS.get(name, COLOURS[(position + 3) % len(COLOURS)])
+def modality_colour(name: str) -> str:
+    """Colour of a modality, the same in every panel and picture; an unknown one gets a colour from its name."""
+    return MODALITY_COLOURS.get(name, COLOURS[zlib.crc32(name.encode()) % len(COLOURS)])
 
 
 def new_figure(width: float = WIDTH_INCHES, height: float = 4.5, **spacing: Any) -> 'Figure':

@@ -65,7 +65,10 @@ def _label_axes(axes: 'Axes', results: SweepResults, chance: float | None) -> No
     axes.tick_params(axis='x', length=0)
     where = 'target domain' if results.about.get('part', 'test') == 'test' else 'source validation'
     axes.set_ylabel(f'top-1 accuracy, {where} (%)')
-    axes.set_ylim(max(0.0, axes.get_ylim()[0]), min(100.0, axes.get_ylim()[1]) + 0.5)
+    low, high = axes.get_ylim()
+    # Never zoom into less than ten points: one percent would look like a cliff.
+    spare = max(0.0, 10 - (high - low)) / 2
+    axes.set_ylim(max(0.0, low - spare), min(100.0, high + spare) + 0.5)
     seeds = sorted({len(results.seeds(row, target)) for row in results.rows for target in results.targets} - {0})
     count = '–'.join(map(str, seeds[:1] + seeds[1:][-1:]))
     text = f'{count} seed{"" if count == "1" else "s"}: small dots; bars: 95 % Student interval of the mean'

@@ -40,3 +40,12 @@ def test_same_seed_same_draws():
 @pytest.mark.parametrize('kwargs', [{}, {'num_workers': 2, 'rank': 1, 'seed': 3, 'disable_subprocess_warning': True}])
 def test_is_found_by_name_and_takes_what_mmengine_passes(kwargs):
     FUNCTIONS.get('mmda_ext.seed_worker')(0, **kwargs)
+
+
+def test_hidden_scalars_are_averaged_over_the_window():
+    """A coefficient of one step says little; losses, which MMEngine averages, still are."""
+    from mmda_ext.engine.log_processor import CompactLogProcessor
+    pattern = CompactLogProcessor().mean_pattern
+    for name in ('balance/k_video', 'loss_cls', 'grad_norm', 'time'):
+        assert pattern.match(name)
+    assert not pattern.match('lr')

@@ -103,22 +103,36 @@ def test_trained_stages_have_the_published_size():
     assert not lateral, 'lateral convolutions belong to the frozen part'
 
 
-def tiny_batch(frames=8, size=32, seconds=40, classes=5):
+def tiny_batch(modalities, frames=8, size=32, seconds=40, classes=5):
     samples = [sample_of(index % classes, index % 2) for index in range(2)]
-    clips = [torch.randint(0, 255, (1, 3, frames, size, size), dtype=torch.uint8) for _ in samples]
-    return dict(inputs=dict(video=clips, audio=[torch.randn(1, 257, seconds) for _ in samples]), data_samples=samples)
+    channels = dict(video=3, flow=2)
+    inputs = {
+        name: [torch.randint(0, 255, (1, channels[name], frames, size, size), dtype=torch.uint8) for _ in samples]
+        for name in modalities if name in channels
+    }
+    return dict(inputs=dict(inputs, audio=[torch.randn(1, 257, seconds) for _ in samples]), data_samples=samples)
+
+
+#: Shrinks the networks of the protocol; the structure stays.
+SMALL = {
+    'model.backbones.video.slow_pathway.depth': 18, 'model.backbones.video.fast_pathway.depth': 18,
+    'model.backbones.video.slow_pathway.base_channels': 16, 'model.backbones.video.fast_pathway.base_channels': 2,
+    'model.backbones.audio.base_channels': 4, 'model.backbones.audio.checkpoint': None, 'model.pretrained': None,
+    'model.fusion.in_channels': dict(video=128 + 16, audio=32)}
+SMALL_FLOW = {
+    **SMALL, 'model.backbones.flow.depth': 18, 'model.backbones.flow.base_channels': 8,
+    'model.fusion.in_channels': dict(video=128 + 16, audio=32, flow=64)}
 
 
 @pytest.mark.parametrize(('recipe', 'changes'), [
     ('compose/gmp_slowfast-mmaction_hac_to-human.py', {
-        'model.backbones.video.slow_pathway.depth': 18, 'model.backbones.video.fast_pathway.depth': 18,
-        'model.backbones.video.slow_pathway.base_channels': 16, 'model.backbones.video.fast_pathway.base_channels': 2,
-        'model.backbones.video.resample_rate': 4, 'model.backbones.video.speed_ratio': 4,
-        'model.backbones.audio.base_channels': 4,
-        'model.fusion.in_channels': dict(video=128 + 16, audio=32)}),
+        **SMALL, 'model.backbones.video.resample_rate': 4, 'model.backbones.video.speed_ratio': 4}),
     ('compose/gmp_x3d_demo_to-human.py', {}),
+    ('hac/gmp_slowfast_hac_to-human.py', SMALL),
+    ('hac/gmp-local_slowfast_hac_to-human.py', SMALL),
+    ('hac/gmp_slowfast_hac-flow_to-human.py', SMALL_FLOW),
 ])
-def test_composed_recipe_trains_a_step(recipe, changes):
+def test_recipe_trains_a_step(recipe, changes):
     cfg = load(CONFIGS / recipe)
     cfg.merge_from_dict(changes)
     torch.manual_seed(0)
@@ -126,11 +140,13 @@ def test_composed_recipe_trains_a_step(recipe, changes):
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     wrapper = OPTIM_WRAPPERS.build({**cfg.optim_wrapper, 'optimizer': optimizer})
     before = {name: value.clone() for name, value in model.named_parameters()}
-    losses = model.train_step(tiny_batch(), wrapper)
+    losses = model.train_step(tiny_batch(model.modalities), wrapper)
     assert torch.isfinite(losses['loss'])
+    for name, own in model.named_parameters():
+        assert own.requires_grad or torch.equal(own, before[name]), f'{name} is frozen but moved'
     moved = [name for name, value in model.named_parameters() if not torch.equal(value, before[name])]
-    assert any(name.startswith('backbones.video') for name in moved)
-    assert any(name.startswith('backbones.audio') for name in moved)
+    for modality in model.modalities:
+        assert any(name.startswith(f'backbones.{modality}') for name in moved)
 
 
 def test_two_lines_swap_a_backbone():

@@ -48,7 +48,9 @@ def test_test_and_resume_need_a_fitting_checkpoint(run, change, found):
 def test_new_run_may_fill_a_part(run):
     build, path = run
     damage(path, drop)
-    build(load_from=str(path)).train()
+    runner = build(load_from=str(path))
+    runner.train()
+    assert runner.epoch == 1
 
 
 def test_what_only_trains_is_not_needed_for_a_test(run):

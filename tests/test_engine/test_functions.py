@@ -39,7 +39,12 @@ def test_same_seed_same_draws():
 
 @pytest.mark.parametrize('kwargs', [{}, {'num_workers': 2, 'rank': 1, 'seed': 3, 'disable_subprocess_warning': True}])
 def test_is_found_by_name_and_takes_what_mmengine_passes(kwargs):
-    FUNCTIONS.get('mmda_ext.seed_worker')(0, **kwargs)
+    draws = []
+    for _ in range(2):
+        torch.manual_seed(5)
+        FUNCTIONS.get('mmda_ext.seed_worker')(0, **kwargs)
+        draws.append(np.random.rand())
+    assert draws[0] == draws[1]
 
 
 def test_hidden_scalars_are_averaged_over_the_window():

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from typing import NamedTuple
 
-from mmda_ext import compat
+from mmda_ext import compat, stack
 from mmda_ext.tested import PYTHON, TESTED, Tested
 from mmda_ext.version import __version__
 
@@ -53,7 +53,7 @@ def check_distribution(name: str, tested: Tested) -> Line:
         version = metadata.version(name)
     except metadata.PackageNotFoundError:
         version = ''
-    if not version and not compat.installed(tested.module):
+    if not version and not stack.installed(tested.module):
         verdict = MISSING if tested.needed else ABSENT
         return Line(name, '-', tested.version, verdict, f'pip install "{name}=={tested.version}"  ({tested.purpose})')
     error = import_error(tested.module)
@@ -68,7 +68,7 @@ def remedy_for(name: str, tested: Tested, error: str) -> str:
     """What to do about a package that is there and does not import."""
     if 'libGL' in error or 'libgthread' in error:
         return 'install the system libraries that OpenCV needs: apt-get install libgl1 libglib2.0-0'
-    if 'torchvision' in error or name == 'transformers' and compat.installed('torchvision'):
+    if 'torchvision' in error or name == 'transformers' and stack.installed('torchvision'):
         return f'pip uninstall torchvision  (its build does not match torch; {error})'
     return f'pip install --force-reinstall --no-deps "{name}=={tested.version}"  ({error})'
 
@@ -76,7 +76,7 @@ def remedy_for(name: str, tested: Tested, error: str) -> str:
 def check_mmaction_models() -> Line:
     """MMAction2's models import only with the work-arounds in force."""
     name = 'mmaction.models'
-    if not compat.installed('mmaction'):
+    if not stack.installed('mmaction'):
         return Line(name, '-', '', MISSING, 'see mmaction2 above')
     error = import_error(name)
     return Line(name, 'imports' if error is None else '-', '', OK if error is None else BAD, error or '')
@@ -84,7 +84,7 @@ def check_mmaction_models() -> Line:
 
 def check_torchvision() -> Line:
     """Not needed; built for another torch, it breaks transformers and timm."""
-    if not compat.installed('torchvision'):
+    if not stack.installed('torchvision'):
         return Line('torchvision', '-', 'absent', OK)
     error = import_error('torchvision')
     if error is None:
@@ -95,14 +95,14 @@ def check_torchvision() -> Line:
 
 def check_pkg_resources() -> Line:
     """MMEngine asks for it and setuptools 82 dropped it; a work-around answers."""
-    present = compat.installed('pkg_resources')
+    present = stack.installed('pkg_resources')
     remedy = '' if present else 'a work-around is in force; mim itself needs: pip install "setuptools<82"'
     return Line('pkg_resources', 'present' if present else '-', 'present', OK if present else DIFFERS, remedy)
 
 
 def check_video_decoder() -> Line:
     """One of two suffices."""
-    found = [name for name in ('decord', 'av') if compat.installed(name) and import_error(name) is None]
+    found = [name for name in ('decord', 'av') if stack.installed(name) and import_error(name) is None]
     if found:
         return Line('video decoder', ', '.join(found), 'decord, av', OK)
     return Line('video decoder', '-', 'decord, av', ABSENT, 'pip install av  (needed for video files, not for frames)')
@@ -110,7 +110,7 @@ def check_video_decoder() -> Line:
 
 def check_gpu() -> Line:
     """What torch would compute on."""
-    if not compat.installed('torch') or import_error('torch') is not None:
+    if not stack.installed('torch') or import_error('torch') is not None:
         return Line('device', '-', '', ABSENT, 'torch first')
     import torch
     if not torch.cuda.is_available():

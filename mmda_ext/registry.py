@@ -4,7 +4,7 @@ Configs keep ``default_scope = 'mmaction'`` and write ``type='mmda_ext.X'``: MME
 the first look-up, the package named in ``locations``.
 """
 
-from mmda_ext.compat import require_stack
+from mmda_ext.stack import require_stack
 
 require_stack()
 

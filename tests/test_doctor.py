@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmda_ext import compat, doctor
+from mmda_ext import doctor
 from mmda_ext.tested import TESTED, Tested
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -71,7 +71,7 @@ def test_broken_packages(monkeypatch, module, error, remedy):
 
 def test_torchvision_of_another_build_is_named(monkeypatch):
     monkeypatch.setattr(doctor, 'import_error', lambda module: 'RuntimeError: operator torchvision::nms does not exist')
-    monkeypatch.setattr(compat, 'installed', lambda module: True)
+    monkeypatch.setattr(stack, 'installed', lambda module: True)
     line = doctor.check_torchvision()
     assert line.verdict == doctor.BAD
     assert 'pip uninstall torchvision' in line.remedy

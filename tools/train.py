@@ -3,7 +3,7 @@
 import sys
 
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
-from mmda_ext.compat import require_stack
+from mmda_ext.stack import require_stack
 
 
 def main() -> None:

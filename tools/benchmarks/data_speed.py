@@ -23,6 +23,7 @@ from mmengine.registry import init_default_scope
 
 from mmda_ext.datasets.epic_layouts import FRAME_NAME, Segment, frames_audio, frames_video
 from mmda_ext.registry import TRANSFORMS
+from mmda_ext.visualization.marks import replace_between
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'datasets'
 SECONDS, FPS, SIZE = 10, 24, (256, 456)
@@ -134,11 +135,23 @@ def measure(root: Path, samples: int, rounds: int) -> list[dict[str, Any]]:
     } for key, values in times.items()]
 
 
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """The table for docs/performance.md."""
+    head = ('data', 'mode', 'what', 'samples/s, one process', 'ms per sample (lowest-highest)', 'decoded / in file')
+    table = [head, ('---', ) * len(head)]
+    for row in rows:
+        milliseconds = f'{row["ms_median"]:.0f} ({row["ms_min"]:.0f}-{row["ms_max"]:.0f})'
+        frames = f'{row["frames_decoded"]} / {row["frames_in_file"]}'
+        table.append((row['data'], row['mode'], row['what'], f'{row["samples_per_second"]:.1f}', milliseconds, frames))
+    return '\n'.join(f'| {" | ".join(cells)} |' for cells in table)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--samples', type=int, default=4)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--json', help='write the numbers to this file')
+    parser.add_argument('--doc', help='page to update, docs/performance.md')
     args = parser.parse_args()
     init_default_scope('mmaction')
     np.random.seed(0)
@@ -150,6 +163,8 @@ def main() -> None:
         print(f'{row["data"]:5s} {row["mode"]:6s} {row["what"]:16s} {row["samples_per_second"]:9.2f}   '
               f'{row["ms_median"]:6.1f} ({row["ms_min"]:.1f} - {row["ms_max"]:.1f})   '
               f'{row["frames_decoded"]:4d} / {row["frames_in_file"]}')
+    if args.doc:
+        replace_between(args.doc, 'data speed', markdown(rows))
     if args.json:
         setting = {'processor': platform.machine(), 'python': platform.python_version(), 'rounds': args.rounds,
                    'samples': args.samples, 'frame': list(SIZE), 'workers': 0}

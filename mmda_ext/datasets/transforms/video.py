@@ -7,9 +7,9 @@ from mmaction.datasets.transforms import DecordDecode, DecordInit, PyAVDecode, P
 from mmcv.transforms import BaseTransform
 from mmengine.fileio import get_file_backend
 
-from mmda_ext.compat import installed
 from mmda_ext.datasets.errors import MediaError, media_exceptions
 from mmda_ext.registry import TRANSFORMS
+from mmda_ext.stack import installed
 
 BACKENDS = {'decord': 'decord', 'pyav': 'av'}
 

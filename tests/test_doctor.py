@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmda_ext import doctor
+from mmda_ext import doctor, stack
 from mmda_ext.tested import TESTED, Tested
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,7 +11,8 @@ from tests.conftest import ROOT
 
 PACKAGE = Path(mmda_ext.__file__).parent
 SOURCES = sorted(PACKAGE.rglob('*.py'))
-BALANCERS = [path.stem for path in sorted((PACKAGE / 'balancing').glob('*.py')) if path.stem not in ('__init__', 'base')]
+BALANCERS = [path.stem for path in sorted((PACKAGE / 'balancing').glob('*.py'))
+             if path.stem not in ('__init__', 'base')]
 OBJECTIVES = [path.stem for path in sorted((PACKAGE / 'models' / 'objectives').glob('*.py'))
               if path.stem not in ('__init__', 'base')]
 

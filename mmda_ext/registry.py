@@ -8,6 +8,7 @@ from mmda_ext.stack import require_stack
 
 require_stack()
 
+from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
@@ -27,6 +28,7 @@ def _sibling(name: str, parent: Registry, location: str) -> Registry:
 
 MODELS = _sibling('model', MMENGINE_MODELS, 'mmda_ext.models')
 DATASETS = _sibling('dataset', MMENGINE_DATASETS, 'mmda_ext.datasets')
+DATA_SAMPLERS = _sibling('data sampler', MMENGINE_DATA_SAMPLERS, 'mmda_ext.datasets.samplers')
 TRANSFORMS = _sibling('transform', MMENGINE_TRANSFORMS, 'mmda_ext.datasets.transforms')
 METRICS = _sibling('metric', MMENGINE_METRICS, 'mmda_ext.evaluation')
 HOOKS = _sibling('hook', MMENGINE_HOOKS, 'mmda_ext.engine.hooks')

@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 
-from mmda_ext.registry import BALANCERS, DATASETS, HOOKS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
+from mmda_ext.registry import BALANCERS, DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
 from tests.conftest import ROOT
 from tests.tiny import sample_of
 
@@ -56,20 +56,37 @@ def test_recipe_names_only_what_exists(path):
     assert cfg.auto_scale_lr.base_batch_size > 0
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         assert DATASETS.get(loader.dataset.type)
-        for transform in loader.dataset.pipeline:
-            TRANSFORMS.build(transform)
+        if 'batch_sampler' in loader:
+            assert DATA_SAMPLERS.get(loader.batch_sampler.type)
+        for part in parts_of(loader):
+            assert DATASETS.get(part.type)
+            for transform in part.pipeline:
+                TRANSFORMS.build(transform)
     assert METRICS.get(cfg.val_evaluator.type)
     assert OPTIM_WRAPPERS.get(cfg.optim_wrapper.type)
     for hook in cfg.get('custom_hooks', ()):
         assert HOOKS.get(hook.type)
     if 'balancer' in cfg.optim_wrapper:
         BALANCERS.build({'_scope_': 'mmda_ext', **cfg.optim_wrapper.balancer})
-    sources, target = cfg.train_dataloader.dataset.domains, cfg.test_dataloader.dataset.domains
-    assert not set(sources) & set(target), 'the unseen domain is among the sources'
+    training, target = parts_of(cfg.train_dataloader), cfg.test_dataloader.dataset.domains
+    sources = training[0].source_domains
+    for part in training:
+        assert tuple(part.source_domains) == tuple(sources)
+        others = set(part.domains) - set(sources)
+        assert not others or part.get('unlabeled_target'), 'labels of a domain that is no source enter training'
+        assert others <= set(target)
+        assert others or len(training) > 1 or tuple(part.domains) == tuple(sources)
+    assert {name for part in training for name in part.domains} >= set(sources)
+    assert not set(sources) & set(target), 'the tested domain is among the sources'
     assert tuple(cfg.val_dataloader.dataset.domains) == tuple(sources), 'selection must not see the target'
     for objective in cfg.model.get('objectives', ()):
         domains = objective.get('num_domains', objective.get('head', {}).get('num_domains', len(sources)))
         assert domains == len(sources)
+
+
+def parts_of(loader):
+    """Configs of the data sets of a loader, those inside a concatenation one by one."""
+    return loader.dataset.get('datasets') or [loader.dataset]
 
 
 def models():

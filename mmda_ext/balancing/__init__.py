@@ -2,6 +2,7 @@
 
 from mmda_ext.balancing.base import BalanceInputs, Balancer
 from mmda_ext.balancing.gmp import GMP
+from mmda_ext.balancing.mgda import MGDA
 from mmda_ext.balancing.sum import Sum
 
-__all__ = ['GMP', 'BalanceInputs', 'Balancer', 'Sum']
+__all__ = ['GMP', 'MGDA', 'BalanceInputs', 'Balancer', 'Sum']

@@ -48,6 +48,10 @@ class Balancer(ABC):
     * ``needs``: any of ``'gramian'``, ``'confidences'``, ``'losses'``. Without ``'gramian'`` a step costs one pass.
 
     Weights are treated as constants: inputs arrive detached and no gradient flows through a balancer.
+
+    Attributes:
+        diagnostics (dict[str, Tensor]): What the last step should log: ``(M, )`` for one value per modality, 0-dim for
+            one value per step.
     """
 
     needs: frozenset[str] = frozenset()
@@ -79,6 +83,12 @@ class Balancer(ABC):
         self.diagnostics = {}
         with torch.no_grad():
             return self.weights(inputs)
+
+    def notice(self, values: Mapping[str, float]) -> None:  # noqa: B027
+        """Told the scalar diagnostics of a step once they are on the host: the place for warnings and counts.
+
+        :meth:`weights` should not look at values, because looking at one waits for the device.
+        """
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a resumed run needs; empty for a balancer without memory."""

@@ -10,6 +10,11 @@ from mmda_ext.datasets.epic_kitchens import EpicKitchensDataset  # noqa: E402
 from mmda_ext.datasets.errors import MediaError  # noqa: E402
 from mmda_ext.datasets.features import FeatureDataset  # noqa: E402
 from mmda_ext.datasets.hac import HACDataset  # noqa: E402
+from mmda_ext.datasets.iemocap import IEMOCAPDataset  # noqa: E402
+from mmda_ext.datasets.msp_improv import MSPImprovDataset  # noqa: E402
 from mmda_ext.datasets.multimodal_dataset import MultimodalDataset  # noqa: E402
 
-__all__ = ['EpicKitchensDataset', 'FeatureDataset', 'HACDataset', 'MediaError', 'MultimodalDataset']
+__all__ = [
+    'EpicKitchensDataset', 'FeatureDataset', 'HACDataset', 'IEMOCAPDataset', 'MSPImprovDataset', 'MediaError',
+    'MultimodalDataset'
+]

@@ -1,17 +1,41 @@
 """Recognizers and their parts."""
 
-from mmda_ext.models.backbones import AudioResNet, MLPBackbone
-from mmda_ext.models.data_preprocessors import ClipPreprocessor, MultimodalDataPreprocessor, TensorPreprocessor
+from mmda_ext.models.backbones import (
+    AudioResNet,
+    FrameEncoder,
+    MLPBackbone,
+    SequenceBackbone,
+    SpeechEncoder,
+    TextEncoder,
+)
+from mmda_ext.models.data_preprocessors import (
+    ClipPreprocessor,
+    MultimodalDataPreprocessor,
+    PaddedDataPreprocessor,
+    PaddingPreprocessor,
+    TensorPreprocessor,
+)
 from mmda_ext.models.fusions import ConcatFusion, FiLMFusion, Fusion, GatedFusion, SumFusion
 from mmda_ext.models.heads import DomainDiscriminatorHead, MultimodalClsHead, MultimodalHead
 from mmda_ext.models.necks import PoolNeck
-from mmda_ext.models.objectives import DomainAdversarial, LocalClassification, LocalDomainAdversarial, Objective
+from mmda_ext.models.objectives import (
+    CorrelationAlignment,
+    DomainAdversarial,
+    InformationBottleneck,
+    LocalClassification,
+    LocalDomainAdversarial,
+    Objective,
+    VotingPseudoLabel,
+)
 from mmda_ext.models.recognizers import MultimodalRecognizer
+from mmda_ext.models.sequence import LSTMEncoder, TextCNN
 from mmda_ext.models.step import StepRecord
 
 __all__ = [
-    'AudioResNet', 'ClipPreprocessor', 'ConcatFusion', 'DomainAdversarial', 'DomainDiscriminatorHead', 'FiLMFusion',
-    'Fusion', 'GatedFusion', 'LocalClassification', 'LocalDomainAdversarial', 'MLPBackbone', 'MultimodalClsHead',
-    'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer', 'Objective', 'PoolNeck', 'StepRecord',
-    'SumFusion', 'TensorPreprocessor'
+    'AudioResNet', 'ClipPreprocessor', 'ConcatFusion', 'CorrelationAlignment', 'DomainAdversarial',
+    'DomainDiscriminatorHead', 'FiLMFusion', 'FrameEncoder', 'Fusion', 'GatedFusion', 'InformationBottleneck',
+    'LSTMEncoder', 'LocalClassification', 'LocalDomainAdversarial', 'MLPBackbone', 'MultimodalClsHead',
+    'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer', 'Objective', 'PaddedDataPreprocessor',
+    'PaddingPreprocessor', 'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion',
+    'TensorPreprocessor', 'TextCNN', 'TextEncoder', 'VotingPseudoLabel'
 ]

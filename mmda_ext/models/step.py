@@ -20,6 +20,13 @@ class StepRecord:
         fused (Tensor, optional): Representation in front of the last layer of the classifier, ``(N, D)``.
         logits (Tensor, optional): Fused class logits ``(N, C)``.
         losses (dict[str, Tensor]): Task -> scalar with graph; losses of one task are added up.
+        is_target (Tensor): Whether a sample is of the target, ``(N, )`` bool, on the host: selecting rows by it does
+            not wait for the device. All ``False`` where nothing is said.
+        modality_logits (dict[str, Tensor]): Modality -> class logits of a head of its own, ``(N, C)`` with graph, filed
+            by the objective that owns the heads.
+        feature_gradients (dict[str, dict[str, Tensor]]): Task -> modality -> gradient of its loss at the features,
+            ``(N, D_m)``, detached and unscaled, filed by an objective that has it in closed form. All of the loss must
+            be in it, and the loss must have no parameters of its own.
         confidences (dict[str, Callable]): Task -> function that returns the batch sums of the true-class probability of
             each modality, ``(M, )``. Evaluated only when a balancer asks.
     """
@@ -33,6 +40,24 @@ class StepRecord:
     losses: dict[str, Tensor] = field(default_factory=dict)
     confidences: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
 
+    is_target: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
+    modality_logits: dict[str, Tensor] = field(default_factory=dict)
+    feature_gradients: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not len(self.is_target):
+            self.is_target = torch.zeros(len(self.labels), dtype=torch.bool)
+
+    @property
+    def source_rows(self) -> Tensor:
+        """Positions of the source samples, int64, on the device of the labels."""
+        return (~self.is_target).nonzero()[:, 0].to(self.labels.device, non_blocking=True)
+
+    @property
+    def target_rows(self) -> Tensor:
+        """Positions of the target samples, int64, on the device of the labels."""
+        return self.is_target.nonzero()[:, 0].to(self.labels.device, non_blocking=True)
+
     @property
     def num_samples(self) -> int:
         """Batch size ``N``."""
@@ -43,6 +68,9 @@ class StepRecord:
         for key, value in terms.items():
             if key.startswith('loss_'):
                 name = task or key.removeprefix('loss_')
+                if name in self.losses:
+                    # A gradient known for one of several terms is not the gradient of their sum.
+                    self.feature_gradients.pop(name, None)
                 self.losses[name] = self.losses[name] + value if name in self.losses else value
 
 
@@ -53,3 +81,8 @@ def labels_of(data_samples: list[Any], device: torch.device) -> tuple[Tensor, Te
     domains = [int(sample.get('domain_label', -1)) for sample in data_samples]
     return (torch.cat([label.to(device) for label in labels]).long(),
             torch.tensor(domains, dtype=torch.long, device=device))
+
+
+def targets_of(data_samples: list[Any]) -> Tensor:
+    """Which samples of a batch are of the target, ``(N, )`` bool on the host."""
+    return torch.tensor([bool(sample.get('is_target', False)) for sample in data_samples], dtype=torch.bool)

@@ -16,6 +16,8 @@ CASES = {
     'parameter': dict(balancer=dict(type='GMP')),
     'one pass': dict(balancer=dict(type='GMP', projection='none')),
     'feature': dict(balancer=dict(type='GMP', space='feature')),
+    'simplex': dict(balancer=dict(type='MGDA', task_prefix='')),
+    'simplex parameter': dict(balancer=dict(type='MGDA', solver='exact', space='parameter', task_prefix='')),
     'accumulated': dict(balancer=dict(type='GMP'), accumulative_counts=2),
     'accumulated feature': dict(balancer=dict(type='GMP', space='feature'), accumulative_counts=2),
 }
@@ -84,6 +86,14 @@ def test_the_cases_reach_the_projection(two_processes):
     """Otherwise the parity above would say nothing about it."""
     _, (first, _) = two_processes
     assert first['parameter'][1]['conflict'].sum() > 0
+
+
+def test_both_processes_use_one_gamma(two_processes):
+    """The closed form of the joined batch, not of each half."""
+    _, (first, second) = two_processes
+    for case in ('simplex', 'simplex parameter'):
+        for task in ('cls', 'domain'):
+            assert torch.equal(first[case][1][f'gamma_{task}'], second[case][1][f'gamma_{task}'])
 
 
 def test_averaging_after_the_rule_would_be_seen():

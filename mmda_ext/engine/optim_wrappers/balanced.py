@@ -123,7 +123,10 @@ class BalancedMixin:
             groups[REST] = torch.stack([loss.reshape(()) for loss in rest]).sum()
         gradients = {}
         for task, loss in groups.items():
-            gradients[task] = TaskGradient(self._scaled(loss), record.features, parameters)
+            known = record.feature_gradients.get(task)
+            # A gradient that an objective knows is scaled like the loss that it would come from.
+            scale = self._scaled(torch.ones((), device=loss.device)) if known is not None else None
+            gradients[task] = TaskGradient(self._scaled(loss), record.features, parameters, known, scale)
             for parameter, grad in zip(parameters.heads, gradients[task].heads):
                 if grad is not None:
                     parameter.grad = grad if parameter.grad is None else parameter.grad + grad
@@ -174,7 +177,8 @@ class BalancedMixin:
         for m, name in reversed(list(enumerate(self._measured.modalities))):
             factors = dict(zip(self._measured.tasks, weights[m]))
             parts = [(gradient, factors.get(task, 1.0)) for task, gradient in gradients.items()]
-            terms = [factor * gradient.features[name] for gradient, factor in parts if name in gradient.features]
+            terms = [_weighted(factor, gradient.features[name]) for gradient, factor in parts
+                     if name in gradient.features]
             cotangent = torch.stack(terms).sum(0) if terms else None
             encoder = backward_encoder(record.features[name], cotangent, parameters.encoders[name], retain_graph=False)
             local = combine([gradient.local[name] for gradient, _ in parts], [factor for _, factor in parts])
@@ -197,15 +201,20 @@ class BalancedMixin:
         self.zero_grad(**zero_kwargs)  # type: ignore[attr-defined]
 
     def _log(self, inputs: BalanceInputs, weights: Tensor) -> None:
-        """Weights and diagnostics as scalars ``balance/<name>_<modality>``, moved to the host in one copy."""
+        """Weights and diagnostics, moved to the host in one copy.
+
+        A value for each modality is logged as ``balance/<name>_<modality>``, a 0-dim one as ``balance/<name>``.
+        """
         table = {f'weight_{task}': weights[:, t] for t, task in enumerate(inputs.tasks)}
         table.update(self.balancer.diagnostics)
-        names = [f'train/balance/{key}_{name}' for key in table for name in inputs.modalities]
-        if not names:
+        if not table:
             return
+        names = [key if not suffix else f'{key}_{suffix}' for key, value in table.items()
+                 for suffix in (inputs.modalities if value.dim() else ('', ))]
         values = torch.cat([value.detach().to(weights).reshape(-1) for value in table.values()]).tolist()
+        self.balancer.notice({name: value for name, value in zip(names, values) if name in table})
         for name, value in zip(names, values):
-            self.message_hub.update_scalar(name, value)  # type: ignore[attr-defined]
+            self.message_hub.update_scalar(f'train/balance/{name}', value)  # type: ignore[attr-defined]
 
     def state_dict(self) -> dict:
         """State of the stock wrapper and of the balancer."""
@@ -216,6 +225,13 @@ class BalancedMixin:
         state = dict(state_dict)
         self.balancer.load_state_dict(state.pop('balancer', {}))
         super().load_state_dict(state)  # type: ignore[misc]
+
+
+def _weighted(factor: Tensor | float, gradient: Tensor) -> Tensor:
+    """``factor * gradient``; weight 0 gives 0 even where the gradient is not finite."""
+    if not isinstance(factor, Tensor):
+        return factor * gradient
+    return torch.where(factor == 0, torch.zeros_like(gradient), factor * gradient)
 
 
 @OPTIM_WRAPPERS.register_module()

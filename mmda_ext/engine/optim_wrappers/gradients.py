@@ -41,6 +41,14 @@ class Parameters:
 class TaskGradient:
     """Gradient of one scalar: stopped at the features, and at every parameter behind them.
 
+    Args:
+        loss (Tensor): The scalar, scaled as it is differentiated.
+        features (dict[str, Tensor]): Modality -> features with their graph.
+        parameters (Parameters): What gets a gradient.
+        known (dict[str, Tensor], optional): Modality -> gradient of the unscaled loss at the features, where an
+            objective has it in closed form. Such a loss has no parameters of its own and autograd is not asked.
+        scale (Tensor, optional): Factor of ``known`` that the loss carries already.
+
     Attributes:
         features (dict[str, Tensor]): Modality -> :math:`u^m = dL/dz^m`, shape ``(N, D_m)``; absent where the loss does
             not depend on it.
@@ -48,8 +56,15 @@ class TaskGradient:
         heads (list): Gradients of the heads.
     """
 
-    def __init__(self, loss: Tensor, features: Mapping[str, Tensor], parameters: Parameters) -> None:
+    def __init__(self, loss: Tensor, features: Mapping[str, Tensor], parameters: Parameters,
+                 known: Mapping[str, Tensor] | None = None, scale: Tensor | None = None) -> None:
         active = [name for name, value in features.items() if value.requires_grad]
+        if known is not None:
+            factor = 1.0 if scale is None else scale
+            self.features = {name: factor * known[name] for name in active if name in known}
+            self.local: dict[str, Grads] = {name: [None] * len(own) for name, own in parameters.local.items()}
+            self.heads: Grads = [None] * len(parameters.heads)
+            return
         local = [p for name in parameters.local for p in parameters.local[name]]
         wanted = [*(features[name] for name in active), *local, *parameters.heads]
         grads: Grads = [None] * len(wanted)
@@ -57,11 +72,11 @@ class TaskGradient:
             grads = list(torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True))
         split = len(active)
         self.features = {name: grad for name, grad in zip(active, grads) if grad is not None}
-        self.local: dict[str, Grads] = {}
+        self.local = {}
         for name, owned in parameters.local.items():
             self.local[name] = grads[split:split + len(owned)]
             split += len(owned)
-        self.heads: Grads = grads[split:]
+        self.heads = grads[split:]
 
 
 def backward_encoder(feature: Tensor, cotangent: Tensor | None, parameters: Sequence[nn.Parameter],

@@ -5,5 +5,9 @@ from mmda_ext.models.data_preprocessors.multimodal import (
     MultimodalDataPreprocessor,
     TensorPreprocessor,
 )
+from mmda_ext.models.data_preprocessors.padding import PaddedDataPreprocessor, PaddingPreprocessor
 
-__all__ = ['ClipPreprocessor', 'MultimodalDataPreprocessor', 'TensorPreprocessor']
+__all__ = [
+    'ClipPreprocessor', 'MultimodalDataPreprocessor', 'PaddedDataPreprocessor', 'PaddingPreprocessor',
+    'TensorPreprocessor'
+]

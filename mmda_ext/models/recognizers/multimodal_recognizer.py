@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmda_ext.models.freezing import freeze, set_frozen_norm
 from mmda_ext.models.pretrained import load_backbone
-from mmda_ext.models.step import StepRecord, labels_of
+from mmda_ext.models.step import StepRecord, labels_of, targets_of
 from mmda_ext.registry import MODELS
 
 
@@ -137,7 +137,7 @@ class MultimodalRecognizer(BaseModel):
         """Losses and diagnostics of head and objectives; keeps the record of the step."""
         features = self.extract_feat(inputs, len(data_samples))
         labels, domains = labels_of(data_samples, next(iter(features.values())).device)
-        record = StepRecord(features, labels, domains, data_samples)
+        record = StepRecord(features, labels, domains, data_samples, is_target=targets_of(data_samples))
         out = self.cls_head.loss(record)
         record.add_losses(out)
         for objective in self.objectives:

@@ -1,0 +1,23 @@
+# Source: actors 1 to 12, labelled. Target: actors 13 to 24, in training without labels, tested with them.
+_base_ = ['./features_ravdess.py']
+
+source_domains = ('actors01-06', 'actors07-12')
+target_domains = ('actors13-18', 'actors19-24')
+features = dict(
+    type='mmda_ext.FeatureDataset', pipeline=[dict(type='mmda_ext.PackMultimodalInputs')],
+    ann_file='data/ravdess_av/ravdess_av.npz', modalities=('face', 'audio'), flatten=True,
+    source_domains=source_domains, unlabeled_target=True)
+train_dataloader = dict(
+    batch_size=32,
+    drop_last=False,
+    batch_sampler=dict(type='mmda_ext.SourceTargetBatchSampler', n_source=16, n_target=16),
+    dataset=dict(
+        _delete_=True,
+        type='mmengine.ConcatDataset',
+        ignore_keys=['domains'],
+        datasets=[
+            dict(**features, split='train', domains=source_domains),
+            dict(**features, split='test', domains=target_domains),
+        ]))
+val_dataloader = dict(dataset=dict(domains=source_domains, source_domains=source_domains))
+test_dataloader = dict(dataset=dict(domains=target_domains, source_domains=source_domains))

@@ -1,0 +1,156 @@
+r"""One convex combination of the tasks for all modalities: MGDA and its closed-form approximation (Boomda, 2025)."""
+
+import warnings
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from mmda_ext.balancing.base import BalanceInputs, Balancer, choose
+from mmda_ext.balancing.solvers import arrowhead, exact, frank_wolfe, inverse_squared_norms
+
+#: Objectives whose squared gradient norm is below this part of the largest have no gradient.
+ZERO = 1e-12
+HOST_SOLVERS = {'exact': exact, 'arrowhead': arrowhead, 'frank_wolfe': frank_wolfe}
+
+
+class MGDA(Balancer):
+    r"""Weights on the simplex from :math:`Q = \sum_m Q^m`, the same for every modality (Boomda Eq. 11-13, Theorem 1).
+
+    .. math::
+        \gamma = \arg\min_{\gamma \ge 0,\, \sum \gamma = 1} \gamma^T Q \gamma
+        \qquad\text{or}\qquad
+        \gamma_k = \frac{1 / Q_{kk}}{\sum_j 1 / Q_{jj}}\ \ (\texttt{'closed\_form'})
+
+    The closed form drops the off-diagonal of :math:`Q`. It makes :math:`\gamma_k \lVert g_k \rVert^2` equal for all
+    objectives, and is the MGDA solution only where :math:`Q` is diagonal: docs/methods/mgda.md.
+
+    Args:
+        solver (str): ``'closed_form'`` (never waits for the device), ``'exact'``, ``'arrowhead'`` (exact where only the
+            last task overlaps the others), ``'frank_wolfe'``, ``'uniform'`` or ``'fixed'`` (no Gramian).
+        zero_policy (str): An objective without gradient gets weight 0 (``'drop'``) or, as MGDA has it, all the weight
+            (``'mgda'``), which switches the others off.
+        max_ratio (float, optional): Cap of :math:`\max_j Q_{jj} / Q_{kk}` in the closed form.
+        fixed (dict[str, float], optional): Task without its prefix -> weight, for ``solver='fixed'``.
+        task_prefix (str): Tasks whose names start so are balanced.
+        fused (str): Task, without prefix, with which the others are compared in the logged cosines.
+        space (str): ``'feature'`` (MGDA-UB, as published) or ``'parameter'`` (MGDA).
+
+    Raises:
+        ValueError: If an option is unknown, or one that the solver does not read is given.
+
+    Differences from the paper: ``'drop'``; an objective with a gradient that is not finite gets weight 0, the others
+    equal ones. Under DDP all processes use the Gramian of all of them, so one gamma.
+    """
+
+    solvers = ('closed_form', 'arrowhead', 'exact', 'frank_wolfe', 'uniform', 'fixed')
+    zero_policies = ('drop', 'mgda')
+    space = 'feature'
+
+    def __init__(self,
+                 solver: str = 'closed_form',
+                 zero_policy: str = 'drop',
+                 max_ratio: float | None = None,
+                 fixed: Mapping[str, float] | None = None,
+                 task_prefix: str = 'align/',
+                 fused: str = 'fused',
+                 space: str | None = None) -> None:
+        super().__init__(space)
+        self.solver = choose('solver', solver, self.solvers)
+        self.zero_policy = choose('zero_policy', zero_policy, self.zero_policies)
+        if max_ratio is not None and (solver != 'closed_form' or not max_ratio >= 1):
+            raise ValueError(f'max_ratio={max_ratio!r} must be a number >= 1 and belongs to solver=\'closed_form\', '
+                             f'got solver={solver!r}: leave it out')
+        if (fixed is not None) != (solver == 'fixed'):
+            raise ValueError(f'fixed={fixed!r} does not go with solver={solver!r}: give the weights with '
+                             'solver=\'fixed\', and only there')
+        self.max_ratio, self.fixed = max_ratio, dict(fixed or {})
+        self.task_prefix, self.fused = task_prefix, fused
+        self.needs = frozenset(() if solver in ('uniform', 'fixed') else ('gramian', ))
+        self.non_finite_steps = 0
+
+    def balances(self, task: str) -> bool:
+        """Tasks that start with the prefix; all others keep weight 1."""
+        return task.startswith(self.task_prefix)
+
+    def weights(self, inputs: BalanceInputs) -> Tensor:
+        """:math:`\\gamma` in every row, ``(M, T)``."""
+        table = inputs.ones()
+        if not inputs.tasks:
+            return table
+        if inputs.gramian is None or not self.needs:
+            gamma = table.new_tensor(self._constants(inputs.tasks))
+        else:
+            Q = inputs.gramian.sum(0)
+            gamma = self._solve(Q)
+            self._describe(Q, gamma, inputs.tasks)
+        self.diagnostics.update({f'gamma_{self._short(task)}': gamma[t] for t, task in enumerate(inputs.tasks)})
+        return gamma.expand_as(table).clone()
+
+    def notice(self, values: Mapping[str, float]) -> None:
+        """Count the steps with a gradient that is not finite; say so once."""
+        if not values.get('non_finite'):
+            return
+        if not self.non_finite_steps:
+            warnings.warn('a balanced loss has a gradient that is not finite: its weight is 0 in such steps, those of '
+                          'the others are equal (counted as balance/non_finite; said once)', stacklevel=2)
+        self.non_finite_steps += 1
+
+    def _short(self, task: str) -> str:
+        return task.removeprefix(self.task_prefix)
+
+    def _constants(self, tasks: tuple[str, ...]) -> list[float]:
+        if self.solver == 'uniform':
+            return [1 / len(tasks)] * len(tasks)
+        missing = [task for task in tasks if self._short(task) not in self.fixed]
+        if missing:
+            raise ValueError(f'fixed={self.fixed!r} has no weight for task {missing[0]!r}: add '
+                             f'{self._short(missing[0])!r}')
+        return [self.fixed[self._short(task)] for task in tasks]
+
+    def _solve(self, Q: Tensor) -> Tensor:
+        """Solve among the objectives that have a gradient, then :meth:`_settle` the others."""
+        if self.solver != 'closed_form':
+            device, dtype = Q.device, Q.dtype
+            Q = Q.double().cpu()
+        diagonal = torch.diagonal(Q)
+        finite = diagonal.isfinite()
+        norms = torch.where(finite, diagonal, 0.0)
+        live = norms > ZERO * norms.amax()
+        if self.solver == 'closed_form':
+            return self._settle(self._closed_form(norms, live), finite, live)
+        index = live.nonzero()[:, 0]
+        x = torch.zeros_like(norms)
+        if len(index):
+            x[index] = HOST_SOLVERS[self.solver](Q[index][:, index])
+        return self._settle(x, finite, live).to(device, dtype)
+
+    def _closed_form(self, norms: Tensor, live: Tensor) -> Tensor:
+        largest = norms.amax()
+        floor = largest / self.max_ratio if self.max_ratio else torch.zeros_like(largest)
+        # Infinity is the branch-free form of "not there": its inverse is 0. If none is there, _settle decides.
+        capped = torch.where(live, torch.maximum(norms, floor), torch.inf)
+        return inverse_squared_norms(torch.where(live.any(), capped, 1.0))
+
+    def _settle(self, x: Tensor, finite: Tensor, live: Tensor) -> Tensor:
+        """Degenerate cases, branch-free; rows of ones are made to sum to 1 at the end."""
+        x = torch.where(live.any(), x, torch.ones_like(x))
+        if self.zero_policy == 'mgda':
+            x = torch.where(live.all(), x, (~live).to(x))
+        x = torch.where(finite.all(), x, finite.to(x))
+        return x / x.sum().clamp_min(torch.finfo(x.dtype).tiny)
+
+    def _describe(self, Q: Tensor, gamma: Tensor, tasks: tuple[str, ...]) -> None:
+        """What docs/methods/mgda.md says to watch; all scalars."""
+        diagonal = torch.diagonal(Q)
+        tiny = torch.finfo(Q.dtype).tiny
+        largest = (Q - torch.diag(diagonal)).abs().amax()
+        self.diagnostics.update(
+            r=largest / diagonal.amin().clamp_min(tiny), objective=gamma @ Q @ gamma,
+            non_finite=(~diagonal.isfinite()).sum().to(Q))
+        self.diagnostics.update({f'squared_norm_{self._short(task)}': diagonal[t] for t, task in enumerate(tasks)})
+        if self.task_prefix + self.fused in tasks:
+            last = tasks.index(self.task_prefix + self.fused)
+            cosines = Q[last] / (diagonal.sqrt() * diagonal[last].sqrt()).clamp_min(tiny)
+            self.diagnostics.update(
+                {f'cosine_{self._short(task)}': cosines[t] for t, task in enumerate(tasks) if t != last})

@@ -1,0 +1,11 @@
+"""Small optimisation problems that balancers solve."""
+
+from mmda_ext.balancing.solvers.simplex import (
+    arrowhead,
+    exact,
+    frank_wolfe,
+    inverse_squared_norms,
+    is_arrowhead,
+)
+
+__all__ = ['arrowhead', 'exact', 'frank_wolfe', 'inverse_squared_norms', 'is_arrowhead']

@@ -1,0 +1,109 @@
+"""From words to numbers."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmda_ext.registry import TRANSFORMS
+
+#: Any one of these holds the words.
+VOCABULARIES = ('tokenizer.json', 'vocab.txt', 'vocab.json', 'spiece.model', 'sentencepiece.bpe.model',
+                'tokenizer.model')
+#: Any one of these says which tokenizer it is.
+CONFIGURATIONS = ('tokenizer_config.json', 'config.json')
+
+
+@TRANSFORMS.register_module()
+class TokenizeText(BaseTransform):
+    """Turn ``text`` into ``feature``, the numbers of its word pieces, int64, shape ``(L, )``, ``L <= max_length``.
+
+    The tokenizer adds its special tokens. Nothing is padded: padding is up to the batch. Nothing is ever downloaded.
+
+    Args:
+        tokenizer (str): A folder with the files of a tokenizer; a vocabulary file, one piece on each line, for BERT's
+            tokenizer; or the name of a model that was downloaded before.
+        max_length (int): Pieces at most, special tokens counted; the rest is cut off.
+        lowercase (bool): Only for a bare vocabulary, which does not tell.
+
+    Raises:
+        ValueError: If a file of the tokenizer is missing; the message names it. Raised with the first sample.
+    """
+
+    def __init__(self, tokenizer: str, max_length: int = 64, lowercase: bool = True) -> None:
+        if max_length < 1:
+            raise ValueError(f'TokenizeText: max_length={max_length} must be at least 1')
+        self.tokenizer, self.max_length, self.lowercase = str(tokenizer), max_length, lowercase
+        self._encoder: Any = None
+
+    def transform(self, results: dict) -> dict:
+        if self._encoder is None:
+            # Not before a worker needs it: importing transformers takes seconds, and configs must build without files.
+            self._encoder = load_tokenizer(self.tokenizer, self.lowercase)
+        encoded = self._encoder(results['text'], truncation=True, max_length=self.max_length)
+        results['feature'] = np.asarray(encoded['input_ids'], dtype=np.int64)
+        return results
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, '_encoder': None}
+
+    def __repr__(self) -> str:
+        return f'TokenizeText(tokenizer={self.tokenizer!r}, max_length={self.max_length})'
+
+
+def load_tokenizer(name: str, lowercase: bool = True) -> Any:
+    """Tokenizer from files on this machine.
+
+    Args:
+        name (str): See :class:`TokenizeText`.
+        lowercase (bool): See :class:`TokenizeText`.
+
+    Raises:
+        ValueError: If a file is missing or cannot be used. Not an OSError, which a pipeline takes for a bad sample.
+    """
+    path = Path(name)
+    try:
+        if path.is_file():
+            return _bert(path, lowercase)
+        return _from_folder(path if path.is_dir() else _cached(name), lowercase)
+    except (OSError, ImportError, KeyError) as error:
+        raise ValueError(f'TokenizeText: the files of tokenizer={name!r} cannot be used: {error}') from error
+
+
+def _cached(name: str) -> Path:
+    """Folder of a model that was downloaded before; looks at no network."""
+    from huggingface_hub import constants, snapshot_download
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except Exception as error:
+        raise ValueError(
+            f'TokenizeText: tokenizer={name!r} is neither a folder or file here (looked in {Path.cwd()}) nor in '
+            f'{constants.HF_HUB_CACHE}: put {VOCABULARIES[0]} or {VOCABULARIES[1]}, and {CONFIGURATIONS[0]}, into a '
+            'folder and name it') from error
+
+
+def _from_folder(folder: Path, lowercase: bool) -> Any:
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+    present = {path.name for path in folder.iterdir()}
+    if not present & set(VOCABULARIES):
+        raise ValueError(f'TokenizeText: {folder} lacks the vocabulary, one of {VOCABULARIES}: copy it there from the '
+                         'page of the model')
+    if present & set(CONFIGURATIONS):
+        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+    if 'tokenizer.json' in present:
+        return PreTrainedTokenizerFast(tokenizer_file=str(folder / 'tokenizer.json'))
+    if 'vocab.txt' in present:
+        return _bert(folder / 'vocab.txt', lowercase)
+    raise ValueError(f'TokenizeText: {folder} lacks one of {CONFIGURATIONS}, which say which tokenizer it is: copy it '
+                     'there from the page of the model')
+
+
+def _bert(vocabulary: Path, lowercase: bool) -> Any:
+    from transformers import BertTokenizer
+    lines = vocabulary.read_text(encoding='utf-8').splitlines()
+    missing = [piece for piece in ('[PAD]', '[UNK]', '[CLS]', '[SEP]') if piece not in lines]
+    if missing:
+        raise ValueError(f'TokenizeText: {vocabulary} lacks {missing}: it must be a vocabulary of BERT')
+    # By position: transformers 5 renamed the argument, and passes over the old name in silence.
+    return BertTokenizer(str(vocabulary), do_lower_case=lowercase)

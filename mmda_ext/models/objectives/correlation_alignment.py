@@ -1,0 +1,155 @@
+"""Alignment of second moments of source and target, one loss per modality and one for their concatenation (CORAL)."""
+
+import torch
+from mmengine.dist import all_reduce
+from torch import Tensor
+
+from mmda_ext.models.alignment import attach, coral
+from mmda_ext.models.objectives.base import Objective
+from mmda_ext.models.step import StepRecord
+from mmda_ext.registry import MODELS
+
+#: Task of the concatenated features, behind the prefix.
+FUSED = 'fused'
+OPTIONS = {
+    'statistic': ('covariance', 'correlation'), 'normalize': ('none', 'deep_coral', 'mean'),
+    'grad_on': ('both', 'source', 'target'), 'form': ('auto', 'direct', 'low_rank'),
+    'objectives': ('modalities+fused', 'modalities')}
+
+
+@MODELS.register_module()
+class CorrelationAlignment(Objective):
+    r""":math:`\alpha_2 k_m \lVert C(Z_m^s) - C(Z_m^t) \rVert_F^2` for each modality and the fused one.
+
+    (Boomda Eq. 10.) The tasks are ``align/<modality>`` and ``align/fused``; a balancer gives them :math:`\gamma_m`, and
+    without one their sum trains. Gradients at the features come in closed form: no autograd pass is spent on them.
+
+    Args:
+        fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
+        alpha2 (float | str): :math:`\alpha_2`; ``'auto'`` chooses it on the first batches so that the mean gradient of
+            the alignment at the features has ``auto_fraction`` of the length of the classifier's.
+        statistic (str): ``'covariance'`` (divisor n - 1) or ``'correlation'``.
+        normalize (str): :math:`k_m`: ``'none'`` (1, as printed), ``'deep_coral'`` (:math:`1/(4 d_m^2)`) or ``'mean'``
+            (:math:`1/d_m^2`). It changes gamma and, by orders of magnitude, the size of the term.
+        mean_term (bool): Align the means too, as DomainBed does; :math:`k_m` does not apply to it.
+        form (str): ``'direct'``, ``'low_rank'`` (cheaper where the batch is smaller than the width) or ``'auto'``.
+        grad_on (str): Rows that receive the gradient: ``'both'`` domains, ``'source'`` or ``'target'``.
+        objectives (str): ``'modalities+fused'`` (paper) or ``'modalities'``, whose Gramian is exactly diagonal.
+        auto_fraction (float): See ``alpha2``.
+        auto_batches (int): Number of batches that choose ``alpha2='auto'``.
+        class_task (str): The loss that ``alpha2='auto'`` compares with.
+        init_cfg (dict, optional): As in MMEngine.
+
+    Raises:
+        ValueError: If an option is unknown.
+
+    Differences from the paper: "correlation matrix" is read as covariance, as in the papers it cites; with one modality
+    the fused loss would repeat it and is left out; a batch with fewer than two samples of a domain gives 0 and counts.
+    """
+
+    _lengths: Tensor
+
+    def __init__(self,
+                 fusion: dict,
+                 alpha2: float | str = 0.1,
+                 statistic: str = 'covariance',
+                 normalize: str = 'none',
+                 mean_term: bool = False,
+                 form: str = 'auto',
+                 grad_on: str = 'both',
+                 objectives: str = 'modalities+fused',
+                 auto_fraction: float = 0.1,
+                 auto_batches: int = 10,
+                 class_task: str = 'cls',
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(fusion, None, init_cfg)
+        given = dict(statistic=statistic, normalize=normalize, grad_on=grad_on, form=form, objectives=objectives)
+        for key, value in given.items():
+            if value not in OPTIONS[key]:
+                raise ValueError(f'CorrelationAlignment: {key}={value!r} is unknown: choose one of {OPTIONS[key]}')
+        if isinstance(alpha2, str) and alpha2 != 'auto':
+            raise ValueError(f"CorrelationAlignment: alpha2={alpha2!r} must be a number or 'auto'")
+        self.statistic, self.normalize, self.mean_term, self.grad_on = statistic, normalize, mean_term, grad_on
+        self.low_rank = {'auto': None, 'direct': False, 'low_rank': True}[form]
+        self.names = tuple(fusion['in_channels'])
+        self.with_fused = objectives == 'modalities+fused' and len(self.names) > 1
+        self.auto_fraction, self.class_task = auto_fraction, class_task
+        self.alpha2: float | Tensor
+        if isinstance(alpha2, str):
+            self.register_buffer('alpha2', torch.zeros(()))
+            # Batches seen and sums of the lengths of both gradients: what a resumed run needs to go on choosing.
+            self.register_buffer('_lengths', torch.zeros(3))
+        else:
+            self.alpha2 = float(alpha2)
+        self.auto_batches, self._done = auto_batches, False
+        self.skipped = 0
+
+    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+        """``{'loss_align/<modality>': scalar, ..., 'loss_align/fused': scalar}``; files the gradients in the record."""
+        terms = self._terms(record)
+        out = {'align_skipped': torch.tensor(float(self.skipped))}
+        alpha2 = self.alpha2
+        if isinstance(alpha2, Tensor):
+            self._choose(alpha2, record, [gradients for _, gradients in terms.values()])
+            out['align_alpha2'] = alpha2 = alpha2.clone()
+        for name, (value, gradients) in terms.items():
+            own = {modality: alpha2 * gradient for modality, gradient in gradients.items()}
+            record.feature_gradients[f'align/{name}'] = own
+            out[f'loss_align/{name}'] = attach(alpha2 * value, record.features, own)
+        return out
+
+    def _terms(self, record: StepRecord) -> dict[str, tuple[Tensor, dict[str, Tensor]]]:
+        """Value and gradients at whole features ``{m: (N, D_m)}`` of each task, without :math:`\\alpha_2`."""
+        source, target = record.source_rows, record.target_rows
+        features = {name: record.features[name].detach() for name in self.names}
+        groups = {name: (name, ) for name in self.names}
+        if self.with_fused:
+            groups[FUSED] = self.names
+        defined = min(len(source), len(target)) >= 2
+        self.skipped += not defined
+        return {
+            task: self._term({name: features[name] for name in members}, source, target, defined)
+            for task, members in groups.items()
+        }
+
+    def _term(self, features: dict[str, Tensor], source: Tensor, target: Tensor,
+              defined: bool) -> tuple[Tensor, dict[str, Tensor]]:
+        joined = torch.cat(list(features.values()), dim=1)
+        gradient = torch.zeros_like(joined, dtype=torch.promote_types(joined.dtype, torch.float32))
+        value = gradient.new_zeros(())
+        if defined:
+            value, on_source, on_target = coral(joined[source], joined[target], self.statistic, self.mean_term,
+                                                self._factor(joined.shape[1]), self.low_rank)
+            for rows, grad, name in ((source, on_source, 'source'), (target, on_target, 'target')):
+                if self.grad_on in ('both', name):
+                    gradient[rows] = grad
+        widths = [value.shape[1] for value in features.values()]
+        return value, dict(zip(features, gradient.split(widths, dim=1)))
+
+    def _factor(self, width: int) -> float:
+        return {'none': 1.0, 'deep_coral': 1 / (4 * width**2), 'mean': 1 / width**2}[self.normalize]
+
+    def _choose(self, alpha2: Tensor, record: StepRecord, gradients: list[dict[str, Tensor]]) -> None:
+        """Compare the lengths of both gradients at the features, on the average of the first batches."""
+        loss = record.losses[self.class_task]
+        wanted = [value for value in record.features.values() if value.requires_grad]
+        if not self.training or not wanted or not loss.requires_grad or self._chosen():
+            return
+        classifier = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True)
+        mean = [torch.stack([own[name] for own in gradients if name in own]).sum(0) / len(gradients)
+                for name in self.names]
+        own = torch.stack([alpha2.new_ones(()), _length(classifier).to(alpha2), _length(mean).to(alpha2)])
+        all_reduce(own, op='mean')
+        self._lengths += own
+        ratio = self.auto_fraction * self._lengths[1] / self._lengths[2].clamp_min(torch.finfo(alpha2.dtype).tiny)
+        alpha2.copy_(torch.where(self._lengths[2] > 0, ratio, 0.0))
+
+    def _chosen(self) -> bool:
+        """Whether enough batches were seen; asks the device only until then."""
+        if not self._done:
+            self._done = bool(self._lengths[0] >= self.auto_batches)
+        return self._done
+
+
+def _length(parts: list[Tensor] | tuple[Tensor | None, ...]) -> Tensor:
+    return torch.stack([part.float().square().sum() for part in parts if part is not None]).sum().sqrt()

@@ -1,0 +1,108 @@
+"""Pseudo labels for target samples on which enough heads agree."""
+
+import logging
+import math
+from collections.abc import Sequence
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmda_ext.models.heads.base import widen
+from mmda_ext.models.objectives.base import Objective
+from mmda_ext.models.step import StepRecord
+from mmda_ext.registry import MODELS
+
+PL_HEADS = ('fused', 'all')
+
+
+@MODELS.register_module()
+class VotingPseudoLabel(Objective):
+    r""":math:`\alpha_1` times the mean of :math:`\mathrm{CE}(O_{M+1}^t, \hat y)` over the samples kept.
+
+    (Boomda Eq. 9.) Each modality's head and the fused classifier vote for their argmax; a target sample is kept if
+    a class has at least ``min_votes`` votes, and that class is its label :math:`\hat y`. Place it after the objective
+    that files the logits of the modalities.
+
+    Args:
+        fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
+        min_votes (int | float): Number of votes (:math:`M_v`), or, as a float in (0, 1], a fraction of the voters.
+            More than there are voters is said once and keeps no sample.
+        pl_heads (str): Who learns from the labels: the ``'fused'`` classifier, or ``'all'`` heads.
+        loss_weight (float): :math:`\alpha_1`.
+        task (str): Name of the loss.
+        init_cfg (dict, optional): As in MMEngine.
+
+    Raises:
+        ValueError: If an option is unknown or out of range.
+    """
+
+    def __init__(self,
+                 fusion: dict,
+                 min_votes: int | float = 3,
+                 pl_heads: str = 'fused',
+                 loss_weight: float = 0.5,
+                 task: str = 'pseudo',
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(fusion, task, init_cfg)
+        if pl_heads not in PL_HEADS:
+            raise ValueError(f'VotingPseudoLabel: pl_heads={pl_heads!r} is unknown: choose one of {PL_HEADS}')
+        voters = len(fusion['in_channels']) + 1
+        self.min_votes = _count(min_votes, voters)
+        if self.min_votes > voters:
+            print_log(f'VotingPseudoLabel: min_votes={min_votes} can never be reached by {voters} voters, so no target '
+                      'sample gets a label: lower it, or give a fraction', logger='current', level=logging.WARNING)
+        self.name, self.pl_heads, self.loss_weight = task, pl_heads, loss_weight
+
+    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+        """``{'loss_<task>': scalar, '<task>_kept': number, '<task>_kept_fraction': of the target samples}``.
+
+        Raises:
+            ValueError: If the record lacks logits of a voter.
+        """
+        if record.logits is None or not record.modality_logits:
+            raise ValueError('VotingPseudoLabel needs the logits of every modality\'s head and of the classifier: '
+                             'place mmda_ext.InformationBottleneck (or LocalClassification) before it in `objectives`')
+        rows = record.target_rows
+        heads = [value[rows] for value in (*record.modality_logits.values(), record.logits)]
+        labels, votes = vote([value.detach() for value in heads])
+        kept = votes >= self.min_votes
+        learning = heads if self.pl_heads == 'all' else heads[-1:]
+        entropies = [F.cross_entropy(widen(value), labels, reduction='none') for value in learning]
+        total = (torch.stack(entropies) * kept).sum()
+        count = kept.sum()
+        return {
+            f'loss_{self.name}': self.loss_weight * total / count.clamp_min(1),
+            f'{self.name}_kept': count.to(total).detach(),
+            f'{self.name}_kept_fraction': count.to(total).detach() / max(len(rows), 1)}
+
+
+def vote(logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Class with the most votes and how many it has, each ``(N, )``.
+
+    Ties go to the class with the largest summed probability, then to the lower index.
+
+    Args:
+        logits (Sequence[Tensor]): One ``(N, C)`` for each voter.
+    """
+    stacked = torch.stack([widen(value) for value in logits])
+    classes = stacked.shape[-1]
+    counts = F.one_hot(stacked.argmax(-1), classes).sum(0)
+    most = counts.amax(1, keepdim=True)
+    support = stacked.softmax(-1).sum(0).masked_fill(counts < most, -1.0)
+    index = torch.arange(classes, device=stacked.device).expand_as(support)
+    # argmax does not promise the first of equals.
+    best = support == support.amax(1, keepdim=True)
+    return torch.where(best, index, classes).amin(1), most[:, 0]
+
+
+def _count(min_votes: int | float, voters: int) -> int:
+    if isinstance(min_votes, float):
+        if not 0 < min_votes <= 1:
+            raise ValueError(f'VotingPseudoLabel: min_votes={min_votes} as a fraction must be in (0, 1]')
+        # The subtraction keeps 0.75 * 4 at 3 where rounding would make it a hair more.
+        return max(1, math.ceil(min_votes * voters - 1e-9))
+    if isinstance(min_votes, bool) or min_votes < 1:
+        raise ValueError(f'VotingPseudoLabel: min_votes={min_votes!r} must be an integer >= 1 or a fraction')
+    return min_votes

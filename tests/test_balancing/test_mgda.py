@@ -1,0 +1,247 @@
+"""MGDA: known answers of every solver, their properties, and every degenerate case."""
+
+import itertools
+
+import pytest
+import torch
+
+from mmda_ext.balancing import MGDA, BalanceInputs
+from mmda_ext.balancing.solvers import arrowhead, exact, frank_wolfe
+
+SOLVING = ('closed_form', 'exact', 'frank_wolfe')
+COUPLED = [[1, 0, 0, .1], [0, 2, 0, .2], [0, 0, 4, .1], [.1, .2, .1, 3]]
+SUMMED = [[1, 0, 0, 1], [0, 2, 0, 2], [0, 0, 4, 4], [1, 2, 4, 7]]
+# Q, closed form, exact, exact value of gamma' Q gamma
+TABLE = {
+    'equal': ([[1, 0], [0, 1]], [.5, .5], [.5, .5], .5),
+    'diagonal 2': ([[9, 0], [0, 16]], [.64, .36], [.64, .36], 5.76),
+    'diagonal 3': ([[1, 0, 0], [0, 2, 0], [0, 0, 4]], [.571429, .285714, .142857], [.571429, .285714, .142857],
+                   .571429),
+    'parallel': ([[1, 2], [2, 4]], [.8, .2], [1, 0], 1),
+    'opposite': ([[4, -2], [-2, 1]], [.2, .8], [1 / 3, 2 / 3], 0),
+    'chain': ([[2, -1, 0], [-1, 2, -1], [0, -1, 2]], [1 / 3, 1 / 3, 1 / 3], [.3, .4, .3], .2),
+    'one out': ([[1, 0, 1], [0, 4, 1], [1, 1, 2]], [.571429, .142857, .285714], [.8, .2, 0], .8),
+    'arrowhead': (COUPLED, [.48, .24, .12, .16], [.498813, .242718, .124703, .133765], .512190),
+    'fused is the sum': (SUMMED, [.528302, .264151, .132075, .075472], [.571429, .285714, .142857, 0], .571429),
+    'coral, factor 1': ([[128, 0, 160], [0, 1280, 1216], [160, 1216, 1456]], [.841813, .084181, .074006], None, None),
+    'coral, deep': ([[8, 0, 2.5], [0, 80, 19], [2.5, 19, 5.6875]], [.398948, .039895, .561157], None, None),
+    'coral, second': ([[2304, 0, 2448], [0, 360, 288], [2448, 288, 2912]], [.122082, .781325, .096592],
+                      [.135135, .864865, 0], 311.351351),
+}
+
+
+def tasks_of(count):
+    return tuple(f'align/{name}' for name in [*'abcdefghij'[:count - 1], 'fused'])
+
+
+def solve(Q, dtype=torch.float64, modalities=('v', 'a'), **options):
+    """Gamma of ``Q``; its parts are spread unevenly over the modalities."""
+    Q = torch.as_tensor(Q, dtype=dtype)
+    share = torch.arange(1, len(modalities) + 1, dtype=dtype)
+    share /= share.sum()
+    balancer = MGDA(**options)
+    weights = balancer(BalanceInputs(tasks_of(len(Q)), modalities, Q * share[:, None, None]))
+    assert weights.shape == (len(modalities), len(Q))
+    assert all(torch.equal(row, weights[0]) for row in weights)
+    balancer.notice({key: float(value) for key, value in balancer.diagnostics.items()})
+    return weights[0], balancer
+
+
+def brute_force(Q, steps=200):
+    """Smallest value of gamma' Q gamma on a grid of the simplex."""
+    best = torch.inf
+    for counts in itertools.product(range(steps + 1), repeat=len(Q) - 1):
+        if sum(counts) <= steps:
+            gamma = torch.tensor([*counts, steps - sum(counts)], dtype=torch.float64) / steps
+            best = min(best, float(gamma @ Q @ gamma))
+    return best
+
+
+def random_gramian(seed, size, rank):
+    factor = torch.randn(size, rank, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    return factor @ factor.T
+
+
+@pytest.mark.parametrize('case', TABLE)
+def test_known_answers(case):
+    Q, closed, best, value = TABLE[case]
+    gamma, balancer = solve(Q)
+    assert gamma.tolist() == pytest.approx(closed, abs=2e-6)
+    assert [float(balancer.diagnostics[f'gamma_{n}']) for n in [*'abc'[:len(Q) - 1], 'fused']] == gamma.tolist()
+    if best is None:
+        return
+    for solver, tolerance in (('exact', 1e-6), ('frank_wolfe', 1e-3)):
+        gamma, balancer = solve(Q, solver=solver)
+        assert gamma.tolist() == pytest.approx(best, abs=max(tolerance, 2e-6)), solver
+        assert float(balancer.diagnostics['objective']) == pytest.approx(value, abs=1e-5, rel=1e-4)
+
+
+@pytest.mark.parametrize('case', ['equal', 'diagonal 2', 'diagonal 3', 'parallel', 'opposite', 'one out', 'arrowhead',
+                                  'fused is the sum', 'coral, second'])
+def test_arrowhead_equals_exact(case):
+    Q = TABLE[case][0]
+    if case == 'one out':
+        assert Q[0][1] == 0
+    assert solve(Q, solver='arrowhead')[0].tolist() == pytest.approx(solve(Q, solver='exact')[0].tolist(), abs=2e-6)
+
+
+def test_arrowhead_refuses_other_matrices():
+    with pytest.raises(ValueError, match="solver='exact'"):
+        solve(TABLE['chain'][0], solver='arrowhead')
+
+
+def test_ratio_and_cosines():
+    _, balancer = solve(TABLE['coral, factor 1'][0])
+    assert float(balancer.diagnostics['r']) == pytest.approx(9.5)
+    assert float(balancer.diagnostics['cosine_a']) == pytest.approx(160 / (128 * 1456)**.5)
+    assert float(balancer.diagnostics['squared_norm_b']) == pytest.approx(1280)
+    assert 'cosine_fused' not in balancer.diagnostics
+    assert float(solve(TABLE['coral, deep'][0])[1].diagnostics['r']) == pytest.approx(3.340659, abs=1e-6)
+
+
+@pytest.mark.parametrize(('vectors', 'expected', 'norm'), [
+    ([(1, 0), (0, 1)], [.5, .5], .5), ([(2, 0), (-1, 0)], [1 / 3, 2 / 3], 0), ([(1, 1), (1, -1)], [.5, .5], 1)])
+def test_gradient_space(vectors, expected, norm):
+    vectors = torch.tensor(vectors, dtype=torch.float64)
+    for solver in ('exact', 'frank_wolfe'):
+        gamma, _ = solve(vectors @ vectors.T, solver=solver)
+        assert gamma.tolist() == pytest.approx(expected, abs=1e-6)
+        assert float((gamma @ vectors).square().sum()) == pytest.approx(norm, abs=1e-9)
+
+
+@pytest.mark.parametrize('seed', range(12))
+def test_optimality_of_random_partly_singular_gramians(seed):
+    size, rank = 2 + seed % 4, 1 + seed % 5
+    Q = random_gramian(seed, size, rank)
+    gamma = exact(Q)
+    value, slope = gamma @ Q @ gamma, Q @ gamma
+    slack = 1e-7 * Q.trace()
+    assert gamma.sum() == pytest.approx(1)
+    assert (gamma >= 0).all()
+    assert (slope >= value - slack).all(), 'KKT'
+    assert ((slope - value).abs()[gamma > 1e-9] <= slack).all(), 'KKT on the support'
+    for other in (frank_wolfe(Q), torch.full_like(gamma, 1 / size), solve(Q)[0]):
+        assert other @ Q @ other >= value - slack
+    assert frank_wolfe(Q) @ Q @ frank_wolfe(Q) <= value + 1e-3 * Q.trace()
+    if size <= 3:
+        assert float(value) <= brute_force(Q) + 1e-9
+
+
+def test_properties_of_the_closed_form():
+    Q = random_gramian(3, 4, 9)
+    gamma, _ = solve(Q)
+    diagonal = torch.diagonal(Q)
+    torch.testing.assert_close(gamma * diagonal, (gamma * diagonal)[0].expand(4))
+    assert float((gamma**2 * diagonal).sum()) == pytest.approx(1 / float((1 / diagonal).sum()))
+    order = [2, 0, 3, 1]
+    for solver in SOLVING:
+        torch.testing.assert_close(solve(Q[order][:, order], solver=solver)[0], solve(Q, solver=solver)[0][order],
+                                   atol=1e-6, rtol=1e-6)
+    flat = torch.diag(diagonal)
+    torch.testing.assert_close(solve(flat)[0], solve(flat, solver='exact')[0], atol=1e-8, rtol=1e-8)
+
+
+@pytest.mark.parametrize('solver', [*SOLVING, 'arrowhead'])
+@pytest.mark.parametrize('factor', [1e-15, 1e-6, 1e6])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_scale_invariance(solver, factor, dtype):
+    Q = torch.tensor(COUPLED, dtype=dtype)
+    torch.testing.assert_close(solve(Q * factor, dtype, solver=solver)[0], solve(Q, dtype, solver=solver)[0],
+                               rtol=1e-5, atol=1e-6)
+
+
+def test_uniform_and_fixed_need_no_gramian():
+    inputs = BalanceInputs(tasks_of(4), ('v', 'a', 'l'), losses=torch.ones(4))
+    uniform = MGDA('uniform')
+    assert uniform.needs == frozenset()
+    assert uniform(inputs).tolist() == [[.25] * 4] * 3
+    fixed = MGDA('fixed', fixed=dict(a=.5, b=.25, c=.25, fused=0.))
+    assert fixed(inputs).tolist() == [[.5, .25, .25, 0.]] * 3
+    with pytest.raises(ValueError, match="no weight for task 'align/b': add 'b'"):
+        MGDA('fixed', fixed=dict(a=1.))(inputs)
+
+
+# Degenerate cases.
+
+
+@pytest.mark.parametrize('solver', [*SOLVING, 'arrowhead'])
+@pytest.mark.parametrize('bad', [float('nan'), float('inf')])
+def test_not_finite(solver, bad):
+    Q = torch.diag(torch.tensor([1., 2., 4., 8.]))
+    Q[1, 1] = Q[1, 3] = Q[3, 1] = bad
+    with pytest.warns(UserWarning, match='not finite'):
+        gamma, balancer = solve(Q, solver=solver)
+    assert gamma.tolist() == pytest.approx([1 / 3, 0, 1 / 3, 1 / 3])
+    assert balancer.non_finite_steps == 1
+    balancer.notice(dict(non_finite=1.))
+    assert balancer.non_finite_steps == 2
+
+
+@pytest.mark.filterwarnings('ignore:a balanced loss')
+@pytest.mark.parametrize('solver', [*SOLVING, 'arrowhead'])
+def test_nothing_is_finite(solver):
+    assert solve(torch.full((3, 3), float('nan')), solver=solver)[0].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize('policy', MGDA.zero_policies)
+@pytest.mark.parametrize('solver', [*SOLVING, 'arrowhead'])
+def test_all_zero_is_uniform(solver, policy):
+    assert solve(torch.zeros(4, 4), solver=solver, zero_policy=policy)[0].tolist() == [.25] * 4
+
+
+@pytest.mark.parametrize('solver', [*SOLVING, 'arrowhead'])
+def test_one_objective_without_gradient(solver):
+    Q = torch.diag(torch.tensor([1., 0., 4.]))
+    assert solve(Q, solver=solver)[0].tolist() == pytest.approx([.8, 0, .2], abs=1e-6)
+    assert solve(Q, solver=solver, zero_policy='mgda')[0].tolist() == pytest.approx([0, 1, 0], abs=1e-6)
+
+
+def test_tiny_but_positive_is_faithful_unless_capped():
+    Q = torch.diag(torch.tensor([1., 1e-6], dtype=torch.float64))
+    assert solve(Q)[0].tolist() == pytest.approx([1e-6 / (1 + 1e-6), 1 / (1 + 1e-6)])
+    assert solve(Q, max_ratio=4)[0].tolist() == pytest.approx([.2, .8])
+
+
+def test_one_objective_and_none():
+    for solver in (*SOLVING, 'arrowhead', 'uniform'):
+        assert solve([[3.]], solver=solver, modalities=('v', ))[0].tolist() == pytest.approx([1.])
+    assert MGDA()(BalanceInputs((), ('v', ), torch.zeros(1, 0, 0))).shape == (1, 0)
+
+
+def test_many_objectives():
+    Q = random_gramian(0, 10, 20)
+    with pytest.raises(ValueError, match="solver='frank_wolfe'"):
+        exact(Q)
+    gamma = frank_wolfe(Q)
+    assert (Q @ gamma >= gamma @ Q @ gamma - 2e-3 * Q.trace()).all()
+
+
+def test_arrowhead_function_needs_no_linear_solve(monkeypatch):
+    monkeypatch.setattr(torch.linalg, 'solve', None)
+    torch.testing.assert_close(arrowhead(torch.tensor(COUPLED, dtype=torch.float64)),
+                               torch.tensor([.498813, .242718, .124703, .133765]).double(), atol=1e-6, rtol=0)
+
+
+def test_closed_form_never_looks_at_a_value(monkeypatch):
+    """Fake tensors have no values: anything that waits for the device fails on them."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    with FakeTensorMode():
+        inputs = BalanceInputs(tasks_of(4), ('v', 'a'), torch.empty(2, 4, 4))
+        assert MGDA(max_ratio=10)(inputs).shape == (2, 4)
+        with pytest.raises(Exception, match='.'):
+            MGDA('exact')(inputs)
+
+
+def test_options_are_checked():
+    for bad, match in ((dict(solver='best'), "solver='best' is unknown"),
+                       (dict(zero_policy='keep'), "zero_policy='keep'"),
+                       (dict(max_ratio=.5), 'max_ratio=0.5 must be a number >= 1'),
+                       (dict(max_ratio=5, solver='exact'), "belongs to solver='closed_form'"),
+                       (dict(solver='fixed'), "solver='fixed'"),
+                       (dict(fixed=dict(a=1.)), "solver='closed_form'")):
+        with pytest.raises(ValueError, match=match):
+            MGDA(**bad)
+    balancer = MGDA()
+    assert balancer.balances('align/video')
+    assert not balancer.balances('cls')
+    assert balancer.space == 'feature'

@@ -1,0 +1,221 @@
+"""Information bottleneck and voting: known answers, empty sets, and what reaches which parameter."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from mmda_ext.models.objectives import InformationBottleneck, VotingPseudoLabel
+from mmda_ext.models.objectives import voting_pseudo_label as voting
+from mmda_ext.models.objectives.information_bottleneck import log_determinant
+from mmda_ext.models.objectives.voting_pseudo_label import vote
+from mmda_ext.models.step import StepRecord
+from tests.test_models.test_objectives_alignment import ALIGN, adapting
+from tests.tiny import parameters_of, wrapper_of
+
+BOTTLENECK = dict(type='mmda_ext.InformationBottleneck', num_classes=3)
+VOTING = dict(type='mmda_ext.VotingPseudoLabel')
+EPS = 1e-6
+
+
+def record_of(features, labels, is_target, logits=None, modality_logits=None):
+    labels = torch.as_tensor(labels)
+    return StepRecord(features, labels, torch.zeros_like(labels), is_target=torch.as_tensor(is_target), logits=logits,
+                      modality_logits=modality_logits or {})
+
+
+# Information bottleneck.
+
+
+def test_log_determinant_known_answer():
+    features = torch.tensor([[1., 0], [-1, 2]]).double()
+    assert float(log_determinant(features)) == pytest.approx(2 * math.log(1 + EPS))
+    assert float(log_determinant(features, 'log1p')) == pytest.approx(2 * math.log(2))
+    assert float(log_determinant(3 * features) - log_determinant(features)) == pytest.approx(4 * math.log(3), abs=1e-5)
+
+
+def test_fused_entropy_is_the_sum_of_the_others():
+    torch.manual_seed(0)
+    features = dict(a=torch.randn(6, 3).double(), b=torch.randn(6, 4).double())
+    objective = InformationBottleneck(2, dict(in_channels=dict(a=3, b=4)), beta=.25).double()
+    out = objective(record_of(features, [0, 1] * 3, [False] * 6))
+    joined = torch.cat(list(features.values()), dim=1)
+    terms = [log_determinant(value) for value in (*features.values(), joined)]
+    assert float(out['loss_entropy']) == pytest.approx(float(.25 / 2 * sum(terms)))
+
+
+def test_only_source_rows_count():
+    """Target rows change neither loss, even where the data set leaves their labels in."""
+    torch.manual_seed(0)
+    objective = InformationBottleneck(3, dict(in_channels=dict(a=4))).double()
+    source = torch.randn(5, 4).double()
+    expected = objective(record_of(dict(a=source), [0, 1, 2, 0, 1], [False] * 5))
+    mixed = torch.cat([source[:3], 100 * torch.randn(4, 4).double(), source[3:]])
+    record = record_of(dict(a=mixed), [0, 1, 2, 1, 1, 1, 1, 0, 1], [False] * 3 + [True] * 4 + [False] * 2)
+    got = objective(record)
+    for key in ('loss_heads', 'loss_entropy'):
+        torch.testing.assert_close(got[key], expected[key])
+    assert float(expected['loss_heads']) == pytest.approx(float(F.cross_entropy(
+        objective.heads['a'](source), torch.tensor([0, 1, 2, 0, 1]))))
+    assert record.modality_logits['a'].shape == (9, 3), 'target rows vote'
+    assert record.confidences['heads']().shape == (1, )
+
+
+@pytest.mark.parametrize('entropy', ['log_eps', 'log1p'])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_dead_features_are_finite(entropy, dtype):
+    features = torch.zeros(4, 5, dtype=dtype, requires_grad=True)
+    value = log_determinant(features, entropy)
+    grad, = torch.autograd.grad(value, features)
+    assert value.dtype == torch.float32
+    assert torch.isfinite(value)
+    assert torch.isfinite(grad).all()
+
+
+@pytest.mark.parametrize('rows', [0, 1])
+def test_one_source_sample_has_no_entropy(rows):
+    features = torch.ones(3, 2, requires_grad=True)
+    objective = InformationBottleneck(2, dict(in_channels=dict(a=2)))
+    out = objective(record_of(dict(a=features), [0] * 3, [index >= rows for index in range(3)]))
+    assert float(out['loss_entropy']) == 0
+    assert not torch.autograd.grad(out['loss_entropy'], features, retain_graph=True)[0].any()
+    torch.autograd.grad(out['loss_heads'], features)
+
+
+def test_options_of_the_bottleneck():
+    assert 'loss_entropy' not in InformationBottleneck(2, dict(in_channels=dict(a=2)), entropy='off')(
+        record_of(dict(a=torch.ones(3, 2)), [0] * 3, [False] * 3))
+    with pytest.raises(ValueError, match="entropy='log' is unknown: choose one of"):
+        InformationBottleneck(2, dict(in_channels=dict(a=2)), entropy='log')
+
+
+# Voting.
+
+
+def votes_of(rows, classes=3, margin=5.0):
+    """Logits of each voter whose argmax over classes is as given, one row for each sample."""
+    return [margin * F.one_hot(torch.tensor(column), classes).double() for column in zip(*rows)]
+
+
+def outcome(rows, min_votes=3, logits=None, **options):
+    """Run on target samples only; returns the labels kept (None where dropped) and the output."""
+    logits = logits or votes_of(rows)
+    heads = {f'm{index}': value.requires_grad_() for index, value in enumerate(logits[:-1])}
+    objective = VotingPseudoLabel(dict(in_channels=dict.fromkeys(heads, 1)), min_votes, **options)
+    record = record_of({}, [-1] * len(rows), [True] * len(rows), logits[-1].requires_grad_(), heads)
+    out = objective(record)
+    labels, count = vote([value.detach() for value in logits])
+    return [int(c) if n >= objective.min_votes else None for c, n in zip(labels, count)], out, record
+
+
+def test_known_votes():
+    rows = [(0, 0, 0, 0), (0, 1, 0, 0), (0, 1, 0, 1), (2, 2, 1, 2), (0, 1, 2, 0)]
+    labels, out, _ = outcome(rows)
+    assert labels == [0, 0, None, 2, None]
+    assert float(out['pseudo_kept']) == 3
+    assert float(out['pseudo_kept_fraction']) == pytest.approx(3 / 5)
+    fused = votes_of(rows)[-1]
+    expected = .5 * F.cross_entropy(fused[[0, 1, 3]], torch.tensor([0, 0, 2]))
+    assert float(out['loss_pseudo']) == pytest.approx(float(expected))
+    assert outcome([(1, 1, 1), (1, 1, 0)])[0] == [1, None]
+
+
+def test_who_learns():
+    rows = [(0, 0, 0, 1), (2, 2, 2, 2)]
+    for option, learners in (('fused', 1), ('all', 4)):
+        _, out, record = outcome(rows, pl_heads=option)
+        leaves = [*record.modality_logits.values(), record.logits]
+        grads = torch.autograd.grad(out['loss_pseudo'], leaves, allow_unused=True)
+        assert sum(grad is not None and bool(grad.any()) for grad in grads) == learners
+        assert grads[-1][0, 0] < 0 < grads[-1][0, 1], 'the fused head is drawn to the label of the majority'
+
+
+def test_empty_set_keeps_the_graph():
+    for rows, targets in (([(0, 1, 2, 0)], True), ([(0, 0, 0, 0)], False)):
+        _, _, record = outcome(rows)
+        record.is_target = torch.tensor([targets])
+        out = VotingPseudoLabel(dict(in_channels=dict(a=1, b=1, c=1)))(record)
+        assert float(out['loss_pseudo']) == 0
+        grad, = torch.autograd.grad(out['loss_pseudo'], record.logits)
+        assert not grad.any()
+        assert torch.isfinite(grad).all()
+
+
+def test_ties_go_to_probability_then_to_the_lower_class():
+    tie = votes_of([(0, 1, 0, 1), (2, 1, 1, 2)])
+    assert vote(tie)[0].tolist() == [0, 1]
+    tie[1] = tie[1] * 2
+    assert vote(tie)[0].tolist() == [1, 1]
+    tie[0][1] *= 4
+    assert vote(tie)[0].tolist() == [1, 2], 'class 2 has a surer voter now'
+    assert outcome([(0, 1, 0, 1)], min_votes=2)[0] == [0]
+
+
+@pytest.mark.parametrize(('min_votes', 'modalities', 'expected'), [
+    (3, 3, 3), (.75, 3, 3), (.6, 3, 3), (.5, 3, 2), (1.0, 2, 3), (.01, 3, 1), (1, 3, 1)])
+def test_number_or_fraction(min_votes, modalities, expected):
+    objective = VotingPseudoLabel(dict(in_channels=dict.fromkeys('abc'[:modalities], 1)), min_votes)
+    assert objective.min_votes == expected
+
+
+def test_more_votes_than_voters_is_said_once(monkeypatch):
+    said = []
+    monkeypatch.setattr(voting, 'print_log', lambda message, **_: said.append(message))
+    VotingPseudoLabel(dict(in_channels=dict(a=1)), 3)
+    assert len(said) == 1
+    assert 'can never be reached by 2 voters' in said[0]
+    assert outcome([(1, 1), (0, 0)], min_votes=3)[0] == [None, None]
+
+
+@pytest.mark.parametrize(('options', 'match'), [
+    (dict(min_votes=0), 'min_votes=0 must be'), (dict(min_votes=1.5), 'must be in'), (dict(min_votes=True), 'True'),
+    (dict(pl_heads='none'), "pl_heads='none'")])
+def test_options_of_the_voting(options, match):
+    with pytest.raises(ValueError, match=match):
+        VotingPseudoLabel(dict(in_channels=dict(a=1)), **options)
+
+
+def test_voters_must_be_there():
+    with pytest.raises(ValueError, match='InformationBottleneck'):
+        VotingPseudoLabel(dict(in_channels=dict(a=1)))(record_of({}, [0], [True], torch.zeros(1, 2)))
+
+
+# All three in a model.
+
+
+@pytest.mark.parametrize('count', [1, 2, 3])
+def test_all_together_for_one_to_three_modalities(count):
+    names = ('video', 'audio', 'flow')[:count]
+    model, batch = adapting(names, (BOTTLENECK, {**VOTING, 'min_votes': .5, 'pl_heads': 'all'}, ALIGN))
+    before = parameters_of(model)
+    wrapper = wrapper_of(model, balancer=dict(type='MGDA'))
+    for _ in range(3):
+        log = model.train_step(batch, wrapper)
+    assert all(torch.isfinite(torch.as_tensor(value)).all() for value in log.values())
+    for name, value in parameters_of(model).items():
+        assert not torch.equal(value, before[name]), name
+
+
+def test_switched_off_terms_equal_direct_transfer():
+    """alpha1 = alpha2 = 0 is direct transfer, bit for bit."""
+    off = (dict(VOTING, loss_weight=0.), dict(ALIGN, alpha2=0.))
+    results = []
+    for objectives in ((BOTTLENECK, ), (BOTTLENECK, *off)):
+        model, batch = adapting(objectives=objectives)
+        wrapper = wrapper_of(model, balancer=dict(type='MGDA'))
+        for _ in range(3):
+            model.train_step(batch, wrapper)
+        results.append(parameters_of(model))
+    for name, value in results[0].items():
+        torch.testing.assert_close(results[1][name], value, rtol=0, atol=0)
+
+
+def test_uniform_equals_fixed_quarters():
+    results = []
+    quarters = dict.fromkeys(('video', 'audio', 'flow', 'fused'), .25)
+    for options in (dict(solver='uniform'), dict(solver='fixed', fixed=quarters)):
+        model, batch = adapting(objectives=(BOTTLENECK, VOTING, ALIGN))
+        model.train_step(batch, wrapper_of(model, balancer=dict(type='MGDA', **options)))
+        results.append(parameters_of(model))
+    assert all(torch.equal(value, results[1][name]) for name, value in results[0].items())

@@ -141,7 +141,7 @@ def load_feature_file(path: Path, arrays: Sequence[str]) -> dict[str, np.ndarray
         if name != 'classes' and len(values) != len(table['label']):
             raise ValueError(f'feature file {path}: `{name}` has {len(values)} samples, `label` {len(table["label"])}')
     table['domain'] = table['domain'].astype(str)
-    unknown = sorted(set(table.get('split', np.array([], dtype=str)).astype(str)) - set(PARTS))
+    unknown = sorted(map(str, set(table.get('split', np.array([], dtype=str)).astype(str)) - set(PARTS)))
     if unknown:
         raise ValueError(f'feature file {path}: `split` holds {unknown}, allowed are {PARTS}')
     return table

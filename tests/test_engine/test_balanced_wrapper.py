@@ -392,3 +392,17 @@ def test_diagnostics_are_logged_per_modality():
         assert f'train/balance/{key}_video' in names
         assert f'train/balance/{key}_audio' in names
     assert not any('loss' in name for name in names if 'balance' in name)
+
+
+def test_what_trains_may_change_between_steps():
+    """Parameters are sorted once, and anew when some are frozen or thawed in the middle of a run."""
+    model = without_dropout(model_of(backbone=NoNorm))
+    wrapper = wrapper_of(model, balancer=dict(type='GMP'))
+    model.train_step(batch_of(), wrapper)
+    for trains in (False, True):
+        model.backbones['audio'].requires_grad_(trains)
+        before = parameters_of(model)
+        model.train_step(batch_of(seed=1), wrapper)
+        moved = {name.split('.')[1] for name, value in parameters_of(model).items()
+                 if name.startswith('backbones') and not torch.equal(value, before[name])}
+        assert moved == ({'video', 'audio'} if trains else {'video'})

@@ -1,6 +1,6 @@
 """Step time and peak memory of balanced training, as ratios to the plain sum, measured in one interleaved run.
 
-    python tools/benchmarks/step_time.py [--rounds 9] [--doc docs/performance.md]
+    python tools/benchmarks/step_time.py [--rounds 7] [--doc docs/performance.md]
 """
 
 import argparse
@@ -124,7 +124,7 @@ def peak_bytes(step: Callable[[], object]) -> int:
 
 
 def measure(args: argparse.Namespace, trainable: dict | None) -> dict[str, dict[str, float]]:
-    """Rows of one table; every round takes one step of each row in turn, so that drift hits all alike."""
+    """Rows of one table; every round takes some steps of each row in turn, so that drift hits all alike."""
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     batch, steps = batch_for(args), {}
     for name in ('Base', *BALANCERS, 'three backwards'):
@@ -134,10 +134,12 @@ def measure(args: argparse.Namespace, trainable: dict | None) -> dict[str, dict[
     times: dict[str, list[float]] = {name: [] for name in steps}
     for round_ in range(args.rounds + 1):
         for name, step in steps.items():
+            step()  # warms caches and allocator, which the row before has left to itself
             start = clock()
-            step()
+            for _ in range(args.steps):
+                step()
             if round_:
-                times[name].append(clock() - start)
+                times[name].append((clock() - start) / args.steps)
         print(f'\r  round {round_} of {args.rounds}', end='', flush=True)
     print('\r', end='')
     encoder_bytes = sum(p.numel() * p.element_size() for ps in model.modality_parameters().values() for p in ps)
@@ -180,7 +182,8 @@ def markdown(where: str, tables: dict[str, dict[str, dict[str, float]]]) -> str:
 def main() -> None:
     """Measure both tables, print them, write them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--rounds', type=int, default=9)
+    parser.add_argument('--rounds', type=int, default=7)
+    parser.add_argument('--steps', type=int, default=6, help='counted steps of a row in a round, after one that is not')
     parser.add_argument('--batch', type=int, default=8)
     parser.add_argument('--frames', type=int, default=16)
     parser.add_argument('--size', type=int, default=64)

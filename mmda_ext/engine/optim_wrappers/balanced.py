@@ -56,6 +56,9 @@ class BalancedMixin:
         self.balancer: Balancer = balancer if isinstance(balancer, Balancer) else BALANCERS.build(
             {'_scope_': SCOPE, **balancer})
         self._model: Any = None
+        self._all_parameters: list[nn.Parameter] = []
+        self._sorted: Parameters | None = None
+        self._sorted_for: tuple = ()
         self._reset()
 
     def _reset(self) -> None:
@@ -84,7 +87,7 @@ class BalancedMixin:
     def update_params(self, loss: Tensor, step_kwargs: dict | None = None, zero_kwargs: dict | None = None) -> None:
         """One (micro-)step from the model's record; ``loss`` is the sum of its losses, as a stock wrapper takes it."""
         record = self._model.take_step_record()
-        parameters = Parameters(self._model.modality_parameters(), self._model.local_parameters(), self._model)
+        parameters = self._parameters_of(self._model)
         gradients = self._task_gradients(record, parameters)
         if self._measured is None:
             tasks = tuple(task for task in record.losses if self.balancer.balances(task))
@@ -100,6 +103,15 @@ class BalancedMixin:
         del record, gradients
         self._step_and_zero(step_kwargs or {}, zero_kwargs or {})
         self._log(inputs, weights)
+
+    def _parameters_of(self, model: Any) -> Parameters:
+        """The model's parameters by part; sorted anew only when the model or what trains in it has changed."""
+        trainable = (id(model), tuple(p.requires_grad for p in self._all_parameters))
+        if self._sorted is None or self._sorted_for != trainable:
+            self._all_parameters = list(model.parameters())
+            self._sorted_for = (id(model), tuple(p.requires_grad for p in self._all_parameters))
+            self._sorted = Parameters(model.modality_parameters(), model.local_parameters(), model)
+        return self._sorted
 
     @property
     def _one_pass(self) -> bool:

@@ -99,13 +99,11 @@ def gramian(rows: Sequence[Grads]) -> Tensor:
     if like is None:
         return torch.zeros(size, size)
     dtype = torch.promote_types(like.dtype, torch.float32)
+    flat = [[None if grad is None else grad.reshape(-1).to(dtype) for grad in row] for row in rows]
     table = [[like.new_zeros((), dtype=dtype)] * size for _ in range(size)]
     for s in range(size):
         for t in range(s, size):
-            dots = [
-                torch.dot(a.reshape(-1).to(dtype), b.reshape(-1).to(dtype)) for a, b in zip(rows[s], rows[t])
-                if a is not None and b is not None
-            ]
+            dots = [torch.dot(a, b) for a, b in zip(flat[s], flat[t]) if a is not None and b is not None]
             if dots:
                 table[s][t] = table[t][s] = torch.stack(dots).sum()
     return torch.stack([torch.stack(row) for row in table])

@@ -83,8 +83,10 @@ def load(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     from mmengine.registry import init_default_scope
     from mmengine.runner import Runner, load_checkpoint
 
+    from mmda_ext.compat import allow_mmengine_checkpoints
     from mmda_ext.registry import MODELS
 
+    allow_mmengine_checkpoints()
     config = Config.fromfile(args.config)
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)

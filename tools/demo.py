@@ -28,7 +28,7 @@ CHANCE = 20
 def publish(work_dir: Path, docs: Path, readme: Path) -> None:
     """Put table and pictures where the README shows them; nothing there is written by hand."""
     docs.mkdir(parents=True, exist_ok=True)
-    for name in ('results.json', 'table.md', 'table.csv', 'accuracy.png', 'curves_human.png', 'data.png'):
+    for name in ('results.json', 'table.md', 'table.csv', 'accuracy.png', 'curves_human.png', 'data.jpg'):
         if (work_dir / name).exists():
             shutil.copyfile(work_dir / name, docs / name)
     replace_between(readme, 'demo table', (work_dir / 'table.md').read_text(encoding='utf-8'))
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status = make_demo_data.main(['--root', 'data/demo', '--layouts', 'hac'])
     if status:
         return status
-    contact_sheet.main(['data/demo/hac', '--out', str(work_dir / 'data.png')])
+    contact_sheet.main(['data/demo/hac', '--out', str(work_dir / 'data.jpg')])
     status = sweep.main(['--rows', *ROWS, '--targets', *targets, '--seeds', *map(str, seeds), '--work-dir',
                          str(work_dir), '--jobs', str(min(2, os.cpu_count() or 1))])
     if not (work_dir / 'results.json').exists():

@@ -52,9 +52,9 @@ def new_figure(width: float = WIDTH_INCHES, height: float = 4.5, **spacing: Any)
 
 
 def save(figure: 'Figure', path: Path) -> Path:
-    """Write a PNG; the old file stays until the new one is whole."""
+    """Write in the format of the name's ending (``.png``, or ``.jpg`` for photographs); whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.part')
-    figure.savefig(temporary, format='png')
+    figure.savefig(temporary, format=path.suffix.lstrip('.') or 'png')
     os.replace(temporary, path)
     return path

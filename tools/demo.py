@@ -16,8 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import sweep  # noqa: E402
 from analysis import contact_sheet, report_results  # noqa: E402
-from data import make_demo_data  # noqa: E402
 
+from data import make_demo_data  # noqa: E402
 from mmda_ext.visualization.marks import replace_between  # noqa: E402
 
 ROWS = ('Base=configs/demo/base_slowfast_demo_to-{target}.py', 'GMP=configs/demo/gmp_slowfast_demo_to-{target}.py')
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seeds = args.seeds or ([0, 1, 2] if args.full else [0])
     targets = DOMAINS if args.full else DOMAINS[:1]
 
-    status = make_demo_data.main(['--root', 'data/demo', '--layouts', 'hac'])
+    status = make_demo_data.main(['--root', 'data/demo'])
     if status:
         return status
     contact_sheet.main(['data/demo/hac', '--out', str(work_dir / 'data.jpg')])

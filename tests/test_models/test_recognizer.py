@@ -172,8 +172,9 @@ def test_local_objectives_weights_and_confidences():
     expected = sum(torch.nn.functional.cross_entropy(local.heads[m](features[m]), labels) for m in features)
     torch.testing.assert_close(loss, 3 * expected)
     assert record.confidences['cls']().shape == (2, )
-    with pytest.raises(ValueError, match='two source domains'):
-        LocalDomainAdversarial(1, fusion)
+    off = LocalDomainAdversarial(1, fusion)
+    assert off(record) == {}
+    assert not list(off.parameters())
 
 
 def test_encoder_builder_is_any_module():

@@ -1,7 +1,9 @@
 """A loss beside the classifier's, with a task that a balancer may weight."""
 
+import logging
 from abc import abstractmethod
 
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -27,6 +29,13 @@ class Objective(BaseModule):
     @abstractmethod
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """Losses and diagnostics of this step; may file confidences in the record."""
+
+    def can_discriminate(self, num_domains: int) -> bool:
+        """Whether there are domains to tell apart; if not, say once that this objective is switched off."""
+        if num_domains < 2:
+            print_log(f'{type(self).__name__} is switched off: it needs two source domains or more, '
+                      f'num_domains={num_domains}', logger='current', level=logging.WARNING)
+        return num_domains >= 2
 
     def modality_parameters(self) -> dict[str, list[nn.Parameter]]:
         """Parameters behind the features that belong to one modality and are balanced with its encoder; none here."""

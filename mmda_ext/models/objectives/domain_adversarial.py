@@ -1,8 +1,5 @@
 """Domain-adversarial training on the fused features (Ganin et al., JMLR 2016; GMP Eq. 1-3)."""
 
-import logging
-
-from mmengine.logging import print_log
 from torch import Tensor
 
 from mmda_ext.models.objectives.base import Objective
@@ -31,9 +28,7 @@ class DomainAdversarial(Objective):
         super().__init__(fusion, task, init_cfg)
         self.name = task
         self.head = None
-        if head['num_domains'] < 2:
-            print_log(f'DomainAdversarial is switched off: it needs two source domains or more, '
-                      f'num_domains={head["num_domains"]}', logger='current', level=logging.WARNING)
+        if not self.can_discriminate(head['num_domains']):
             return
         own = head.get('fusion')
         self.head = MODELS.build({'type': 'mmda_ext.DomainDiscriminatorHead', **head, 'fusion': own or fusion})

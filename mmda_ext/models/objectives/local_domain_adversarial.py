@@ -18,7 +18,7 @@ class LocalDomainAdversarial(Objective):
     a gradient. Projection: Linear, ReLU, dropout; discriminator: Linear, BatchNorm, ReLU, Linear.
 
     Args:
-        num_domains (int): Number of source domains; at least two.
+        num_domains (int): Number of source domains; with fewer than two the objective says so once and adds no loss.
         fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
         reversal (float): :math:`\lambda`; 0.3 in the release.
         loss_weight (float): :math:`w`; 0.5 in the release.
@@ -27,9 +27,6 @@ class LocalDomainAdversarial(Objective):
         dropout (float): Dropout after the projections.
         task (str): Name of the loss among the balanced tasks.
         init_cfg (dict, optional): As in MMEngine.
-
-    Raises:
-        ValueError: If there are fewer than two source domains.
     """
 
     def __init__(self,
@@ -44,9 +41,10 @@ class LocalDomainAdversarial(Objective):
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
         self.name = task
-        if num_domains < 2:
-            raise ValueError(f'LocalDomainAdversarial needs two source domains or more, got num_domains={num_domains}')
         self.reversal, self.loss_weight = reversal, loss_weight
+        self.active = self.can_discriminate(num_domains)
+        if not self.active:
+            return
         self.project = nn.ModuleDict({
             name: nn.Sequential(nn.Linear(width, projection_channels), nn.ReLU(), nn.Dropout(dropout))
             for name, width in fusion['in_channels'].items()
@@ -57,6 +55,8 @@ class LocalDomainAdversarial(Objective):
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar}``; files the train-time probabilities as confidences."""
+        if not self.active:
+            return {}
         logits = {
             name: self.discriminator(project(reverse_gradient(record.features[name], self.reversal)))
             for name, project in self.project.items()

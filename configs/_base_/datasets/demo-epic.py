@@ -1,0 +1,40 @@
+# The generated data set (tools/data/make_demo_data.py) in the layout of EPIC-Kitchens: small frames, short segments.
+_base_ = ['./epic.py']
+
+data_root = 'data/demo/epic/'
+ann_dir = 'data/demo/epic/MM-SADA_Domain_Adaptation_Splits/'
+num_classes = 5
+
+sampling = dict(type='mmda_ext.SampleAlignedClips', clips=dict(video=dict(clip_len=16, frame_interval=2)))
+sound = [dict(type='mmda_ext.LoadAudio'), dict(type='mmda_ext.LogSpectrogram', num_seconds=0.8)]
+train_pipeline = [
+    sampling,
+    dict(
+        type='mmda_ext.PerModality',
+        video=[
+            dict(type='mmda_ext.DecodeFrames'),
+            dict(type='Resize', scale=(-1, 60)),
+            dict(type='RandomCrop', size=56),
+            dict(type='FormatShape', input_format='NCTHW'),
+        ],
+        audio=[*sound, dict(type='mmda_ext.SpectrogramAugment')]),
+    dict(type='mmda_ext.PackMultimodalInputs', modalities={{_base_.modalities}}),
+]
+test_pipeline = [
+    dict(**sampling, test_mode=True),
+    dict(
+        type='mmda_ext.PerModality',
+        video=[
+            dict(type='mmda_ext.DecodeFrames'),
+            dict(type='Resize', scale=(-1, 60)),
+            dict(type='CenterCrop', crop_size=56),
+            dict(type='FormatShape', input_format='NCTHW'),
+        ],
+        audio=sound),
+    dict(type='mmda_ext.PackMultimodalInputs', modalities={{_base_.modalities}}),
+]
+
+dataset = dict(ann_dir=ann_dir, data_root=data_root)
+train_dataloader = dict(num_workers=1, dataset=dict(**dataset, pipeline=train_pipeline))
+val_dataloader = dict(num_workers=1, dataset=dict(**dataset, pipeline=test_pipeline))
+test_dataloader = dict(num_workers=1, dataset=dict(**dataset, pipeline=test_pipeline))

@@ -16,7 +16,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import sweep  # noqa: E402
 from analysis import contact_sheet, report_results  # noqa: E402
-
 from data import make_demo_data  # noqa: E402
 from mmda_ext.visualization.marks import replace_between  # noqa: E402
 

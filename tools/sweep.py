@@ -22,6 +22,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
 from sweep_cell import Cell, Run, finish, now, position, start, stop, tail, versions, write_json
 
 DONE, FAILED, NOT_RUN = 'done', 'failed', 'not run'

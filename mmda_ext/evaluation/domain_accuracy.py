@@ -5,9 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict
 
-import torch
 from mmengine.evaluator import BaseMetric
 
+from mmda_ext.evaluation.samples import label_of, scores_of
 from mmda_ext.registry import METRICS
 
 
@@ -59,7 +59,7 @@ class DomainAccuracy(BaseMetric):
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         for sample in data_samples:
-            label = _label(sample)
+            label = label_of(sample, 'DomainAccuracy')
             scores = sample.get('modality_scores') or {}
             self.results.append(
                 Outcome(
@@ -108,30 +108,9 @@ def _mean_class(results: Sequence[Outcome]) -> float:
     return sum(recalls) / len(recalls) if recalls else float('nan')
 
 
-def _name(sample: Mapping[str, Any]) -> str:
-    return f'sample {sample.get("sample_id", "(no sample_id)")}'
-
-
-def _label(sample: Mapping[str, Any]) -> int:
-    label = sample.get('gt_label')
-    if label is None:
-        raise ValueError(f'DomainAccuracy: {_name(sample)} has no gt_label; evaluate a labelled split, an unlabelled '
-                         'target split has nothing to be compared with')
-    flat = torch.as_tensor(label).flatten()
-    if flat.numel() != 1:
-        raise ValueError(f'DomainAccuracy: {_name(sample)} has {flat.numel()} labels {flat.tolist()}; one is needed')
-    return int(flat)
-
-
 def _rank(sample: Mapping[str, Any], name: str, score: Any, label: int) -> int:
     """Number of classes that are placed before the label."""
-    if score is None:
-        raise ValueError(f'DomainAccuracy: {_name(sample)} has no {name}; the model must be called in predict mode')
-    score = torch.as_tensor(score).flatten().float()
-    if not 0 <= label < score.numel():
-        raise ValueError(f'DomainAccuracy: {_name(sample)} has gt_label {label}, but {name} has {score.numel()} '
-                         'classes; check num_classes of the head and the label map')
-    if torch.isnan(score).any():
+    scores = scores_of(sample, name, score, label, 'DomainAccuracy')
+    if scores is None:
         return sys.maxsize
-    ahead = (score > score[label]).sum() + (score[:label] == score[label]).sum()
-    return int(ahead)
+    return int((scores > scores[label]).sum() + (scores[:label] == scores[label]).sum())

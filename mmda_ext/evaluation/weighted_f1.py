@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-import torch
 from mmengine.evaluator import BaseMetric
 
+from mmda_ext.evaluation.samples import label_of, scores_of
 from mmda_ext.registry import METRICS
 
 #: Class of a prediction that is none: it is wrong, and counts for no class.
@@ -53,7 +53,7 @@ class WeightedF1(BaseMetric):
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         for sample in data_samples:
-            label = _label(sample)
+            label = label_of(sample, 'WeightedF1')
             scores = sample.get('modality_scores') or {}
             self.results.append(
                 Prediction(
@@ -110,28 +110,6 @@ def unweighted_accuracy(pairs: Sequence[tuple[int, int]]) -> float:
     return 100. * sum(recalls) / len(recalls) if recalls else float('nan')
 
 
-def _name(sample: Mapping[str, Any]) -> str:
-    return f'sample {sample.get("sample_id", "(no sample_id)")}'
-
-
-def _label(sample: Mapping[str, Any]) -> int:
-    label = sample.get('gt_label')
-    if label is None:
-        raise ValueError(f'WeightedF1: {_name(sample)} has no gt_label; evaluate a labelled split '
-                         '(`unlabeled_target=False` for the data set of the test)')
-    flat = torch.as_tensor(label).flatten()
-    if flat.numel() != 1:
-        raise ValueError(f'WeightedF1: {_name(sample)} has {flat.numel()} labels {flat.tolist()}; one is needed')
-    return int(flat)
-
-
 def _predict(sample: Mapping[str, Any], name: str, score: Any, label: int) -> int:
-    if score is None:
-        raise ValueError(f'WeightedF1: {_name(sample)} has no {name}; the model must be called in predict mode')
-    score = torch.as_tensor(score).flatten().float()
-    if not 0 <= label < score.numel():
-        raise ValueError(f'WeightedF1: {_name(sample)} has gt_label {label}, but {name} has {score.numel()} classes; '
-                         'check num_classes of the head and the classes of the data set')
-    if torch.isnan(score).any():
-        return NO_CLASS
-    return int((score == score.max()).nonzero()[0])
+    scores = scores_of(sample, name, score, label, 'WeightedF1')
+    return NO_CLASS if scores is None else int((scores == scores.max()).nonzero()[0])

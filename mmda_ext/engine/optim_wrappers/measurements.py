@@ -25,6 +25,7 @@ class Measurements:
         self.needs = balancer.needs
         self.in_features = 'gramian' in balancer.needs and balancer.space == 'feature'
         self.confidences: dict[str, Tensor] = {}
+        self.hits: dict[str, Tensor] = {}
         self.losses: Tensor | None = None
         self.gramian: Tensor | None = None
         self.num_samples = 0
@@ -44,27 +45,30 @@ class Measurements:
         values = [record.losses[task].detach() for task in self.tasks]
         losses = torch.stack(values) if values else torch.zeros(0)
         self.losses = losses if self.losses is None else self.losses + losses
-        if 'confidences' in self.needs:
-            for task in self.tasks:
-                if task in record.confidences:
-                    own = record.confidences[task]()
-                    self.confidences[task] = self.confidences[task] + own if task in self.confidences else own
+        for need, sums, functions in (('confidences', self.confidences, record.confidences),
+                                      ('hits', self.hits, record.hits)):
+            for task in functions if need in self.needs else ():
+                if task in self.tasks:
+                    own = functions[task]()
+                    sums[task] = sums[task] + own if task in sums else own
         if self.in_features:
-            rows = [[[gradients[t].features.get(m)] for t in self.tasks] for m in self.modalities]
+            rows = [[gradients[t].features.get(m, []) for t in self.tasks] for m in self.modalities]
             own = torch.stack([gramian(row).to(losses.device) for row in rows])
             self.gramian = own if self.gramian is None else self.gramian + own
 
-    def inputs(self, parameter_gramian: Tensor | None, scale: Tensor | float) -> BalanceInputs:
+    def inputs(self, parameter_gramian: Tensor | None, scale: Tensor | float,
+               epoch: int | None = None) -> BalanceInputs:
         """Reduce over processes and hand over.
 
         Args:
             parameter_gramian (Tensor, optional): Inner products of parameter gradients, already those of the mean over
                 processes, ``(M, T, T)``.
             scale (Tensor | float): Loss scale of mixed precision in the gradients.
+            epoch (int, optional): Epoch of the run, from 0.
         """
         world = get_world_size()
         if world > 1:
-            for value in [*self.confidences.values(), self.losses, self.gramian]:
+            for value in [*self.confidences.values(), *self.hits.values(), self.losses, self.gramian]:
                 if value is not None:
                     all_reduce(value)
             # Each process differentiated the mean over its own part: `world` times its share of the joined mean.
@@ -73,8 +77,8 @@ class Measurements:
         assert self.losses is not None
         return BalanceInputs(
             self.tasks, self.modalities, gramian=None if gram is None else gram / (scale * scale),
-            confidences=self.confidences, losses=self.losses / (self.parts * world),
-            num_samples=self._total_samples(world))
+            confidences=self.confidences, hits=self.hits, losses=self.losses / (self.parts * world),
+            num_samples=self._total_samples(world), epoch=epoch)
 
     def _total_samples(self, world: int) -> Tensor | int:
         if world == 1:

@@ -50,8 +50,8 @@ class TaskGradient:
         scale (Tensor, optional): Factor of ``known`` that the loss carries already.
 
     Attributes:
-        features (dict[str, list]): Modality -> :math:`u^m = dL/dz^m` at each of its outputs, ``(N, D_m)``; ``None`` at one
-            that the loss does not depend on, absent where it depends on none.
+        features (dict[str, list]): Modality -> :math:`u^m = dL/dz^m` at each of its outputs, ``(N, D_m)``; ``None`` at
+            one that the loss does not depend on; absent where it depends on none.
         local (dict[str, list]): Modality -> gradients of its local parameters.
         heads (list): Gradients of the heads.
     """

@@ -124,3 +124,9 @@ def test_a_balancer_that_needs_hits_says_so():
 
     with pytest.raises(ValueError, match='needs hits'):
         Halves(['hits'])(BalanceInputs(('cls', ), ('a', )))
+
+
+def test_a_balancer_without_a_loss_to_balance_is_refused():
+    model = model_of()
+    with pytest.raises(ValueError, match=r"MGDA balances none of the losses of this model, \['cls', 'domain'\]"):
+        stepped(model, wrapper_of(model, balancer=dict(type='MGDA')))

@@ -90,8 +90,7 @@ class BalancedMixin:
         parameters = self._parameters_of(self._model)
         gradients = self._task_gradients(record, parameters)
         if self._measured is None:
-            tasks = tuple(task for task in record.losses if self.balancer.balances(task))
-            self._measured = Measurements(tasks, tuple(record.features), self.balancer)
+            self._measured = Measurements(record, self.balancer)
         self._measured.add(record, gradients)
         if not self._one_pass:
             self._accumulate(record, gradients, parameters)

@@ -15,13 +15,19 @@ class Measurements:
     """Confidences, losses and feature-space inner products of one optimizer step.
 
     Args:
-        tasks (tuple[str, ...]): Balanced tasks, in order.
-        modalities (tuple[str, ...]): Modalities, in order.
+        record (StepRecord): First forward pass of the step; says which tasks and modalities there are, in order.
         balancer (Balancer): Says what is worth measuring.
+
+    Raises:
+        ValueError: If the balancer balances none of the losses: it would change nothing, silently.
     """
 
-    def __init__(self, tasks: tuple[str, ...], modalities: tuple[str, ...], balancer: Balancer) -> None:
-        self.tasks, self.modalities = tasks, modalities
+    def __init__(self, record: StepRecord, balancer: Balancer) -> None:
+        self.tasks = tuple(task for task in record.losses if balancer.balances(task))
+        self.modalities = tuple(record.features)
+        if not self.tasks:
+            raise ValueError(f'{type(balancer).__name__} balances none of the losses of this model, '
+                             f'{list(record.losses)}: add the objective that it is made for, or change which tasks it balances')
         self.needs = balancer.needs
         self.in_features = 'gramian' in balancer.needs and balancer.space == 'feature'
         self.confidences: dict[str, Tensor] = {}

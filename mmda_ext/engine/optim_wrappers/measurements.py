@@ -27,7 +27,7 @@ class Measurements:
         self.modalities = tuple(record.features)
         if not self.tasks:
             raise ValueError(f'{type(balancer).__name__} balances none of the losses of this model, '
-                             f'{list(record.losses)}: add the objective that it is made for, or change which tasks it balances')
+                             f'{list(record.losses)}: add its objective, or change which tasks it balances')
         self.needs = balancer.needs
         self.in_features = 'gramian' in balancer.needs and balancer.space == 'feature'
         self.confidences: dict[str, Tensor] = {}

@@ -25,6 +25,9 @@ class VotingPseudoLabel(Objective):
     a class has at least ``min_votes`` votes, and that class is its label :math:`\hat y`. Place it after the objective
     that files the logits of the modalities.
 
+    Target samples with the metainfo ``monitor_label`` (``monitor_labels=True`` of the data set) are compared with their
+    label :math:`\hat y`, for the log alone (Fig. 4): no loss reads it.
+
     Args:
         fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
         min_votes (int | float): Number of votes (:math:`M_v`), or, as a float in (0, 1], a fraction of the voters.
@@ -58,6 +61,8 @@ class VotingPseudoLabel(Objective):
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar, '<task>_kept': number, '<task>_kept_fraction': of the target samples}``.
 
+        Also ``'<task>_accuracy'``, the percentage of right labels among those kept, where labels to monitor are there.
+
         Raises:
             ValueError: If the record lacks logits of a voter.
         """
@@ -72,10 +77,24 @@ class VotingPseudoLabel(Objective):
         entropies = [F.cross_entropy(widen(value), labels, reduction='none') for value in learning]
         total = (torch.stack(entropies) * kept).sum()
         count = kept.sum()
-        return {
+        out = {
             f'loss_{self.name}': self.loss_weight * total / count.clamp_min(1),
             f'{self.name}_kept': count.to(total).detach(),
             f'{self.name}_kept_fraction': count.to(total).detach() / max(len(rows), 1)}
+        truth = _monitored(record)
+        if truth is not None:
+            hits, known = (kept & (labels == truth)).sum(), (kept & (truth >= 0)).sum()
+            out[f'{self.name}_accuracy'] = 100.0 * hits / known.clamp_min(1)
+        return out
+
+
+def _monitored(record: StepRecord) -> Tensor | None:
+    """Labels of the target samples kept for monitoring, -1 where there is none; None where there are none at all."""
+    flags = record.is_target.tolist()
+    labels = [int(sample.get('monitor_label', -1)) for sample, flag in zip(record.data_samples, flags) if flag]
+    if not labels or max(labels) < 0:
+        return None
+    return torch.tensor(labels).to(record.labels.device, non_blocking=True)
 
 
 def vote(logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

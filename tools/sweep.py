@@ -177,8 +177,9 @@ class Display:
             self.say(f'FAILED {run.cell.name}: {run.cell.reason}; end of {run.cell.log}:')
             self.say('\n'.join(f'    {line}' for line in tail(run.cell.log)))
             return
-        accuracy = (run.cell.result() or {}).get('test', {}).get('acc/top1')
-        self.say(f'done {run.cell.name}: target acc/top1 {accuracy}, {clock(run.elapsed)}')
+        result = run.cell.result() or {}
+        accuracy, rule = result.get('test', {}).get('acc/top1'), result.get('selection', 'unknown')
+        self.say(f'done {run.cell.name}: target acc/top1 {accuracy} (selection: {rule}), {clock(run.elapsed)}')
 
     def say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -2,12 +2,13 @@ r"""One convex combination of the tasks for all modalities: MGDA and its closed-
 
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import BalanceInputs, Balancer, choose
-from mmda_ext.balancing.solvers import arrowhead, exact, frank_wolfe, inverse_squared_norms
+from mmda_ext.balancing.solvers import LARGEST, arrowhead, exact, frank_wolfe, inverse_squared_norms
 
 #: Objectives whose squared gradient norm is below this part of the largest have no gradient.
 ZERO = 1e-12
@@ -32,6 +33,12 @@ class MGDA(Balancer):
             (``'mgda'``), which switches the others off.
         max_ratio (float, optional): Cap of :math:`\max_j Q_{jj} / Q_{kk}` in the closed form.
         fixed (dict[str, float], optional): Task without its prefix -> weight, for ``solver='fixed'``.
+        update_interval (int): Solve in every k-th step, and keep :math:`\gamma` in between. The Gramian is measured in
+            every step all the same.
+        momentum (float, optional): :math:`\mu` of :math:`\gamma \leftarrow \mu \gamma + (1 - \mu) \gamma_{new}` at
+            each update after the first. With it, or an interval, the last :math:`\gamma` is part of the state.
+        compare (int): In every n-th step (0: never; ``True``: in all) log :math:`\gamma^T Q \gamma` of the closed form
+            and of the exact solution (``'frank_wolfe'`` beyond 8 objectives), which waits for the device.
         task_prefix (str): Tasks whose names start so are balanced.
         fused (str): Task, without prefix, with which the others are compared in the logged cosines.
         space (str): ``'feature'`` (MGDA-UB, as published) or ``'parameter'`` (MGDA).
@@ -40,7 +47,8 @@ class MGDA(Balancer):
         ValueError: If an option is unknown, or one that the solver does not read is given.
 
     Differences from the paper: ``'drop'``; an objective with a gradient that is not finite gets weight 0, the others
-    equal ones. Under DDP all processes use the Gramian of all of them, so one gamma.
+    equal ones, whatever came before, and such a step is not remembered. Under DDP all processes use the Gramian of all
+    of them, so one gamma.
     """
 
     solvers = ('closed_form', 'arrowhead', 'exact', 'frank_wolfe', 'uniform', 'fixed')
@@ -52,12 +60,21 @@ class MGDA(Balancer):
                  zero_policy: str = 'drop',
                  max_ratio: float | None = None,
                  fixed: Mapping[str, float] | None = None,
+                 update_interval: int = 1,
+                 momentum: float | None = None,
+                 compare: int = 0,
                  task_prefix: str = 'align/',
                  fused: str = 'fused',
                  space: str | None = None) -> None:
         super().__init__(space)
         self.solver = choose('solver', solver, self.solvers)
         self.zero_policy = choose('zero_policy', zero_policy, self.zero_policies)
+        if update_interval < 1 or compare < 0 or not 0 <= (momentum or 0) < 1:
+            raise ValueError(f'update_interval={update_interval!r} must be at least 1, momentum={momentum!r} None or '
+                             f'in [0, 1), and compare={compare!r} at least 0')
+        if solver in ('uniform', 'fixed') and (update_interval > 1 or momentum is not None or compare):
+            raise ValueError(f'update_interval, momentum and compare belong to solvers that read the Gramian, got '
+                             f'solver={solver!r}: leave them out')
         if max_ratio is not None and (solver != 'closed_form' or not max_ratio >= 1):
             raise ValueError(f'max_ratio={max_ratio!r} must be a number >= 1 and belongs to solver=\'closed_form\', '
                              f'got solver={solver!r}: leave it out')
@@ -65,9 +82,12 @@ class MGDA(Balancer):
             raise ValueError(f'fixed={fixed!r} does not go with solver={solver!r}: give the weights with '
                              'solver=\'fixed\', and only there')
         self.max_ratio, self.fixed = max_ratio, dict(fixed or {})
+        self.update_interval, self.momentum, self.compare = update_interval, momentum, int(compare)
         self.task_prefix, self.fused = task_prefix, fused
         self.needs = frozenset(() if solver in ('uniform', 'fixed') else ('gramian', ))
         self.non_finite_steps = 0
+        self._steps = 0
+        self._last: dict[str, Tensor] = {}
 
     def balances(self, task: str) -> bool:
         """Tasks that start with the prefix; all others keep weight 1."""
@@ -82,8 +102,10 @@ class MGDA(Balancer):
             gamma = table.new_tensor(self._constants(inputs.tasks))
         else:
             Q = inputs.gramian.sum(0)
-            gamma = self._solve(Q)
+            gamma = self._update(Q, inputs.tasks) if self._remembers else self._solve(Q, self.solver)
             self._describe(Q, gamma, inputs.tasks)
+            self._contrast(Q)
+            self._steps += 1
         self.diagnostics.update({f'gamma_{self._short(task)}': gamma[t] for t, task in enumerate(inputs.tasks)})
         return gamma.expand_as(table).clone()
 
@@ -95,6 +117,40 @@ class MGDA(Balancer):
             warnings.warn('a balanced loss has a gradient that is not finite: its weight is 0 in such steps, those of '
                           'the others are equal (counted as balance/non_finite; said once)', stacklevel=2)
         self.non_finite_steps += 1
+
+    @property
+    def _remembers(self) -> bool:
+        return self.update_interval > 1 or self.momentum is not None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last gamma by task and the number of steps, where a later step depends on them."""
+        if not self._remembers and self.compare < 2:
+            return {}
+        return {'steps': self._steps, 'gamma': dict(self._last)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a checkpoint; one without a gamma (other options) starts afresh.
+
+        Raises:
+            ValueError: If the state is that of another balancer.
+        """
+        if set(state) - {'steps', 'gamma'}:
+            super().load_state_dict(state)
+        self._steps, self._last = int(state.get('steps', 0)), dict(state.get('gamma', {}))
+
+    def _update(self, Q: Tensor, tasks: tuple[str, ...]) -> Tensor:
+        """Gamma of this step with the options of time; a gradient that is not finite neither counts nor is used."""
+        known = tuple(self._last) == tasks
+        previous = torch.full_like(Q[0], 1 / len(Q))
+        if known:
+            previous = torch.stack([self._last[task].to(Q) for task in tasks])
+        gamma = previous
+        if not known or self._steps % self.update_interval == 0:
+            fresh = self._solve(Q, self.solver)
+            gamma = torch.lerp(fresh, previous, self.momentum) if known and self.momentum is not None else fresh
+        finite = torch.diagonal(Q).isfinite()
+        self._last = dict(zip(tasks, torch.where(finite.all(), gamma, previous)))
+        return torch.where(finite.all(), gamma, self._settle(torch.ones_like(gamma), finite, finite))
 
     def _short(self, task: str) -> str:
         return task.removeprefix(self.task_prefix)
@@ -108,21 +164,21 @@ class MGDA(Balancer):
                              f'{self._short(missing[0])!r}')
         return [self.fixed[self._short(task)] for task in tasks]
 
-    def _solve(self, Q: Tensor) -> Tensor:
+    def _solve(self, Q: Tensor, solver: str) -> Tensor:
         """Solve among the objectives that have a gradient, then :meth:`_settle` the others."""
-        if self.solver != 'closed_form':
+        if solver != 'closed_form':
             device, dtype = Q.device, Q.dtype
             Q = Q.double().cpu()
         diagonal = torch.diagonal(Q)
         finite = diagonal.isfinite()
         norms = torch.where(finite, diagonal, 0.0)
         live = norms > ZERO * norms.amax()
-        if self.solver == 'closed_form':
+        if solver == 'closed_form':
             return self._settle(self._closed_form(norms, live), finite, live)
         index = live.nonzero()[:, 0]
         x = torch.zeros_like(norms)
         if len(index):
-            x[index] = HOST_SOLVERS[self.solver](Q[index][:, index])
+            x[index] = HOST_SOLVERS[solver](Q[index][:, index])
         return self._settle(x, finite, live).to(device, dtype)
 
     def _closed_form(self, norms: Tensor, live: Tensor) -> Tensor:
@@ -154,3 +210,12 @@ class MGDA(Balancer):
             cosines = Q[last] / (diagonal.sqrt() * diagonal[last].sqrt()).clamp_min(tiny)
             self.diagnostics.update(
                 {f'cosine_{self._short(task)}': cosines[t] for t, task in enumerate(tasks) if t != last})
+
+    def _contrast(self, Q: Tensor) -> None:
+        """The value that the closed form reaches beside the smallest one."""
+        if not self.compare or self._steps % self.compare:
+            return
+        best = 'exact' if len(Q) <= LARGEST else 'frank_wolfe'
+        for name, solver in (('closed_form', 'closed_form'), ('exact', best)):
+            gamma = self._solve(Q, solver)
+            self.diagnostics[f'objective_{name}'] = gamma @ Q @ gamma

@@ -70,6 +70,7 @@ class EmotionDataset(MultimodalDataset):
                 'sample_id': row.utterance,
                 'label': self._label(row.label, where),
                 'where': where,
+                'split': row.split,
                 'modalities': {name: self._entry(name, row, where) for name in self.modalities}}
 
     def _label(self, name: str, where: str) -> int:

@@ -9,11 +9,12 @@ PARTS = ('train', 'val', 'test')
 
 
 def assign_parts(labels: np.ndarray, domains: np.ndarray, source_domains: Sequence[str], val_fraction: float,
-                 seed: int) -> np.ndarray:
-    """Give every sample a part: sources are divided, all of the other domains is for testing.
+                 seed: int, target_test_fraction: float | None = None) -> np.ndarray:
+    """Give every sample a part: sources are divided, all of the other domains is for testing unless a share is named.
 
     Each pair of class and domain is shuffled by a generator of its own and its first ``round(val_fraction * n)``
-    samples validate. So the division of a domain does not depend on which other domains are sources.
+    samples validate (of a domain that is no source, ``round(target_test_fraction * n)`` test). So the division of a
+    domain does not depend on which other domains are sources.
 
     Args:
         labels (np.ndarray): Classes, shape ``(n, )``.
@@ -21,18 +22,23 @@ def assign_parts(labels: np.ndarray, domains: np.ndarray, source_domains: Sequen
         source_domains (Sequence[str]): Domains to divide.
         val_fraction (float): Fraction for validation, in [0, 1).
         seed (int): Seed of the division, at least 0.
+        target_test_fraction (float, optional): Fraction of each other domain that tests; the rest trains, for methods
+            that adapt to unlabelled samples.
 
     Returns:
         np.ndarray: ``'train'``, ``'val'`` or ``'test'``, shape ``(n, )``.
     """
     parts = np.full(len(labels), 'test', dtype='<U5')
-    for domain in source_domains:
+    shares = dict.fromkeys(source_domains, ('val', val_fraction))
+    if target_test_fraction is not None:
+        shares = {**dict.fromkeys(np.unique(domains).tolist(), ('test', target_test_fraction)), **shares}
+    for domain, (part, fraction) in shares.items():
         for label in np.unique(labels):
             members = np.flatnonzero((domains == domain) & (labels == label))
             generator = np.random.default_rng([seed, zlib.crc32(domain.encode()), int(label)])
             members = generator.permutation(members)
-            held_out = round(val_fraction * len(members))
-            parts[members[:held_out]], parts[members[held_out:]] = 'val', 'train'
+            held_out = round(fraction * len(members))
+            parts[members[:held_out]], parts[members[held_out:]] = part, 'train'
     return parts
 
 

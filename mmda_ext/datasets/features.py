@@ -27,6 +27,8 @@ class FeatureDataset(MultimodalDataset):
         split (str): ``'train'``, ``'val'``, ``'test'`` or ``'all'``.
         val_fraction (float): Fraction of the sources that validates when the file has no ``split``.
         split_seed (int): Seed of that division.
+        target_test_fraction (float, optional): Divide the other domains too: this fraction tests, the rest trains
+            (for adaptation with ``unlabeled_target=True``). Without it, all of the target tests.
         standardize (bool): Scale each element by mean and deviation of the training samples of the sources.
         flatten (bool): Make a vector of the features of each sample.
         **kwargs: See :class:`MultimodalDataset`.
@@ -44,6 +46,7 @@ class FeatureDataset(MultimodalDataset):
                  split: str = 'train',
                  val_fraction: float = .2,
                  split_seed: int = 0,
+                 target_test_fraction: float | None = None,
                  standardize: bool = True,
                  flatten: bool = False,
                  **kwargs: Any) -> None:
@@ -51,9 +54,12 @@ class FeatureDataset(MultimodalDataset):
             raise ValueError(f'split={split!r} is unknown: use one of {(*PARTS, "all")}')
         if not 0 <= val_fraction < 1:
             raise ValueError(f'val_fraction={val_fraction} must be at least 0 and less than 1')
+        if target_test_fraction is not None and not 0 < target_test_fraction < 1:
+            raise ValueError(f'target_test_fraction={target_test_fraction} must be between 0 and 1, or None')
         mapping = modalities if isinstance(modalities, Mapping) else {name: name for name in modalities}
         self.arrays: dict[str, str] = dict(mapping)
         self.split, self.val_fraction, self.split_seed = split, val_fraction, split_seed
+        self.target_test_fraction = target_test_fraction
         self.standardize, self.flatten = standardize, flatten
         self._features: dict[str, np.ndarray] = {}
         super().__init__(domains, source_domains, tuple(modalities), ann_file=str(ann_file), **kwargs)
@@ -73,9 +79,12 @@ class FeatureDataset(MultimodalDataset):
 
     def _assign(self) -> np.ndarray:
         if 'split' in self._table:
+            if self.target_test_fraction is not None:
+                raise ValueError(f'{self.ann_file} has an array `split`, which says who tests: leave out '
+                                 f'target_test_fraction={self.target_test_fraction}')
             return self._table['split'].astype(str)
         return assign_parts(self._table['label'], self._table['domain'], self.source_domains, self.val_fraction,
-                            self.split_seed)
+                            self.split_seed, self.target_test_fraction)
 
     def _prepare(self, values: np.ndarray) -> np.ndarray:
         if self.flatten:
@@ -97,6 +106,7 @@ class FeatureDataset(MultimodalDataset):
                 'sample_id': f'{row:06d}',
                 'label': int(self._table['label'][row]),
                 'where': f'{self.ann_file}, sample {row}',
+                'split': str(self._parts[row]),
                 'modalities': {name: {'row': int(row)} for name in self.modalities}}
 
     def filter_data(self) -> list[dict[str, Any]]:

@@ -29,6 +29,8 @@ class MultimodalDataset(BaseDataset):
         data_root (str): Folder with the media.
         missing (str): ``'skip'`` counts, logs and leaves out samples with a missing file; ``'error'`` stops.
         unlabeled_target (bool): Leave ``gt_label`` out of samples of domains that are not sources.
+        monitor_labels (bool): Keep the label that ``unlabeled_target`` withholds as ``monitor_label``, for diagnostics
+            in the log; nothing that trains reads it.
         max_refetch (int): How many undecodable samples in a row training replaces before it stops.
         **kwargs: As in :class:`mmengine.dataset.BaseDataset`: ``pipeline``, ``test_mode``, ``lazy_init``, ...
 
@@ -46,6 +48,7 @@ class MultimodalDataset(BaseDataset):
                  data_root: str = '',
                  missing: str = 'skip',
                  unlabeled_target: bool = False,
+                 monitor_labels: bool = False,
                  max_refetch: int = 100,
                  **kwargs: Any) -> None:
         self.domains, self.source_domains = _names(domains, 'domains'), _names(source_domains, 'source_domains')
@@ -55,7 +58,10 @@ class MultimodalDataset(BaseDataset):
         if self.DOMAINS:
             self.check_domains(self.DOMAINS)
         self.missing = missing
-        self.unlabeled_target = unlabeled_target
+        if monitor_labels and not unlabeled_target:
+            raise ValueError('monitor_labels=True belongs to unlabeled_target=True: labels that are not withheld need '
+                             'no other name')
+        self.unlabeled_target, self.monitor_labels = unlabeled_target, monitor_labels
         self.decode_failures: Counter[str] = Counter()
         self._failures_in_a_row = 0
         lazy = kwargs.pop('lazy_init', False)
@@ -65,7 +71,10 @@ class MultimodalDataset(BaseDataset):
             self.full_init()
 
     def read_domain(self, domain: str) -> Iterator[dict[str, Any]]:
-        """Yield ``sample_id`` (without the domain), ``label``, ``where`` (for messages) and ``modalities``."""
+        """Yield ``sample_id`` (without the domain), ``label``, ``where`` (for messages) and ``modalities``.
+
+        Where the data has them, also ``split``: the part of its domain to which the sample belongs.
+        """
         raise NotImplementedError
 
     def split_files(self) -> list[str]:
@@ -104,8 +113,12 @@ class MultimodalDataset(BaseDataset):
             'domain_label': -1 if is_target else self.source_domains.index(domain),
             'is_target': is_target,
             'sample_id': f'{domain}/{raw["sample_id"]}'}
+        if 'split' in raw:
+            info['split'] = raw['split']
         if is_target and self.unlabeled_target:
             del info['gt_label']
+            if self.monitor_labels:
+                info['monitor_label'] = label
         return info
 
     def filter_data(self) -> list[dict[str, Any]]:

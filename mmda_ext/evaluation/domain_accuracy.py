@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 
 from mmengine.evaluator import BaseMetric
 
-from mmda_ext.evaluation.samples import label_of, scores_of
+from mmda_ext.evaluation.samples import by_split, label_of, scores_of
 from mmda_ext.registry import METRICS
 
 
@@ -18,6 +18,7 @@ class Outcome(TypedDict):
     rank: int
     domain: str | None
     is_target: bool
+    split: str | None
     modality_ranks: dict[str, int]
 
 
@@ -37,6 +38,8 @@ class DomainAccuracy(BaseMetric):
 
     Args:
         topk (Sequence[int]): Which accuracies to report.
+        inductive_split (str, optional): Count only samples of this ``split`` under these keys; the same keys with
+            ``_transductive`` behind them count all samples, those that training has adapted to included.
         collect_device (str): As for every MMEngine metric.
         prefix (str, optional): As for every MMEngine metric.
         collect_dir (str, optional): As for every MMEngine metric.
@@ -49,13 +52,14 @@ class DomainAccuracy(BaseMetric):
 
     def __init__(self,
                  topk: Sequence[int] = (1, ),
+                 inductive_split: str | None = None,
                  collect_device: str = 'cpu',
                  prefix: str | None = None,
                  collect_dir: str | None = None) -> None:
         if not topk or any(not isinstance(k, int) or k < 1 for k in topk):
             raise ValueError(f'DomainAccuracy: topk={topk!r} must be positive integers such as (1, 5)')
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
-        self.topk = tuple(topk)
+        self.topk, self.inductive_split = tuple(topk), inductive_split
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         for sample in data_samples:
@@ -67,9 +71,13 @@ class DomainAccuracy(BaseMetric):
                     rank=_rank(sample, 'pred_score', sample.get('pred_score'), label),
                     domain=sample.get('domain'),
                     is_target=bool(sample.get('is_target', False)),
+                    split=sample.get('split'),
                     modality_ranks={name: _rank(sample, name, score, label) for name, score in scores.items()}))
 
     def compute_metrics(self, results: list[Outcome]) -> dict[str, float]:
+        return by_split(self._metrics, results, self.inductive_split, 'DomainAccuracy')
+
+    def _metrics(self, results: Sequence[Outcome]) -> dict[str, float]:
         metrics = self._accuracies('', (item['rank'] for item in results))
         metrics['acc/mean_class'] = _mean_class(results)
         for prefix, ranks in _groups(results).items():

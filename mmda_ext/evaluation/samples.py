@@ -1,6 +1,6 @@
 """What every metric reads of a predicted sample, with messages that name the sample."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -37,6 +37,29 @@ def scores_of(sample: Mapping[str, Any], name: str, score: Any, label: int, metr
         raise ValueError(f'{metric}: {_name(sample)} has gt_label {label}, but {name} has {score.numel()} classes; '
                          'check num_classes of the head and the classes of the data set')
     return None if torch.isnan(score).any() else score
+
+
+def by_split(compute: Callable[[Sequence[Any]], dict[str, float]], results: Sequence[Any], split: str | None,
+             metric: str) -> dict[str, float]:
+    """Metrics of all results; or of those of ``split``, and of all under names that end in ``_transductive``.
+
+    Args:
+        compute (Callable): Results -> metrics.
+        results (Sequence): Mappings with ``split``, None where the sample does not say it.
+        split (str, optional): The part that is held out from adaptation.
+        metric (str): Name for messages.
+
+    Raises:
+        ValueError: If a result has no split, or none is of the one wanted.
+    """
+    if split is None:
+        return compute(results)
+    found = sorted({str(item['split']) for item in results})
+    if split not in found or 'None' in found:
+        raise ValueError(f'{metric}: inductive_split={split!r} needs samples of that split, and all of them must say '
+                         f'theirs, found {found}: test on split=\'all\' of a data set that has parts, or leave it out')
+    inductive = compute([item for item in results if item['split'] == split])
+    return {**inductive, **{f'{key}_transductive': value for key, value in compute(results).items()}}
 
 
 def _name(sample: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from mmengine.evaluator import BaseMetric
 
-from mmda_ext.evaluation.samples import label_of, scores_of
+from mmda_ext.evaluation.samples import by_split, label_of, scores_of
 from mmda_ext.registry import METRICS
 
 #: Class of a prediction that is none: it is wrong, and counts for no class.
@@ -20,6 +20,7 @@ class Prediction(TypedDict):
     fused: int
     domain: str | None
     is_target: bool
+    split: str | None
     modalities: dict[str, int]
 
 
@@ -41,6 +42,8 @@ class WeightedF1(BaseMetric):
     A score that is not a number counts as wrong. Among equal scores the lower class index comes first.
 
     Args:
+        inductive_split (str, optional): Count only samples of this ``split`` under these keys; the same keys with
+            ``_transductive`` behind them count all samples, those that training has adapted to included.
         collect_device (str): As for every MMEngine metric.
         prefix (str, optional): As for every MMEngine metric.
         collect_dir (str, optional): As for every MMEngine metric.
@@ -48,8 +51,13 @@ class WeightedF1(BaseMetric):
 
     default_prefix = ''  # keys are complete; None would make MMEngine warn
 
-    def __init__(self, collect_device: str = 'cpu', prefix: str | None = None, collect_dir: str | None = None) -> None:
+    def __init__(self,
+                 inductive_split: str | None = None,
+                 collect_device: str = 'cpu',
+                 prefix: str | None = None,
+                 collect_dir: str | None = None) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix, collect_dir=collect_dir)
+        self.inductive_split = inductive_split
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         for sample in data_samples:
@@ -61,14 +69,19 @@ class WeightedF1(BaseMetric):
                     fused=_predict(sample, 'pred_score', sample.get('pred_score'), label),
                     domain=sample.get('domain'),
                     is_target=bool(sample.get('is_target', False)),
+                    split=sample.get('split'),
                     modalities={name: _predict(sample, name, score, label) for name, score in scores.items()}))
 
     def compute_metrics(self, results: list[Prediction]) -> dict[str, float]:
-        metrics = {}
-        for prefix, pairs in _groups(results).items():
-            metrics[f'{prefix}f1/weighted'] = weighted_f1(pairs)
-            metrics[f'{prefix}acc/unweighted'] = unweighted_accuracy(pairs)
-        return metrics
+        return by_split(_metrics, results, self.inductive_split, 'WeightedF1')
+
+
+def _metrics(results: Sequence[Prediction]) -> dict[str, float]:
+    metrics = {}
+    for prefix, pairs in _groups(results).items():
+        metrics[f'{prefix}f1/weighted'] = weighted_f1(pairs)
+        metrics[f'{prefix}acc/unweighted'] = unweighted_accuracy(pairs)
+    return metrics
 
 
 def _groups(results: Sequence[Prediction]) -> dict[str, list[tuple[int, int]]]:

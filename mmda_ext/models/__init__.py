@@ -11,7 +11,6 @@ from mmda_ext.models.backbones import (
 from mmda_ext.models.data_preprocessors import (
     ClipPreprocessor,
     MultimodalDataPreprocessor,
-    PaddedDataPreprocessor,
     PaddingPreprocessor,
     TensorPreprocessor,
 )
@@ -35,7 +34,7 @@ __all__ = [
     'AudioResNet', 'ClipPreprocessor', 'ConcatFusion', 'CorrelationAlignment', 'DomainAdversarial',
     'DomainDiscriminatorHead', 'FiLMFusion', 'FrameEncoder', 'Fusion', 'GatedFusion', 'InformationBottleneck',
     'LSTMEncoder', 'LocalClassification', 'LocalDomainAdversarial', 'MLPBackbone', 'MultimodalClsHead',
-    'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer', 'Objective', 'PaddedDataPreprocessor',
-    'PaddingPreprocessor', 'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion',
+    'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer', 'Objective', 'PaddingPreprocessor',
+    'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion',
     'TensorPreprocessor', 'TextCNN', 'TextEncoder', 'VotingPseudoLabel'
 ]

@@ -1,6 +1,5 @@
 """Training curves: validation accuracy per modality, and the coefficients of a balanced run."""
 
-import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmda_ext.visualization.results import SweepResults
+from mmda_ext.visualization.scalars import scalar_files
 from mmda_ext.visualization.style import RC, WIDTH_INCHES, modality_colour, new_figure, save
 
 if TYPE_CHECKING:
@@ -29,20 +29,12 @@ class RunCurves:
 
 
 def read_curves(folder: str | Path) -> RunCurves:
-    """Read every ``<time>/vis_data/scalars.json`` below a work directory, oldest first.
-
-    A resumed run has several files; where they overlap, the later one counts. A last line that a stop has cut off is
-    passed over.
-    """
+    """Curves of the run that left its scalars below a work directory, as :func:`scalar_files` finds them."""
     curves = RunCurves()
     sums: dict[tuple[str, str], dict[int, list[float]]] = defaultdict(dict)
-    for path in sorted(Path(folder).glob('*/vis_data/scalars.json')):
+    for entries in scalar_files(folder):
         own: dict = defaultdict(lambda: defaultdict(list))
-        for line in path.read_text().splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                continue
+        for entry in entries:
             _take(entry, curves, own)
         for name, epochs in own.items():
             sums[name].update(epochs)

@@ -21,6 +21,7 @@ class SweepResults:
         folders (dict): Work directory of (row, target, seed), absolute or below the results file.
         failed (list[str]): Cells that ran and failed, with the reason.
         about (dict): Versions, date and metric, for the reader of a table.
+        selections (dict): Rules by which the tested checkpoints of a row were selected, as in ``result.json``.
     """
 
     rows: list[str]
@@ -29,6 +30,7 @@ class SweepResults:
     folders: dict[Key, Path] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
+    selections: dict[str, set[str]] = field(default_factory=dict)
 
     def seeds(self, row: str, target: str) -> list[int]:
         """Seeds of one cell of the table that have a score, ascending."""
@@ -77,14 +79,21 @@ def read_results(path: str | Path, part: str = 'test', metric: str | None = None
         raise ValueError(f'{path} is not a results file of tools/sweep.py ({error!r}): run the sweep first') from error
     metric = metric or content.get('main_metric', 'acc/top1')
     scores, folders = {}, {}
+    selections: dict[str, set[str]] = {row: set() for row in rows}
     for cell in cells:
         key = (cell['row'], cell['target'], cell['seed'])
         folders[key] = path.parent / cell.get('folder', '')
         if cell['state'] == 'done':
             scores[key] = _score(path, cell, part, metric)
+            selections[cell['row']].add(_selection(cell['result']))
     failed = [f'{c["row"]} / {c["target"]} / seed {c["seed"]}: {c["reason"]}' for c in cells if c['state'] == 'failed']
     about = {'part': part, 'metric': metric, **{key: content.get(key) for key in ('updated', 'versions', 'seeds')}}
-    return SweepResults(rows, targets, scores, folders, failed, about)
+    return SweepResults(rows, targets, scores, folders, failed, about, selections)
+
+
+def _selection(result: dict[str, Any]) -> str:
+    """Results from before the rule was written say at least whether the last checkpoint was tested."""
+    return result.get('selection') or ('last' if result.get('selected_by') == 'last' else 'unknown')
 
 
 def _score(path: Path, cell: dict[str, Any], part: str, metric: str) -> float:

@@ -27,15 +27,21 @@ def format_difference(difference: Difference) -> str:
     return f'{difference.mean:+.1f} [{difference.low:+.1f}, {difference.high:+.1f}] (n={difference.n})'
 
 
+def format_selection(results: SweepResults, row: str) -> str:
+    """Rules by which the tested checkpoints of a row were selected, such as ``source validation``."""
+    return ' / '.join(sorted(rule.replace('_', ' ') for rule in results.selections.get(row, ()))) or NOT_RUN
+
+
 def markdown_table(results: SweepResults) -> str:
     """The table with a caption that says what the numbers are and how they came about."""
     first = results.rows[0]
-    head = ['recipe', *(f'→ {target}' for target in results.targets), 'mean', f'difference from {first}']
+    head = ['recipe', *(f'→ {target}' for target in results.targets), 'mean', f'difference from {first}', 'selection']
     lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
     for row in results.rows:
         cells = [format_summary(results.summary(row, target)) for target in results.targets]
         difference = 'reference' if row == first else format_difference(results.difference(row))
-        lines.append('| ' + ' | '.join([row, *cells, format_summary(results.summary(row)), difference]) + ' |')
+        numbers = [*cells, format_summary(results.summary(row)), difference]
+        lines.append('| ' + ' | '.join([row, *numbers, format_selection(results, row)]) + ' |')
     return '\n'.join([*lines, '', _caption(results), *(f'\nFailed: {text}' for text in results.failed), ''])
 
 
@@ -46,7 +52,8 @@ def _caption(results: SweepResults) -> str:
     return (
         f'`{about.get("metric", "acc/top1")}` on the {where} in percent: mean ± standard deviation over n seeds. '
         '"mean" is over the targets, then over the seeds that ran on all of them. Difference: paired by seed, in '
-        f'points, with the 95 % Student interval. Written {about.get("updated")} with {made}.'
+        'points, with the 95 % Student interval. Selection: what chose the tested checkpoint; "target oracle" has seen '
+        f'labels of the target and is an upper bound. Written {about.get("updated")} with {made}.'
     )
 
 
@@ -54,13 +61,15 @@ def csv_table(results: SweepResults) -> str:
     """The same numbers for programs, one line per recipe and target; empty where there is no number."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator='\n')
-    writer.writerow(['recipe', 'target', 'mean', 'sd', 'n', 'state', 'difference', 'low', 'high', 'pairs'])
+    writer.writerow(['recipe', 'target', 'mean', 'sd', 'n', 'state', 'difference', 'low', 'high', 'pairs',
+                     'selection'])
     for row in results.rows:
         for target in (*results.targets, None):
             summary = results.summary(row, target)
             state = 'run' if summary.n else NOT_RUN
             line = [row, target or 'mean', _number(summary.mean), _number(summary.sd), summary.n, state]
-            writer.writerow(line + (_difference_cells(results, row) if target is None else [''] * 4))
+            difference = _difference_cells(results, row) if target is None else [''] * 4
+            writer.writerow([*line, *difference, format_selection(results, row)])
     return stream.getvalue()
 
 

@@ -76,6 +76,13 @@ def test_known_answers(case):
         assert float(balancer.diagnostics['objective']) == pytest.approx(value, abs=1e-5, rel=1e-4)
 
 
+@pytest.mark.parametrize('case', [case for case in TABLE if TABLE[case][2]])
+def test_frank_wolfe_needs_few_iterations(case):
+    Q, _, best, _ = TABLE[case]
+    gamma = frank_wolfe(torch.as_tensor(Q, dtype=torch.float64), max_iterations=50)
+    assert gamma.tolist() == pytest.approx(best, abs=1e-3)
+
+
 @pytest.mark.parametrize('case', ['equal', 'diagonal 2', 'diagonal 3', 'parallel', 'opposite', 'one out', 'arrowhead',
                                   'fused is the sum', 'coral, second'])
 def test_arrowhead_equals_exact(case):
@@ -227,9 +234,111 @@ def test_closed_form_never_looks_at_a_value(monkeypatch):
     from torch._subclasses.fake_tensor import FakeTensorMode
     with FakeTensorMode():
         inputs = BalanceInputs(tasks_of(4), ('v', 'a'), torch.empty(2, 4, 4))
-        assert MGDA(max_ratio=10)(inputs).shape == (2, 4)
+        for options in (dict(max_ratio=10), dict(update_interval=2), dict(momentum=.9)):
+            balancer = MGDA(**options)
+            for _ in range(3):
+                assert balancer(inputs).shape == (2, 4)
         with pytest.raises(Exception, match='.'):
             MGDA('exact')(inputs)
+
+
+# Gamma over time (mmda.md A.4), and the comparison with the exact solution.
+
+
+def sequence(gramians, balancer=None, **options):
+    """Gamma in each of several steps."""
+    balancer = balancer or MGDA(**options)
+    out = []
+    for Q in gramians:
+        Q = torch.as_tensor(Q, dtype=torch.float64)
+        out.append(balancer(BalanceInputs(tasks_of(len(Q)), ('v', 'a'), torch.stack([.25 * Q, .75 * Q])))[0])
+    return out, balancer
+
+
+GRAMIANS = [random_gramian(seed, 3, 5) for seed in range(7)]
+
+
+@pytest.mark.parametrize('solver', [*SOLVING, 'arrowhead'])
+def test_updates_every_third_step(solver):
+    gramians = [torch.diag(torch.diagonal(Q)) for Q in GRAMIANS] if solver == 'arrowhead' else GRAMIANS
+    every, _ = sequence(gramians, solver=solver)
+    got, balancer = sequence(gramians, solver=solver, update_interval=3)
+    for step, gamma in enumerate(got):
+        torch.testing.assert_close(gamma, every[step - step % 3], rtol=0, atol=0)
+    assert balancer.state_dict()['steps'] == 7
+    assert not torch.equal(every[3], every[4])
+
+
+def test_moving_average():
+    every, _ = sequence(GRAMIANS)
+    got, balancer = sequence(GRAMIANS, momentum=.9)
+    expected = every[0]
+    for fresh, gamma in zip(every, got):
+        expected = .9 * expected + .1 * fresh
+        torch.testing.assert_close(gamma, expected)
+        assert float(gamma.sum()) == pytest.approx(1)
+    torch.testing.assert_close(torch.stack(list(balancer.state_dict()['gamma'].values())), got[-1])
+    for one, two in zip(sequence(GRAMIANS, momentum=0.)[0], every):
+        torch.testing.assert_close(one, two)
+
+
+@pytest.mark.parametrize('options', [dict(update_interval=3), dict(momentum=.8), dict(momentum=.8, update_interval=2)])
+def test_resumed_balancer_goes_on_exactly(options):
+    whole, _ = sequence(GRAMIANS, **options)
+    first, balancer = sequence(GRAMIANS[:4], **options)
+    fresh = MGDA(**options)
+    fresh.load_state_dict(balancer.state_dict())
+    rest, _ = sequence(GRAMIANS[4:], fresh)
+    for one, two in zip(whole, [*first, *rest]):
+        torch.testing.assert_close(one, two, rtol=0, atol=0)
+    assert MGDA().state_dict() == {}, 'gamma of every step is computed anew: nothing to remember'
+    MGDA().load_state_dict(balancer.state_dict())
+    with pytest.raises(ValueError, match='another balancer'):
+        fresh.load_state_dict(dict(temperature=1.))
+
+
+@pytest.mark.filterwarnings('ignore:a balanced loss')
+@pytest.mark.parametrize('options', [dict(update_interval=3), dict(momentum=.8)])
+@pytest.mark.parametrize('where', [0, 2])
+def test_a_gradient_that_is_not_finite_is_neither_used_nor_remembered(options, where):
+    bad = GRAMIANS[where].clone()
+    bad[1, :] = bad[:, 1] = float('nan')
+    gramians = [*GRAMIANS[:where], bad, *GRAMIANS[where:4]]
+    got, _ = sequence(gramians, **options)
+    assert got[where].tolist() == [.5, 0, .5]
+    assert all(gamma.isfinite().all() and float(gamma.sum()) == pytest.approx(1) for gamma in got)
+    if where and 'momentum' in options:
+        clean, _ = sequence(GRAMIANS[:4], **options)
+        torch.testing.assert_close(got[-1], clean[-1])
+
+
+def test_other_tasks_start_afresh():
+    _, balancer = sequence(GRAMIANS[:2], update_interval=5)
+    other = random_gramian(9, 4, 6)
+    got, _ = sequence([other], balancer)
+    torch.testing.assert_close(got[0], solve(other)[0])
+
+
+def test_objectives_side_by_side():
+    for case in ('fused is the sum', 'coral, second', 'one out'):
+        Q, closed, _, value = TABLE[case]
+        _, balancer = sequence([Q], compare=True)
+        own = torch.as_tensor(Q, dtype=torch.float64)
+        expected = torch.tensor(closed, dtype=torch.float64)
+        assert float(balancer.diagnostics['objective_closed_form']) == pytest.approx(
+            float(expected @ own @ expected), rel=1e-4)
+        assert float(balancer.diagnostics['objective_exact']) == pytest.approx(value, rel=1e-4)
+    _, balancer = sequence([random_gramian(0, 10, 20)], compare=1)
+    assert balancer.diagnostics['objective_exact'] <= balancer.diagnostics['objective_closed_form']
+
+
+def test_comparison_every_other_step():
+    balancer, seen = MGDA(compare=2), []
+    for Q in GRAMIANS[:4]:
+        sequence([Q], balancer)
+        seen.append('objective_exact' in balancer.diagnostics)
+    assert seen == [True, False, True, False]
+    assert 'objective_exact' not in sequence(GRAMIANS[:1])[1].diagnostics
 
 
 def test_options_are_checked():
@@ -237,6 +346,10 @@ def test_options_are_checked():
                        (dict(zero_policy='keep'), "zero_policy='keep'"),
                        (dict(max_ratio=.5), 'max_ratio=0.5 must be a number >= 1'),
                        (dict(max_ratio=5, solver='exact'), "belongs to solver='closed_form'"),
+                       (dict(update_interval=0), 'update_interval=0 must be at least 1'),
+                       (dict(momentum=1.), 'momentum=1.0 None or in'),
+                       (dict(compare=-1), 'compare=-1 at least 0'),
+                       (dict(solver='uniform', momentum=.9), "solver='uniform': leave them out"),
                        (dict(solver='fixed'), "solver='fixed'"),
                        (dict(fixed=dict(a=1.)), "solver='closed_form'")):
         with pytest.raises(ValueError, match=match):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.evaluator import Evaluator
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
@@ -65,6 +66,18 @@ def test_entries(root: Path, kind: Any) -> None:
 def test_labels_of_the_target_are_withheld(root: Path) -> None:
     data = IEMOCAPDataset(str(root), ('source', 'target'), unlabeled_target=True)
     assert ['gt_label' in data.get_data_info(index) for index in range(16)] == [True] * 8 + [False] * 8
+
+
+def test_withheld_labels_are_kept_for_monitoring_only_where_asked(root: Path) -> None:
+    data = IEMOCAPDataset(str(root), ('source', 'target'), unlabeled_target=True, monitor_labels=True)
+    infos = [data.get_data_info(index) for index in range(16)]
+    assert ['monitor_label' in info for info in infos] == [False] * 8 + [True] * 8
+    assert [info['monitor_label'] for info in infos[8:]] == [0, 1, 2, 3] * 2
+    assert not any('gt_label' in info for info in infos[8:])
+    plain = IEMOCAPDataset(str(root), ('source', 'target'), unlabeled_target=True)
+    assert not any('monitor_label' in plain.get_data_info(index) for index in range(16))
+    with pytest.raises(ValueError, match='monitor_labels=True belongs to unlabeled_target=True'):
+        IEMOCAPDataset(str(root), ('source', 'target'), monitor_labels=True)
 
 
 @pytest.mark.parametrize(('split', 'count'), [('train', 8), ('val', 1), ('test', 1), ('all', 10)])
@@ -161,13 +174,31 @@ def test_configs(root: Path, corpus: str, kind: str, modalities: tuple[str, ...]
     parts = {part: DATASETS.build(cfg[f'{part}_dataloader'].dataset) for part in ('train', 'val', 'test')}
     expected = IEMOCAPDataset if corpus == 'iemocap' else MSPImprovDataset
     assert all(type(data) is expected for data in parts.values())
-    assert [len(data) for data in parts.values()] == [16, 1, 1]
+    assert [len(data) for data in parts.values()] == [16, 1, 10]
+    assert [parts['test'].get_data_info(index)['split'] for index in (0, 8, 9)] == ['train', 'val', 'test']
     assert (parts['val'].domains, parts['test'].domains) == (('source', ), ('target', ))
     first = parts['train'][0]['inputs']
     shapes = {'speech': (2000, ), 'face': (8, 3, 224, 224), 'text': (9, )}
     assert {name: tuple(value.shape) for name, value in first.items()} == {name: shapes[name] for name in modalities}
     if 'text' in modalities:
         assert first['text'].dtype == torch.int64
+
+
+def test_both_protocols_are_reported(root: Path) -> None:
+    """mmda.md A.8: one test of the whole half says what the held-out part and what all of it give."""
+    cfg = config(root, 'iemocap')
+    data, evaluator = DATASETS.build(cfg.test_dataloader.dataset), Evaluator(cfg.test_evaluator)
+    samples = [data[index]['data_samples'] for index in range(10)]
+    for index, sample in enumerate(samples):
+        right = torch.eye(4)[sample.gt_label.item()]
+        sample.set_pred_score(right if index in (0, 9) else 1 - right)
+        sample.set_field({'speech': right}, 'modality_scores')
+    evaluator.process(samples)
+    metrics = evaluator.evaluate(10)
+    assert metrics['f1/weighted'] == metrics['acc/top1'] == metrics['acc/unweighted'] == 100.
+    assert metrics['acc/top1_transductive'] == pytest.approx(20.)
+    assert metrics['f1/weighted_transductive'] < 50
+    assert metrics['modality/speech/acc/unweighted_transductive'] == 100.
 
 
 def test_only_the_target_is_corrupted_and_lengths_may_differ(root: Path) -> None:

@@ -104,6 +104,23 @@ def test_a_split_in_the_file_counts(tmp_path: Path) -> None:
     assert len(load(path, ('c', ), 'test')) == 5
 
 
+def test_a_target_is_divided_where_asked(tmp_path: Path) -> None:
+    path = write_features(tmp_path / 'x.npz')
+    train, test, whole = (load(path, ('c', ), part, target_test_fraction=.2) for part in ('train', 'test', 'all'))
+    assert [len(data) for data in (train, test, whole)] == [24, 6, 30]
+    assert not identifiers(train) & identifiers(test)
+    assert [test.get_data_info(i)['gt_label'] for i in range(6)].count(1) == 2, 'stratified'
+    splits = [whole.get_data_info(i)['split'] for i in range(30)]
+    assert (splits.count('train'), splits.count('test')) == (24, 6)
+    before = identifiers(load(path, SOURCES, 'train'))
+    assert identifiers(load(path, SOURCES, 'train', target_test_fraction=.2)) == before, 'sources stay as they are'
+    np.testing.assert_array_equal(stack(whole), stack(load(path, ('c', ), 'test')))
+    with pytest.raises(ValueError, match='target_test_fraction=1.5 must be'):
+        load(path, ('c', ), 'train', target_test_fraction=1.5)
+    with pytest.raises(ValueError, match='array `split`, which says who tests'):
+        load(write_features(path, split=np.full(90, 'train')), ('c', ), 'train', target_test_fraction=.2)
+
+
 def test_unlabelled_target(tmp_path: Path) -> None:
     data = load(write_features(tmp_path / 'x.npz'), ('a', 'c'), 'all', unlabeled_target=True)
     assert [('gt_label' in data.get_data_info(i)) for i in (0, 59)] == [True, False]

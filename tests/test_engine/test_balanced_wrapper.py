@@ -383,6 +383,21 @@ def test_skipped_step_leaves_the_balancer_alone():
     assert wrapper.balancer.steps == 8
 
 
+@pytest.mark.parametrize('options', [dict(update_interval=2), dict(momentum=.9)])
+def test_skipped_step_leaves_gamma_alone(options):
+    model = model_of(dtype=torch.float32)
+    balancer = dict(type='MGDA', task_prefix='', **options)
+    wrapper = wrapper_of(model, 'mmda_ext.AmpBalancedOptimWrapper', balancer=balancer, dtype='bfloat16')
+    scales = iter([1.0, 1.0, 2.0, 1.0, 1.0, 1.0])
+    wrapper.loss_scaler.get_scale = lambda: next(scales)
+    states = []
+    for seed in range(3):
+        model.train_step(batch_of(seed=seed, dtype=torch.float32), wrapper)
+        states.append(wrapper.balancer.state_dict())
+    assert states[0] == states[1]
+    assert [state['steps'] for state in states] == [1, 1, 2]
+
+
 def test_diagnostics_are_logged_per_modality():
     model = model_of()
     wrapper = wrapper_of(model, balancer=dict(type='GMP'))

@@ -23,9 +23,9 @@ CASES = {
 }
 
 
-def build(dtype):
+def build(dtype, **options):
     """Frozen statistics, no dropout: nothing ties a sample to its own process."""
-    model = model_of(dtype=dtype, seed=11)
+    model = model_of(dtype=dtype, seed=11, **options)
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0

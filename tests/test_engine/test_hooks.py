@@ -13,8 +13,8 @@ from mmda_ext import compat
 from mmda_ext.engine.hooks import NonFiniteLossError
 from mmda_ext.engine.hooks.epoch_seed_hook import epoch_seed
 from mmda_ext.engine.hooks.records import write_json
-from mmda_ext.registry import HOOKS
-from tests.toy_run import toy_config
+from mmda_ext.registry import DATASETS, HOOKS
+from tests.toy_run import ToyDataset, toy_config
 from tests.two_processes import run_in_two_processes
 
 
@@ -173,6 +173,7 @@ def test_without_validation_the_last_weights_are_tested(tmp_path):
     run(toy_config(tmp_path, epochs=2, val_cfg=None, val_dataloader=None, val_evaluator=None))
     record = result(tmp_path)
     assert (record['selected_by'], record['epoch'], record['checkpoint']) == ('last', 2, 'epoch_2.pth')
+    assert record['selection'] == 'last'
     assert files(tmp_path) == ['epoch_1.pth', 'epoch_2.pth']
 
 
@@ -192,9 +193,45 @@ def test_selection_on_the_target_needs_oracle(tmp_path, val, key, oracle, allowe
     if allowed:
         run(cfg)
         assert result(tmp_path)['selected_by'] == key
+        assert result(tmp_path)['selection'] == ('target_oracle' if oracle else 'source_validation')
     else:
         with pytest.raises(ValueError, match='would select on target samples .domain T.*oracle=True'):
             run(cfg)
+
+
+@pytest.mark.parametrize(('oracle', 'key', 'allowed'), [
+    (False, 'acc/top1', False), (False, 'B/acc/top1', False), (False, 'A/acc/top1', True), (True, 'acc/top1', True)])
+def test_a_config_that_would_select_on_the_target_is_refused_before_training(tmp_path, oracle, key, allowed):
+    """Where data sets name their domains; training says which are sources, whatever validation calls its own."""
+    epochs = []
+
+    @DATASETS.register_module(force=True)
+    class NamedToyDataset(ToyDataset):
+
+        def __init__(self, source_domains, **options):
+            super().__init__(**options)
+            self.source_domains = source_domains
+
+        def full_init(self):
+            """Asked for by MMEngine's wrapper."""
+
+    @HOOKS.register_module(force=True)
+    class CountEpochs(Hook):
+
+        def before_train_epoch(self, runner):
+            epochs.append(runner.epoch)
+
+    cfg = with_hook(toy_config(tmp_path, epochs=1), type='mmda_ext.CountEpochs')
+    for loader, domains in ((cfg.train_dataloader, ('A', )), (cfg.val_dataloader, ('A', 'B'))):
+        loader.dataset.update(type='mmda_ext.NamedToyDataset', domains=domains, source_domains=domains)
+    cfg.val_dataloader.dataset = dict(type='RepeatDataset', times=1, dataset=cfg.val_dataloader.dataset)
+    cfg.default_hooks.checkpoint.update(oracle=oracle, save_best=key)
+    if allowed:
+        run(cfg)
+    else:
+        with pytest.raises(ValueError, match='would select on target samples .domain B.*oracle=True'):
+            run(cfg)
+    assert bool(epochs) == allowed
 
 
 def test_unknown_metric_is_named(tmp_path):

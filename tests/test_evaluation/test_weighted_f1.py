@@ -9,25 +9,27 @@ from mmaction.structures import ActionDataSample
 from mmengine.evaluator import Evaluator
 from mmengine.registry import METRICS
 
-from mmda_ext.evaluation import WeightedF1
+from mmda_ext.evaluation import DomainAccuracy, WeightedF1
 from mmda_ext.evaluation.weighted_f1 import unweighted_accuracy, weighted_f1
 from tests.two_processes import run_in_two_processes
 
 TRUTH, GUESS = (0, 0, 0, 1, 1, 2), (0, 0, 1, 1, 2, 2)
 
 
-def sample(label, guess, domain='source', is_target=False, classes=4, **modalities):
+def sample(label, guess, domain='source', is_target=False, classes=4, split=None, **modalities):
     item = ActionDataSample().set_pred_score(torch.eye(classes)[guess])
     if label is not None:
         item.set_gt_label(label)
     item.set_metainfo({'domain': domain, 'is_target': is_target, 'sample_id': f'{domain}/x'})
+    if split:
+        item.set_metainfo({'split': split})
     if modalities:
         item.set_field({name: torch.eye(classes)[one] for name, one in modalities.items()}, 'modality_scores')
     return item
 
 
-def evaluate(samples, size=None):
-    evaluator = Evaluator(WeightedF1())
+def evaluate(samples, size=None, metric=WeightedF1, **options):
+    evaluator = Evaluator(metric(**options))
     for start in range(0, len(samples), 2):
         evaluator.process(samples[start:start + 2])
     return evaluator.evaluate(size or len(samples))
@@ -74,6 +76,31 @@ def test_by_domain_and_modality():
 def test_kinds_of_domains_of_other_names():
     metrics = evaluate([sample(0, 0, 'D1'), sample(1, 0, 'D3', True)])
     assert (metrics['source/f1/weighted'], metrics['target/f1/weighted'], metrics['D3/f1/weighted']) == (100., 0., 0.)
+
+
+def test_inductive_and_transductive():
+    """mmda.md A.8: the held-out part under the plain keys, the whole half beside it; fused and by modality."""
+    held = [sample(a, b, 'target', True, split='test', speech=a) for a, b in zip(TRUTH, GUESS)]
+    adapted = [sample(0, 1, 'target', True, split=part, speech=0) for part in ('train', 'train', 'val')]
+    metrics = evaluate([*adapted, *held], inductive_split='test')
+    assert metrics['f1/weighted'] == pytest.approx(67.7778, abs=1e-4)
+    both = weighted_f1([(0, 1)] * 3 + list(zip(TRUTH, GUESS)))
+    assert metrics['f1/weighted_transductive'] == pytest.approx(both)
+    assert metrics['target/f1/weighted_transductive'] == pytest.approx(both)
+    assert metrics['modality/speech/f1/weighted'] == metrics['modality/speech/f1/weighted_transductive'] == 100.
+    plain = evaluate(held)
+    assert {key: value for key, value in metrics.items() if 'transductive' not in key} == plain
+    accuracies = evaluate([*adapted, *held], metric=DomainAccuracy, inductive_split='test')
+    assert accuracies['acc/top1'] == pytest.approx(400 / 6)
+    assert accuracies['acc/top1_transductive'] == pytest.approx(400 / 9)
+
+
+@pytest.mark.parametrize('metric', [WeightedF1, DomainAccuracy])
+@pytest.mark.parametrize(('splits', 'found'), [((None, ), "'None'"), (('train', 'val'), "'train', 'val'"),
+                                              (('test', None), "'None', 'test'")])
+def test_samples_must_say_their_split(metric, splits, found):
+    with pytest.raises(ValueError, match=rf"inductive_split='test' needs .* found \[{found}\]"):
+        evaluate([sample(0, 0, split=split) for split in splits], metric=metric, inductive_split='test')
 
 
 def test_ties_and_what_is_not_a_number():

@@ -1,5 +1,6 @@
 """Information bottleneck and voting: known answers, empty sets, and what reaches which parameter."""
 
+import copy
 import math
 
 import pytest
@@ -10,9 +11,9 @@ from mmda_ext.models.objectives import InformationBottleneck, VotingPseudoLabel
 from mmda_ext.models.objectives import voting_pseudo_label as voting
 from mmda_ext.models.objectives.information_bottleneck import log_determinant
 from mmda_ext.models.objectives.voting_pseudo_label import vote
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import StepRecord, labels_of
 from tests.test_models.test_objectives_alignment import ALIGN, adapting
-from tests.tiny import parameters_of, wrapper_of
+from tests.tiny import parameters_of, sample_of, wrapper_of
 
 BOTTLENECK = dict(type='mmda_ext.InformationBottleneck', num_classes=3)
 VOTING = dict(type='mmda_ext.VotingPseudoLabel')
@@ -83,11 +84,73 @@ def test_one_source_sample_has_no_entropy(rows):
     torch.autograd.grad(out['loss_heads'], features)
 
 
+def moving(momentum=.9, width=4, **options):
+    return InformationBottleneck(2, dict(in_channels=dict(a=width)), beta=1., estimator='ema', momentum=momentum,
+                                 **options).double()
+
+
+def entropy_of(objective, features):
+    count = len(features)
+    return objective(record_of(dict(a=features), [0, 1] * (count // 2) + [0] * (count % 2), [False] * count))[
+        'loss_entropy']
+
+
+@pytest.mark.parametrize('entropy', ['log_eps', 'log1p'])
+def test_moving_variance(entropy):
+    """Value of the average (A.2.1, estimator "ema"), gradient of the current batch; against plain loops."""
+    torch.manual_seed(0)
+    objective = moving(entropy=entropy)
+    average = None
+    for step in range(4):
+        features = ((1 + step) * torch.randn(6, 4).double()).requires_grad_()
+        own = features.detach().var(0, correction=0)
+        average = own if average is None else .9 * average + .1 * own
+        value = entropy_of(objective, features)
+        grad, = torch.autograd.grad(value, features)
+        shift = EPS if entropy == 'log_eps' else 1.
+        torch.testing.assert_close(value, (average + shift).log().sum())
+        centred = features.detach() - features.detach().mean(0)
+        torch.testing.assert_close(grad, 2 * centred / 6 / (average + shift))
+    state = {key: value for key, value in objective.state_dict().items() if 'variance' in key}
+    torch.testing.assert_close(list(state.values()), [average])
+
+
+def test_without_memory_the_average_is_the_batch():
+    torch.manual_seed(0)
+    objective, batch = moving(momentum=0.), InformationBottleneck(2, dict(in_channels=dict(a=4)), beta=1.).double()
+    for _ in range(3):
+        features = torch.randn(5, 4).double().requires_grad_()
+        values = [entropy_of(one, features) for one in (objective, batch)]
+        torch.testing.assert_close(*values)
+        torch.testing.assert_close(*(torch.autograd.grad(value, features)[0] for value in values))
+
+
+def test_moving_variance_is_saved_and_stands_still_where_it_must():
+    torch.manual_seed(0)
+    objective, batches = moving(), [torch.randn(5, 4).double() for _ in range(4)]
+    for features in batches[:2]:
+        entropy_of(objective, features)
+    fresh = moving()
+    fresh.load_state_dict(objective.state_dict())
+    before = objective.averages['a'].variance.clone()
+    assert torch.equal(entropy_of(fresh, batches[2]), entropy_of(objective, batches[2])), 'resumed exactly'
+    assert not torch.equal(objective.averages['a'].variance, before)
+    before = objective.averages['a'].variance.clone()
+    entropy_of(objective, batches[3][:1])
+    entropy_of(objective, torch.full((4, 4), math.inf).double())
+    entropy_of(objective.eval(), batches[3])
+    assert torch.equal(objective.averages['a'].variance, before), 'one sample, not finite, evaluation'
+    assert not [key for key in InformationBottleneck(2, dict(in_channels=dict(a=4))).state_dict() if 'averages' in key]
+
+
 def test_options_of_the_bottleneck():
     assert 'loss_entropy' not in InformationBottleneck(2, dict(in_channels=dict(a=2)), entropy='off')(
         record_of(dict(a=torch.ones(3, 2)), [0] * 3, [False] * 3))
-    with pytest.raises(ValueError, match="entropy='log' is unknown: choose one of"):
-        InformationBottleneck(2, dict(in_channels=dict(a=2)), entropy='log')
+    for option, match in ((dict(entropy='log'), "entropy='log' is unknown: choose one of"),
+                          (dict(estimator='all'), "estimator='all' is unknown: choose one of"),
+                          (dict(momentum=1.), r'momentum=1.0 must be in \[0, 1\)')):
+        with pytest.raises(ValueError, match=match):
+            InformationBottleneck(2, dict(in_channels=dict(a=2)), **option)
 
 
 # Voting.
@@ -179,6 +242,53 @@ def test_options_of_the_voting(options, match):
 def test_voters_must_be_there():
     with pytest.raises(ValueError, match='InformationBottleneck'):
         VotingPseudoLabel(dict(in_channels=dict(a=1)))(record_of({}, [0], [True], torch.zeros(1, 2)))
+
+
+def monitored(batch, order=None):
+    """The batch with labels to monitor on its target samples, in the order given."""
+    batch = copy.deepcopy(batch)
+    targets = [sample for sample in batch['data_samples'] if sample.get('is_target')]
+    for sample, label in zip(targets, order or [0, 1, 2, 0, 1]):
+        sample.set_metainfo(dict(monitor_label=label))
+    return batch
+
+
+def test_accuracy_of_the_labels_kept():
+    rows = [(0, 0, 0, 0), (0, 1, 0, 0), (0, 1, 0, 1), (2, 2, 1, 2), (0, 1, 2, 0)]
+    for truth, expected in (([0, 1, 2, 2, 2], 200 / 3), ([-1, 0, 0, 1, 0], 50.), ([-1, -1, 0, -1, 0], 0.)):
+        _, out, record = outcome(rows)
+        assert 'pseudo_accuracy' not in out
+        record.data_samples = [sample_of(0, 0) for _ in rows]
+        for sample, label in zip(record.data_samples, truth):
+            if label >= 0:
+                sample.set_metainfo(dict(monitor_label=label))
+        out = VotingPseudoLabel(dict(in_channels=dict(a=1, b=1, c=1)))(record)
+        assert float(out['pseudo_accuracy']) == pytest.approx(expected)
+    record.is_target = torch.zeros(5, dtype=torch.bool)
+    assert 'pseudo_accuracy' not in VotingPseudoLabel(dict(in_channels=dict(a=1, b=1, c=1)))(record), 'sources'
+
+
+def test_labels_to_monitor_change_nothing_that_trains():
+    """Bit for bit the same with them, without them, and with them permuted."""
+    results = []
+    for order in (None, [0, 1, 2, 0, 1], [2, 2, 0, 1, 0]):
+        model, batch = adapting(objectives=(BOTTLENECK, dict(VOTING, min_votes=.25), ALIGN))
+        batch = batch if order is None else monitored(batch, order)
+        wrapper = wrapper_of(model, balancer=dict(type='MGDA'))
+        log = [model.train_step(batch, wrapper) for _ in range(3)]
+        assert ('pseudo_accuracy' in log[-1]) == (order is not None)
+        results.append((model.state_dict(), [entry['loss'] for entry in log]))
+    for state, losses in results[1:]:
+        assert all(torch.equal(value, results[0][0][name]) for name, value in state.items())
+        assert losses == results[0][1]
+
+
+def test_labels_to_monitor_are_no_labels():
+    _, batch = adapting()
+    samples = monitored(batch)['data_samples']
+    labels, _ = labels_of(samples, torch.device('cpu'))
+    assert labels[5:].tolist() == [-1] * 5
+    assert not any('gt_label' in sample for sample in samples[5:])
 
 
 # All three in a model.

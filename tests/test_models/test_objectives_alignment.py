@@ -91,6 +91,21 @@ def test_closed_form_equals_autograd(statistic, mean_term, low_rank, dtype, tole
             assert float((own - value).abs().max()) <= tolerance * float(value.detach().abs().max() + 1e-3)
 
 
+@pytest.mark.parametrize('low_rank', [False, True])
+def test_gradient_equals_finite_differences(low_rank):
+    features, is_target = features_of(4, 3, widths=(3, ))
+    parts, eps = [features['m0'][~is_target], features['m0'][is_target]], 1e-6
+    gradients = coral(*parts, factor=.7, low_rank=low_rank)[1:]
+    for which, gradient in enumerate(gradients):
+        for place in itertools.product(*map(range, gradient.shape)):
+            ends = []
+            for sign in (1, -1):
+                moved = [part.clone() for part in parts]
+                moved[which][place] += sign * eps
+                ends.append(float(coral(*moved, factor=.7, low_rank=low_rank)[0]))
+            assert (ends[0] - ends[1]) / (2 * eps) == pytest.approx(float(gradient[place]), rel=1e-6, abs=1e-6)
+
+
 def test_half_precision_is_widened():
     value, on_source, _ = coral(SOURCE.bfloat16(), TARGET.bfloat16())
     assert value.dtype == on_source.dtype == torch.float32
@@ -154,6 +169,7 @@ def test_three_ways_to_the_gramian(normalize, form, dtype, tolerance):
     objective_of(features, normalize=normalize, form=form)(record)
     analytic = gamma_of(record)[0].double()
     for other, bound in ((by_covariances, 1e-10), (analytic, tolerance)):
+        assert not (other[:-1, :-1] - torch.diag(torch.diagonal(other[:-1, :-1]))).any(), 'exact zeros'
         assert float(((other - by_autograd).abs() / by_autograd.abs().clamp_min(by_autograd.abs().amax() * 1e-6)
                       ).max()) < bound
 

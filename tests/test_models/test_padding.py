@@ -66,7 +66,7 @@ def test_wrong_options(options, message):
 def variable_model():
     backbone = dict(type='mmda_ext.SequenceBackbone', sequence=dict(
         type='mmda_ext.LSTMEncoder', in_channels=6, out_channels=7))
-    padded = dict(type='mmda_ext.PaddedDataPreprocessor', preprocessors=dict(
+    padded = dict(type='mmda_ext.MultimodalDataPreprocessor', preprocessors=dict(
         video=dict(type='mmda_ext.PaddingPreprocessor'), audio=None))
     model = model_of(data_preprocessor=padded)
     model.backbones['video'] = MODELS.build(backbone).double()

@@ -19,6 +19,10 @@ SCORES = {
     ('GMP', 'b'): [40.0, 41.0, 42.0],
     ('New', 'a'): [70.0],
 }
+# By row, as result.json says it; the second is of before the rule was written.
+SELECTION = {
+    'Base': {'selection': 'source_validation', 'selected_by': 'acc/top1'}, 'GMP': {'selected_by': 'last'},
+    'New': {'selection': 'target_oracle'}}
 
 
 @pytest.fixture
@@ -30,7 +34,8 @@ def file(tmp_path) -> Path:
                 values = SCORES.get((row, target), [])[seed:]
                 cell = {'row': row, 'target': target, 'seed': seed, 'folder': f'{row}/{target}/seed{seed}'}
                 cell |= (
-                    {'state': 'done', 'result': {'test': {'acc/top1': values[0]}}} if values else {'state': 'not run'}
+                    {'state': 'done', 'result': {'test': {'acc/top1': values[0]}, **SELECTION[row]}}
+                    if values else {'state': 'not run'}
                 )
                 cells.append({'reason': '', **cell})
     cells[-1] |= {'state': 'failed', 'reason': 'exit code 3'}
@@ -41,10 +46,11 @@ def file(tmp_path) -> Path:
 
 def test_markdown_holds_the_hand_worked_numbers(file):
     lines = markdown_table(read_results(file)).splitlines()
-    assert lines[2] == '| Base | 63.0 ± 3.0 (n=3) | 41.0 ± 1.0 (n=3) | 52.0 ± 2.0 (n=3) | reference |'
+    numbers = '63.0 ± 3.0 (n=3) | 41.0 ± 1.0 (n=3) | 52.0 ± 2.0 (n=3)'
+    assert lines[2] == f'| Base | {numbers} | reference | source validation |'
     # differences of the target means 1, 2, 3: 2 ± 4.302653 / sqrt(3)
-    assert lines[3].endswith('| 54.0 ± 3.0 (n=3) | +2.0 [-0.5, +4.5] (n=3) |')
-    assert lines[4] == '| New | 70.0 (n=1) | not run | not run | not run |'
+    assert lines[3].endswith('| 54.0 ± 3.0 (n=3) | +2.0 [-0.5, +4.5] (n=3) | last |')
+    assert lines[4] == '| New | 70.0 (n=1) | not run | not run | not run | target oracle |'
     assert 'Failed: New / b / seed 2: exit code 3' in lines
 
 
@@ -55,6 +61,7 @@ def test_csv_holds_the_same_numbers(file):
     mean = lines['GMP', 'mean']
     assert (mean['difference'], mean['low'], mean['high'], mean['pairs']) == ('2.0000', '-0.4841', '4.4841', '3')
     assert (lines['New', 'b']['state'], lines['New', 'b']['mean']) == ('not run', '')
+    assert [lines[row, 'mean']['selection'] for row in SELECTION] == ['source validation', 'last', 'target oracle']
 
 
 def test_missing_metric_is_named_with_what_there_is(file):

@@ -38,7 +38,7 @@ model = dict(
         dropout=0.3),
     cls_head=dict(type='mmda_ext.MultimodalClsHead', num_classes=4),
     data_preprocessor=dict(
-        type='mmda_ext.PaddedDataPreprocessor',
+        type='mmda_ext.MultimodalDataPreprocessor',
         preprocessors=dict(
             speech=dict(type='mmda_ext.PaddingPreprocessor', normalize=False, max_length=80160),
             # of pixels in [0, 1], as mmda_ext.LoadFaces gives them

@@ -1,6 +1,7 @@
 """Small optimisation problems that balancers solve."""
 
 from mmda_ext.balancing.solvers.simplex import (
+    LARGEST,
     arrowhead,
     exact,
     frank_wolfe,
@@ -8,4 +9,4 @@ from mmda_ext.balancing.solvers.simplex import (
     is_arrowhead,
 )
 
-__all__ = ['arrowhead', 'exact', 'frank_wolfe', 'inverse_squared_norms', 'is_arrowhead']
+__all__ = ['LARGEST', 'arrowhead', 'exact', 'frank_wolfe', 'inverse_squared_norms', 'is_arrowhead']

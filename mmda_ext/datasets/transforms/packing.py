@@ -13,7 +13,7 @@ from mmda_ext.registry import TRANSFORMS
 
 #: Where a modality's data may lie, the first that is there counts. ``inputs`` comes from MMAction2's PackActionInputs.
 DATA_KEYS = ('inputs', 'imgs', 'audios', 'feature')
-META_KEYS = ('domain', 'domain_label', 'is_target', 'sample_id')
+META_KEYS = ('domain', 'domain_label', 'is_target', 'sample_id', 'split', 'monitor_label')
 
 
 @TRANSFORMS.register_module()
@@ -21,8 +21,8 @@ class PackMultimodalInputs(BaseTransform):
     """Return ``{'inputs': {modality: Tensor}, 'data_samples': ActionDataSample}``.
 
     Image tensors keep MMAction2's leading axis of views and their uint8; sound and features are as they come. The
-    sample has ``gt_label``, unless it is unlabelled, and ``domain``, ``domain_label``, ``is_target``, ``sample_id`` as
-    metainfo.
+    sample has ``gt_label``, unless it is unlabelled, and as metainfo ``domain``, ``domain_label``, ``is_target``,
+    ``sample_id`` and, where the data set gives them, ``split`` and ``monitor_label``.
 
     Args:
         modalities (Sequence[str] | None): Modalities to pack, in this order; None: all that the sample has.

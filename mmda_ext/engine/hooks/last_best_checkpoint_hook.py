@@ -13,6 +13,7 @@ from mmengine.runner import Runner
 from mmda_ext.registry import HOOKS
 
 from .records import plain, write_text
+from .selection import SOURCE_VALIDATION, TARGET_ORACLE, validated_domains
 
 
 @HOOKS.register_module()
@@ -20,7 +21,8 @@ class LastBestCheckpointHook(CheckpointHook):
     """MMEngine's ``CheckpointHook``, changed in five points.
 
     * The best checkpoint is chosen on source validation: when validated samples belong to a target domain, a metric
-      that they enter is refused unless ``oracle=True``.
+      that they enter is refused unless ``oracle=True``; before training where the data sets name their domains. Which
+      rule a run used is kept as ``best_selection``.
     * On a tie the later epoch wins.
     * An epoch that is validated is saved after its validation. A run killed in between repeats that epoch instead of
       skipping its validation, so selection is the same as without the interruption.
@@ -61,9 +63,12 @@ class LastBestCheckpointHook(CheckpointHook):
     def before_train(self, runner: Runner) -> None:
         if runner.iter == 0:
             # Two runs that one process starts in the same second share a message hub.
-            for key in ('best_score', 'best_ckpt', 'best_epoch', 'best_metrics', 'last_ckpt', 'keep_ckpt_ids'):
+            for key in ('best_score', 'best_ckpt', 'best_epoch', 'best_metrics', 'best_selection', 'last_ckpt',
+                        'keep_ckpt_ids'):
                 runner.message_hub.pop_info(key, None)
         super().before_train(runner)
+        if self.save_best and runner.val_loop is not None:
+            self._rule(self.save_best[0], *validated_domains(runner))
         self._training = True
         if is_main_process():
             for leftover in Path(runner.work_dir).glob('*.pth.partial'):
@@ -108,7 +113,7 @@ class LastBestCheckpointHook(CheckpointHook):
 
     def _update_best(self, runner: Runner, metrics: dict[str, float]) -> bool:
         key, hub = self.save_best[0], runner.message_hub
-        self._check_selection(key, metrics)
+        rule = self._check_selection(key, metrics)
         best = hub.runtime_info.get('best_score', self.init_value_map[self.rules[0]])
         if not self.is_better_than[key](metrics[key], best):
             return False
@@ -116,22 +121,27 @@ class LastBestCheckpointHook(CheckpointHook):
         name = f'best_{key}_{self.filename_tmpl.format(step)}'.replace('/', '_')
         self.best_ckpt_path = self.file_backend.join_path(self.out_dir, name)
         for info, value in {'best_score': metrics[key], 'best_ckpt': self.best_ckpt_path, 'best_epoch': runner.epoch,
-                            'best_metrics': metrics}.items():
+                            'best_metrics': metrics, 'best_selection': rule}.items():
             hub.update_info(info, plain(value) if info != 'best_score' else float(value))
         meta = {'epoch': runner.epoch, 'iter': runner.iter}
         self._write(runner, name, meta, save_optimizer=False, save_param_scheduler=False)
         runner.logger.info(f'{key} {metrics[key]:.4f} is the best so far: saved as {name}')
         return True
 
-    def _check_selection(self, key: str, metrics: dict[str, float]) -> None:
+    def _check_selection(self, key: str, metrics: dict[str, float]) -> str:
         if key not in metrics:
             raise ValueError(f'checkpoint hook: save_best={key!r} is not a validation metric; choose one of '
                              f'{", ".join(sorted(metrics))}')
         seen = [item for part in all_gather_object(self._domains) for item in part.items()]
         targets = {domain for domain, is_target in seen if is_target}
-        sources = {domain for domain, _ in seen} - targets
-        if self.oracle or not targets or key.split('/')[0] in sources | {'source'}:
-            return
+        return self._rule(key, {domain for domain, _ in seen} - targets, targets)
+
+    def _rule(self, key: str, sources: set[Any], targets: set[Any]) -> str:
+        """Name of the rule by which ``key`` selects, if it is allowed."""
+        if not targets or key.split('/')[0] in sources | {'source'}:
+            return SOURCE_VALIDATION
+        if self.oracle:
+            return TARGET_ORACLE
         raise ValueError(
             f'checkpoint hook: save_best={key!r} would select on target samples (domain '
             f'{", ".join(sorted(map(str, targets)))}); select on a source metric such as "source/acc/top1", take the '

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from mmda_ext.registry import HOOKS
 
 from .records import write_json
+from .selection import LAST, UNKNOWN
 
 
 @HOOKS.register_module()
@@ -18,9 +19,11 @@ class TestBestHook(Hook):
     """After training, load the best checkpoint, run the test loop once and write ``<work_dir>/result.json``.
 
     The file holds ``val`` (all validation metrics of the selected epoch), ``test``, ``epoch``, ``checkpoint`` (a name
-    in the work directory), ``selected_by``, ``seed`` and ``config``. A run without validation is tested as it ended,
-    and ``selected_by`` says "last". A finished run that is resumed keeps its result; a new run in an old work
-    directory moves the old result to ``result.previous.json`` first, so that no file outlives its run unnoticed.
+    in the work directory), ``selected_by`` (the metric), ``selection`` (the rule: ``source_validation``, ``last``,
+    ``target_oracle``, or ``unknown`` where another checkpoint hook selected), ``seed`` and ``config``. A run without
+    validation is tested as it ended, and both say "last". A finished run that is resumed keeps its result; a new run in
+    an old work directory moves the old result to ``result.previous.json`` first, so that no file outlives its run
+    unnoticed.
     """
 
     __test__ = False  # not a test case, whatever the name suggests to pytest
@@ -45,7 +48,7 @@ class TestBestHook(Hook):
         if done:
             runner.logger.info(f'{result} already holds the test of {record["checkpoint"]}')
             return
-        if record['selected_by'] != 'last':
+        if record['selected_by'] != LAST:
             runner.load_checkpoint(str(_find(runner, record['checkpoint'])))
         record['test'] = runner.test_loop.run()
         if is_main_process():
@@ -63,7 +66,8 @@ class TestBestHook(Hook):
             'test': {},
             'epoch': info.get('best_epoch', runner.epoch) if best else runner.epoch,
             'checkpoint': Path(checkpoint).name if checkpoint else None,
-            'selected_by': _selection_key(runner) if best else 'last',
+            'selected_by': _selection_key(runner) if best else LAST,
+            'selection': info.get('best_selection', UNKNOWN) if best else LAST,
             'seed': runner.seed,
             'config': Path(runner.cfg.filename).name if runner.cfg.filename else None,
         }

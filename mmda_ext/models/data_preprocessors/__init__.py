@@ -5,9 +5,6 @@ from mmda_ext.models.data_preprocessors.multimodal import (
     MultimodalDataPreprocessor,
     TensorPreprocessor,
 )
-from mmda_ext.models.data_preprocessors.padding import PaddedDataPreprocessor, PaddingPreprocessor
+from mmda_ext.models.data_preprocessors.padding import PaddingPreprocessor
 
-__all__ = [
-    'ClipPreprocessor', 'MultimodalDataPreprocessor', 'PaddedDataPreprocessor', 'PaddingPreprocessor',
-    'TensorPreprocessor'
-]
+__all__ = ['ClipPreprocessor', 'MultimodalDataPreprocessor', 'PaddingPreprocessor', 'TensorPreprocessor']

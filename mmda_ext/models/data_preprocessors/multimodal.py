@@ -41,7 +41,8 @@ class MultimodalDataPreprocessor(BaseDataPreprocessor):
     Args:
         preprocessors (dict[str, dict]): Modality -> config of a module with MMAction2's
             ``preprocess(inputs, data_samples, training)``. Entries
-            with value ``None`` get a :class:`TensorPreprocessor`.
+            with value ``None`` get a :class:`TensorPreprocessor`. Where the module says ``variable_length = True``, the
+            samples of a batch may differ in shape.
         non_blocking (bool): Copy to the device without waiting.
     """
 
@@ -54,7 +55,7 @@ class MultimodalDataPreprocessor(BaseDataPreprocessor):
         """``{'inputs': {m: (N * S_m, ...)}, 'data_samples': list}`` on the device of the model.
 
         Raises:
-            ValueError: If a sample lacks a modality, or the samples of a batch differ in shape.
+            ValueError: If a sample lacks a modality, or the samples of a batch differ in shape where they must not.
         """
         data = self.cast_data(data)
         samples = data.get('data_samples') or []
@@ -78,7 +79,7 @@ class MultimodalDataPreprocessor(BaseDataPreprocessor):
             raise ValueError(f'modality {name!r} is missing in sample {who}: remove it from `backbones` and '
                              '`preprocessors`, or leave such samples out with `missing="skip"` in the dataset')
         shapes = {tuple(value.shape) for value in values}
-        if len(shapes) > 1:
+        if len(shapes) > 1 and not getattr(self.preprocessors[name], 'variable_length', False):
             raise ValueError(f'modality {name!r} has samples of different shapes in one batch: {sorted(shapes)}; '
-                             'end its pipeline with a fixed size')
+                             'end its pipeline with a fixed size, or give it a mmda_ext.PaddingPreprocessor')
         return values

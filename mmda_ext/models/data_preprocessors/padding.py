@@ -1,13 +1,12 @@
 """Modalities of variable length: waveforms, token ids, sequences of frames."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from mmda_ext.models.data_preprocessors.multimodal import MultimodalDataPreprocessor
 from mmda_ext.registry import MODELS
 
 
@@ -33,6 +32,12 @@ class Padded(NamedTuple):
     def mask(self) -> Tensor:
         """``(N, L)``, true inside a sequence."""
         return torch.arange(self.values.shape[1], device=self.lengths.device) < self.lengths[:, None]
+
+    def take(self, rows: Tensor) -> 'Padded':
+        """The sequences at ``rows``, ``(K, )`` int64 on the host; as long as the longest one of the whole batch."""
+        keys = None if self.keys is None else tuple(self.keys[row] for row in rows.tolist())
+        index = rows.to(self.values.device, non_blocking=True)
+        return Padded(self.values[index], self.lengths[index.to(self.lengths.device)], keys)
 
     def sequences(self) -> list[Tensor]:
         """The sequences without their padding, ``N`` times ``(L_n, ...)``."""
@@ -69,7 +74,7 @@ class PaddingPreprocessor(nn.Module):
         ValueError: If only one of ``mean`` and ``std`` is given.
     """
 
-    #: Read by :class:`PaddedDataPreprocessor`: the samples of a batch may differ in length.
+    #: Read by :class:`MultimodalDataPreprocessor`: the samples of a batch may differ in length.
     variable_length = True
 
     def __init__(self,
@@ -109,17 +114,3 @@ class PaddingPreprocessor(nn.Module):
             # The small constant is that of the feature extractors which the speech models were trained with.
             value = (value - value.mean()) / (value.var(correction=0) + 1e-7).sqrt()
         return value
-
-
-@MODELS.register_module()
-class PaddedDataPreprocessor(MultimodalDataPreprocessor):
-    """As its parent, but modalities whose preprocessor has ``variable_length`` may differ in shape within a batch."""
-
-    def _values(self, inputs: Any, name: str, samples: Sequence[Any]) -> list[Tensor]:
-        singles = [{name: [value]} for value in inputs.get(name, ())] if isinstance(inputs, Mapping) else \
-            [[sample] for sample in inputs]
-        if not singles or not getattr(self.preprocessors[name], 'variable_length', False):
-            return super()._values(inputs, name, samples)
-        # One sample at a time: the parent looks for what is missing, and has nothing to compare shapes with.
-        return [super(PaddedDataPreprocessor, self)._values(single, name, samples[index:index + 1])[0]
-                for index, single in enumerate(singles)]

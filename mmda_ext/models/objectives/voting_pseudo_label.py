@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+from mmengine.dist import all_reduce, get_world_size
 from mmengine.logging import print_log
 from torch import Tensor
 from torch.nn import functional as F
@@ -24,6 +25,9 @@ class VotingPseudoLabel(Objective):
     (Boomda Eq. 9.) Each modality's head and the fused classifier vote for their argmax; a target sample is kept if
     a class has at least ``min_votes`` votes, and that class is its label :math:`\hat y`. Place it after the objective
     that files the logits of the modalities.
+
+    Target samples with the metainfo ``monitor_label`` (``monitor_labels=True`` of the data set) are compared with their
+    label :math:`\hat y`, for the log alone (Fig. 4): no loss reads it.
 
     Args:
         fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
@@ -58,6 +62,8 @@ class VotingPseudoLabel(Objective):
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar, '<task>_kept': number, '<task>_kept_fraction': of the target samples}``.
 
+        Also ``'<task>_accuracy'``, the percentage of right labels among those kept, where labels to monitor are there.
+
         Raises:
             ValueError: If the record lacks logits of a voter.
         """
@@ -71,11 +77,28 @@ class VotingPseudoLabel(Objective):
         learning = heads if self.pl_heads == 'all' else heads[-1:]
         entropies = [F.cross_entropy(widen(value), labels, reduction='none') for value in learning]
         total = (torch.stack(entropies) * kept).sum()
-        count = kept.sum()
-        return {
-            f'loss_{self.name}': self.loss_weight * total / count.clamp_min(1),
+        count, everywhere = kept.sum(), kept.sum()
+        all_reduce(everywhere)
+        # The mean over processes of their shares is then the mean over the samples that all of them keep.
+        share = get_world_size() * total / everywhere.clamp_min(1)
+        out = {
+            f'loss_{self.name}': self.loss_weight * share,
             f'{self.name}_kept': count.to(total).detach(),
             f'{self.name}_kept_fraction': count.to(total).detach() / max(len(rows), 1)}
+        truth = _monitored(record)
+        if truth is not None:
+            hits, known = (kept & (labels == truth)).sum(), (kept & (truth >= 0)).sum()
+            out[f'{self.name}_accuracy'] = 100.0 * hits / known.clamp_min(1)
+        return out
+
+
+def _monitored(record: StepRecord) -> Tensor | None:
+    """Labels of the target samples kept for monitoring, -1 where there is none; None where there are none at all."""
+    flags = record.is_target.tolist()
+    labels = [int(sample.get('monitor_label', -1)) for sample, flag in zip(record.data_samples, flags) if flag]
+    if not labels or max(labels) < 0:
+        return None
+    return torch.tensor(labels).to(record.labels.device, non_blocking=True)
 
 
 def vote(logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

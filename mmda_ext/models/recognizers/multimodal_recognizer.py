@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from mmengine.model import BaseModel, ModuleDict, ModuleList
 from torch import Tensor, nn
 
 from mmda_ext.models.freezing import evaluating, freeze, set_frozen_norm
+from mmda_ext.models.passes import domain_groups, encode_groups
 from mmda_ext.models.pretrained import load_backbone
 from mmda_ext.models.step import StepRecord, labels_of, targets_of
 from mmda_ext.registry import MODELS
@@ -31,6 +33,9 @@ class MultimodalRecognizer(BaseModel):
             trains in its backbone, and the mode of normalisation layers that do not.
         pretrained (dict[str, str], optional): Modality -> checkpoint of MMAction2 for its backbone; its head is left
             out. Must fit completely.
+        joint_forward (bool): Pass source and target samples of a training batch through the encoders together. By
+            default they pass one kind after the other, so that batch normalisation sees one domain at a time (a batch
+            of one kind, or with a single sample of one, takes one pass).
         data_preprocessor (dict, optional): Config of the data preprocessor.
         init_cfg (dict, optional): As in MMEngine.
 
@@ -46,6 +51,7 @@ class MultimodalRecognizer(BaseModel):
                  necks: Mapping[str, dict] | None = None,
                  freeze: Mapping[str, dict] | None = None,
                  pretrained: Mapping[str, str] | None = None,
+                 joint_forward: bool = False,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor, init_cfg)
@@ -59,6 +65,7 @@ class MultimodalRecognizer(BaseModel):
         self._frozen_norm = {name: dict(cfg).get('norm', 'train') for name, cfg in (freeze or {}).items()}
         self._apply_freeze(freeze or {})
         self._pretrained = dict(pretrained or {})
+        self.joint_forward = joint_forward
         self.step_record: StepRecord | None = None
 
     def _check_modalities(self, *named: Mapping[str, Any]) -> None:
@@ -108,8 +115,9 @@ class MultimodalRecognizer(BaseModel):
                 local[name] += [p for p in parameters if p.requires_grad]
         return local
 
-    def extract_feat(self, inputs: Mapping[str, Tensor], num_samples: int) -> dict[str, Tensor]:
-        """Features ``{m: (N, D_m)}`` of inputs ``{m: (N * S_m, ...)}``.
+    def extract_feat(self, inputs: Mapping[str, Tensor], num_samples: int,
+                     is_target: Tensor | None = None) -> dict[str, Tensor]:
+        """Features ``{m: (N, D_m)}`` of inputs ``{m: (N * S_m, ...)}``; in two passes where ``is_target`` tells.
 
         Raises:
             ValueError: If a modality has no input.
@@ -117,13 +125,19 @@ class MultimodalRecognizer(BaseModel):
         missing = [name for name in self.modalities if name not in inputs]
         if missing:
             raise ValueError(f'the batch lacks modality {missing[0]!r}: inputs are {sorted(inputs)}')
-        return self._encode(inputs, num_samples)
+        groups = () if is_target is None or self.joint_forward else domain_groups(is_target)
+        return {
+            name: encode_groups(partial(self._encode, name), inputs[name], groups, num_samples)
+            for name in self.modalities
+        }
 
-    def _encode(self, inputs: Mapping[str, Tensor], num_samples: int, evaluation: bool = False) -> dict[str, Tensor]:
-        """Features of the modalities that ``inputs`` holds; in evaluation mode if asked."""
+    def _encode(self, name: str, inputs: Any, num_samples: int) -> Tensor:
+        return self.necks[name](self.backbones[name](inputs), num_samples)
+
+    def _encode_further(self, inputs: Mapping[str, Any], num_samples: int, evaluation: bool) -> dict[str, Tensor]:
+        """Features of the modalities that ``inputs`` holds; see :meth:`StepRecord.encode`."""
         with evaluating(self.backbones, self.necks) if evaluation else nullcontext():
-            return {name: self.necks[name](self.backbones[name](inputs[name]), num_samples)
-                    for name in self.modalities if name in inputs}
+            return {name: self._encode(name, inputs[name], num_samples) for name in self.modalities if name in inputs}
 
     def forward(self, inputs: Mapping[str, Tensor], data_samples: list[Any] | None = None, mode: str = 'tensor') -> Any:
         """As in MMEngine: ``'loss'`` -> dict of losses, ``'predict'`` -> samples with scores, ``'tensor'`` -> logits.
@@ -142,10 +156,11 @@ class MultimodalRecognizer(BaseModel):
 
     def loss(self, inputs: Mapping[str, Tensor], data_samples: list[Any]) -> dict[str, Tensor]:
         """Losses and diagnostics of head and objectives; keeps the record of the step."""
-        features = self.extract_feat(inputs, len(data_samples))
+        is_target = targets_of(data_samples)
+        features = self.extract_feat(inputs, len(data_samples), is_target)
         labels, domains = labels_of(data_samples, next(iter(features.values())).device)
-        record = StepRecord(features, labels, domains, data_samples, is_target=targets_of(data_samples), inputs=inputs,
-                            encoder=self._encode)
+        record = StepRecord(features, labels, domains, data_samples, is_target=is_target, inputs=inputs,
+                            encoder=self._encode_further)
         out = self.cls_head.loss(record)
         record.add_losses(out)
         for objective in self.objectives:

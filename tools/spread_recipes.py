@@ -1,0 +1,112 @@
+"""Write the recipes of one method for the other targets and data sets, from the one that was written by hand.
+
+    python tools/spread_recipes.py            write what is missing or out of date
+    python tools/spread_recipes.py --check    change nothing; exit code 1 and the names where something differs
+
+A recipe inherits from the reference recipe of its data set and states what the method changes, so the copies differ in the
+name of that file and in the few words listed in FAMILIES. A file without the mark in its head was written by hand: it is
+never overwritten.
+"""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
+MARK = '# Written by tools/spread_recipes.py from '
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a recipe lives: a folder, the end of its name, and words of the pattern that read differently here."""
+
+    folder: str
+    tail: str
+    words: Mapping[str, str] = field(default_factory=dict)
+
+    def path(self, method: str) -> Path:
+        return CONFIGS / self.folder / f'{method}_{self.tail}.py'
+
+
+DIGITS = {'num_classes=8': 'num_classes=10', 'num_domains=3': 'num_domains=2', 'face=': 'image='}
+#: Encoders with convolutions: the rules for convolutions hold as published.
+VIDEO = {'num_domains=3': 'num_domains=2', 'face=': 'video=', ', min_rank=2': ''}
+HAC = {'num_classes=8': 'num_classes=7'}
+EMOTION = {'num_classes=8': 'num_classes=4'}
+
+
+def _avl(folder: str) -> list[Place]:
+    return [Place(folder, f'{part}_{folder}', EMOTION) for part in ('avl', 'al', 'av', 'vl')]
+
+
+#: The place of the pattern -> the places of its copies.
+FAMILIES = {
+    Place('features', 'mlp_ravdess_to-actors01-06'): [
+        *(Place('features', f'mlp_ravdess_to-actors{own}') for own in ('07-12', '13-18', '19-24')),
+        *(Place('features', f'mlp_avdigits_to-{own}', DIGITS) for own in ('mnist', 'optdigits', 'usps')),
+        Place('epic', 'slowfast_epic_to-d1', VIDEO),
+        Place('hac', 'slowfast_hac_to-human', VIDEO | HAC),
+    ],
+    Place('epic', 'slowfast_epic_to-d1'): [Place('epic', f'slowfast_epic_to-{own}') for own in ('d2', 'd3')],
+    Place('hac', 'slowfast_hac_to-human'): [Place('hac', f'slowfast_hac_to-{own}') for own in ('animal', 'cartoon')],
+    Place('adaptation', 'mlp_ravdess_actors01-12-to-13-24'): [*_avl('iemocap'), *_avl('msp-improv')],
+}
+
+
+def methods_of(place: Place) -> list[str]:
+    """Methods that have a recipe there."""
+    end = f'_{place.tail}'
+    return sorted(path.stem.removesuffix(end) for path in (CONFIGS / place.folder).glob(f'*{end}.py'))
+
+
+def by_hand(path: Path) -> bool:
+    return path.exists() and MARK not in path.read_text(encoding='utf-8')
+
+
+def copy_of(text: str, method: str, pattern: Place, place: Place) -> str:
+    """The pattern's text as it reads in another place."""
+    for old, new in place.words.items():
+        text = re.sub(rf'(?<![\w.]){re.escape(old)}' if old[0].isalpha() else re.escape(old), new, text)
+    text = text.replace(f'_{pattern.tail}.py', f'_{place.tail}.py')
+    lines = [line for line in text.splitlines() if not line.startswith(MARK)]
+    head = next(index for index, line in enumerate(lines) if not line.startswith('#'))
+    source = f'{pattern.folder}/{method}_{pattern.tail}.py'
+    return '\n'.join([*lines[:head], f'{MARK}{source}: change that one.', *lines[head:]]) + '\n'
+
+
+def copies() -> Iterator[tuple[Path, str]]:
+    """Every file that this tool owns, with its text; patterns that it wrote itself serve the families after them."""
+    written: dict[Path, str] = {}
+    for pattern, places in FAMILIES.items():
+        names = {*methods_of(pattern), *(path.stem.removesuffix(f'_{pattern.tail}') for path in written
+                                         if path.stem.endswith(f'_{pattern.tail}'))}
+        for method in sorted(names):
+            source = pattern.path(method)
+            text = written.get(source) or source.read_text(encoding='utf-8')
+            for place in places:
+                target = place.path(method)
+                if target not in written and not by_hand(target):
+                    written[target] = copy_of(text, method, pattern, place)
+    yield from written.items()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--check', action='store_true')
+    args = parser.parse_args(arguments)
+    texts = dict(copies())
+    stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding='utf-8') != text]
+    orphans = [path for path in CONFIGS.rglob('*.py') if path not in texts and not by_hand(path)]
+    for path in [*stale, *orphans]:
+        print(f'{"orphan" if path in orphans else "out of date" if args.check else "written"}: {path.relative_to(CONFIGS)}')
+        if path in stale and not args.check:
+            path.write_text(texts[path], encoding='utf-8')
+    return int(bool(orphans or (args.check and stale)))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

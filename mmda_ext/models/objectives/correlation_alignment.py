@@ -1,10 +1,11 @@
 """Alignment of second moments of source and target, one loss per modality and one for their concatenation (CORAL)."""
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
 from mmda_ext.models.alignment import attach, coral
+from mmda_ext.models.joining import join_rows, joined_count, own_rows
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
@@ -45,6 +46,7 @@ class CorrelationAlignment(Objective):
 
     Differences from the paper: "correlation matrix" is read as covariance, as in the papers it cites; with one modality
     the fused loss would repeat it and is left out; a batch with fewer than two samples of a domain gives 0 and counts.
+    Under data-parallel training the covariances are those of the batches of all processes together.
     """
 
     _lengths: Tensor
@@ -105,7 +107,7 @@ class CorrelationAlignment(Objective):
         groups = {name: (name, ) for name in self.names}
         if self.with_fused:
             groups[FUSED] = self.names
-        defined = min(len(source), len(target)) >= 2
+        defined = min(joined_count(source), joined_count(target)) >= 2
         self.skipped += not defined
         return {
             task: self._term({name: features[name] for name in members}, source, target, defined)
@@ -114,15 +116,16 @@ class CorrelationAlignment(Objective):
 
     def _term(self, features: dict[str, Tensor], source: Tensor, target: Tensor,
               defined: bool) -> tuple[Tensor, dict[str, Tensor]]:
-        joined = torch.cat(list(features.values()), dim=1)
-        gradient = torch.zeros_like(joined, dtype=torch.promote_types(joined.dtype, torch.float32))
+        whole = torch.cat(list(features.values()), dim=1)
+        gradient = torch.zeros_like(whole, dtype=torch.promote_types(whole.dtype, torch.float32))
         value = gradient.new_zeros(())
         if defined:
-            value, on_source, on_target = coral(joined[source], joined[target], self.statistic, self.mean_term,
-                                                self._factor(joined.shape[1]), self.low_rank)
+            value, on_source, on_target = coral(join_rows(whole[source]), join_rows(whole[target]), self.statistic,
+                                                self.mean_term, self._factor(whole.shape[1]), self.low_rank)
             for rows, grad, name in ((source, on_source, 'source'), (target, on_target, 'target')):
                 if self.grad_on in ('both', name):
-                    gradient[rows] = grad
+                    # As much as the mean over processes takes away again.
+                    gradient[rows] = get_world_size() * own_rows(grad, len(rows))
         widths = [value.shape[1] for value in features.values()]
         return value, dict(zip(features, gradient.split(widths, dim=1)))
 

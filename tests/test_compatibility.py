@@ -24,20 +24,35 @@ HEAD = dict(num_domains=DOMAINS)
 
 #: What each objective needs beside its own name: options, and objectives before it.
 OBJECTIVES: dict[str, dict] = {
+    'ClassifierGuidance': dict(num_classes=CLASSES),
     'CorrelationAlignment': {},
     'DomainAdversarial': dict(head=HEAD),
     'InformationBottleneck': dict(num_classes=CLASSES),
     'LocalClassification': dict(num_classes=CLASSES, task='heads'),
     'LocalDomainAdversarial': dict(num_domains=DOMAINS, projection_channels=8, hidden_channels=8),
+    'MutualDistillation': {},
     'VotingPseudoLabel': {},
 }
-BEFORE: dict[str, list[dict]] = {'VotingPseudoLabel': [HEADS]}
+BEFORE: dict[str, list[dict]] = {'MutualDistillation': [HEADS], 'VotingPseudoLabel': [HEADS]}
 
 #: Options under which a balancer weights all losses of any model.
 BALANCED: dict[str, dict] = {
+    'BalGrad': dict(kl_task='own_kl', head_prefix='own/'),
+    'CGGM': dict(guidance_task='own'),
     'GMP': {},
     'MGDA': dict(task_prefix=''),
+    'OGM': dict(min_rank=2),
+    'PCGrad': {},
     'Sum': {},
+}
+
+#: Objectives without which a balancer has nothing to read; they stand in front of the tried one.
+READ: dict[str, list[dict]] = {
+    'BalGrad': [
+        dict(type='mmda_ext.LocalClassification', num_classes=CLASSES, task='own', by_modality=True,
+             balanced_heads=False),
+        dict(type='mmda_ext.MutualDistillation', task='own_kl')],
+    'CGGM': [dict(type='mmda_ext.ClassifierGuidance', num_classes=CLASSES, task='own', direction='off')],
 }
 
 
@@ -68,7 +83,7 @@ class Encoder(torch.nn.Sequential):
                          torch.nn.Linear(12, out))
 
 
-def model_of(objective: str, fusion: str) -> torch.nn.Module:
+def model_of(objective: str, fusion: str, balancer: str) -> torch.nn.Module:
     torch.manual_seed(0)
     own = dict(type=f'mmda_ext.{objective}', **OBJECTIVES[objective])
     return MODELS.build(dict(
@@ -76,7 +91,7 @@ def model_of(objective: str, fusion: str) -> torch.nn.Module:
         backbones={name: dict(type=Encoder, width=width, out=CHANNELS[name]) for name, width in WIDTHS.items()},
         fusion=dict(type=f'mmda_ext.{fusion}', in_channels=CHANNELS, hidden_channels=10),
         cls_head=dict(type='mmda_ext.MultimodalClsHead', num_classes=CLASSES),
-        objectives=[*BEFORE.get(objective, []), own],
+        objectives=[*READ.get(balancer, []), *BEFORE.get(objective, []), own],
         data_preprocessor=dict(
             type='mmda_ext.MultimodalDataPreprocessor', preprocessors=dict.fromkeys(MODALITIES)))).train()
 
@@ -122,6 +137,6 @@ def test_every_objective_and_balancer_takes_part():
 def test_balancer_and_objective_train_with_every_fusion(balancer, objective):
     for fusion in FUSIONS:
         own = None if balancer == 'stock' else dict(type=f'mmda_ext.{balancer}', **BALANCED[balancer])
-        losses, untouched = train(model_of(objective, fusion), own)
+        losses, untouched = train(model_of(objective, fusion, balancer), own)
         assert all(map(math.isfinite, losses)), (fusion, losses)
         assert not untouched, f'{fusion}: no gradient in {sorted(untouched)}'

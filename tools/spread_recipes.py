@@ -3,9 +3,9 @@
     python tools/spread_recipes.py            write what is missing or out of date
     python tools/spread_recipes.py --check    change nothing; exit code 1 and the names where something differs
 
-A recipe inherits from the reference recipe of its data set and states what the method changes, so the copies differ in the
-name of that file and in the few words listed in FAMILIES. A file without the mark in its head was written by hand: it is
-never overwritten.
+A recipe inherits from the reference recipe of its data set and states what the method changes, so the copies differ in
+the name of that file and in the few words listed in FAMILIES. A file without the mark in its head was written by hand: it
+is never overwritten.
 """
 
 import argparse
@@ -102,7 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding='utf-8') != text]
     orphans = [path for path in CONFIGS.rglob('*.py') if path not in texts and not by_hand(path)]
     for path in [*stale, *orphans]:
-        print(f'{"orphan" if path in orphans else "out of date" if args.check else "written"}: {path.relative_to(CONFIGS)}')
+        state = 'orphan' if path in orphans else 'out of date' if args.check else 'written'
+        print(f'{state}: {path.relative_to(CONFIGS)}')
         if path in stale and not args.check:
             path.write_text(texts[path], encoding='utf-8')
     return int(bool(orphans or (args.check and stale)))

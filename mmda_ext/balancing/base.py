@@ -102,6 +102,12 @@ class Balancer(ABC):
         present = [(gradient, weight) for gradient, weight in zip(gradients, weights) if gradient is not None]
         return torch.stack([weight.to(gradient) * gradient for gradient, weight in present]).sum(0) if present else None
 
+    def check(self, shapes: Mapping[str, Sequence[torch.Size]]) -> None:  # noqa: B027
+        """Told the shapes of the parameters that it moves, by modality, before the first step and when they change.
+
+        The place to refuse an encoder that this balancer can do nothing for.
+        """
+
     def notice(self, values: Mapping[str, float]) -> None:  # noqa: B027
         """Told the scalar diagnostics of a step once they are on the host: the place for warnings and counts.
 
@@ -116,10 +122,11 @@ class Balancer(ABC):
         """Restore what :meth:`state_dict` returned.
 
         Raises:
-            ValueError: If there is something to restore, but this balancer has no memory.
+            ValueError: If there is something to restore that this balancer does not keep.
         """
-        if state:
-            raise ValueError(f'{type(self).__name__} has no memory, but the checkpoint holds {sorted(state)}: it was '
+        foreign = sorted(set(state) - set(self.state_dict()))
+        if foreign:
+            raise ValueError(f'{type(self).__name__} has no memory of {foreign}, but the checkpoint holds it: it was '
                              'written with another balancer')
 
     def __repr__(self) -> str:

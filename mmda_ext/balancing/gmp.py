@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import BalanceInputs, Balancer, choose
-
-#: Smallest denominator of a ratio of confidence sums. A floor, not an addend: it leaves ordinary ratios exact.
-EPS = 1e-6
+from mmda_ext.balancing.rules import EPS, confidence_ratio, suppress
 
 
 class GMP(Balancer):
@@ -39,7 +37,7 @@ class GMP(Balancer):
         modulation (str): ``'decoupled'`` (k and p), ``'unified'`` (k for both), ``'class_only'`` (k),
             ``'domain_only'`` (p) or ``'none'``.
         projection (str): Under conflict, project ``'adaptive'`` (by Gamma), always ``'class'``, always ``'domain'``,
-            ``'both'`` (PCGrad), ``'reverse'`` (adaptive, swapped) or ``'none'``.
+            ``'both'`` (of two tasks, :class:`PCGrad`'s), ``'reverse'`` (adaptive, swapped) or ``'none'``.
         space (str): ``'parameter'`` (as published) or ``'feature'`` (inner products of feature gradients: an
             approximation at the cost of a plain step).
         smooth (bool): ``1 - tanh(alpha (ratio - 1))`` instead, continuous at ratio 1. Not in the paper.
@@ -108,14 +106,13 @@ class GMP(Balancer):
         own = inputs.confidences[task].to(one)
         if inputs.num_samples is not None:
             self.diagnostics[f'confidence_{task}'] = own / inputs.num_samples
-        others = (own.sum() - own) / (len(own) - 1)
-        return others / own.clamp_min(EPS) if inverse else own / others.clamp_min(EPS)
+        return confidence_ratio(own, inverse=inverse)
 
     def _coefficients(self, rho: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         """Modulation ``(k, p)``, each ``(M, )`` in [0, 1] (paper Eq. 9 and 10)."""
         one = torch.ones_like(rho)
-        k = _suppress(rho, self.alpha_k, self.smooth)
-        p = _suppress(sigma, self.alpha_p, self.smooth)
+        k = suppress(rho, self.alpha_k, self.smooth)
+        p = suppress(sigma, self.alpha_p, self.smooth)
         return {'decoupled': (k, p), 'unified': (k, k), 'class_only': (k, one), 'domain_only': (one, p),
                 'none': (one, one)}[self.modulation]
 
@@ -139,9 +136,3 @@ class GMP(Balancer):
             grad_norm_class=a.sqrt(), grad_norm_domain=b.sqrt())
         return (k - torch.where(project_domain, p * c / safe_a, zero),
                 p - torch.where(project_class, k * c / safe_b, zero))
-
-
-def _suppress(ratio: Tensor, alpha: float, smooth: bool) -> Tensor:
-    r""":math:`1 - \tanh(\alpha r)` where the ratio exceeds 1, else 1."""
-    suppressed = 1 - torch.tanh(alpha * (ratio - 1 if smooth else ratio))
-    return torch.where(ratio > 1, suppressed, torch.ones_like(ratio)).clamp(0, 1)

@@ -18,6 +18,7 @@ CASES = {
     'feature': dict(balancer=dict(type='GMP', space='feature')),
     'simplex': dict(balancer=dict(type='MGDA', task_prefix='')),
     'simplex parameter': dict(balancer=dict(type='MGDA', solver='exact', space='parameter', task_prefix='')),
+    'noise': dict(balancer=dict(type='OGM', ge=True, min_rank=2)),
     'accumulated': dict(balancer=dict(type='GMP'), accumulative_counts=2),
     'accumulated feature': dict(balancer=dict(type='GMP', space='feature'), accumulative_counts=2),
 }

@@ -33,13 +33,18 @@ class MultimodalClsHead(MultimodalHead):
         self.task = task
 
     def loss(self, record: StepRecord) -> dict[str, Tensor]:
-        """Cross-entropy over the labelled samples; files logits, fused features and confidences in the record."""
+        """Cross-entropy over the labelled samples; files what :meth:`predict_step` does."""
+        logits = self.predict_step(record)
+        return self.cross_entropy(logits, record.features, record.labels, self.task)
+
+    def predict_step(self, record: StepRecord) -> Tensor:
+        """Fused logits ``(N, C)``; files them, the fused features, confidences and hits in the record."""
         record.fused = self.fusion.fuse(record.features)
         record.logits = self.fusion.classify(record.fused)
         record.classify = self.forward
         record.confidences[self.task] = lambda: self.confidences(record.features, record.labels)
         record.hits[self.task] = lambda: hits(self.modality_logits(record.features), record.labels)
-        return self.cross_entropy(record.logits, record.features, record.labels, self.task)
+        return record.logits
 
     def predict(self, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Class probabilities ``(N, C)``, fused and of each modality alone."""

@@ -1,4 +1,4 @@
-"""Gradient reversal (Ganin et al., JMLR 2016)."""
+"""Identities that scale the gradient: reversal (Ganin et al., JMLR 2016) and any other factor."""
 
 from typing import Any
 
@@ -6,18 +6,23 @@ import torch
 from torch import Tensor
 
 
-class _Reverse(torch.autograd.Function):
+class _Scale(torch.autograd.Function):
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: float) -> Tensor:
-        ctx.weight = weight
+    def forward(ctx: Any, x: Tensor, factor: Tensor | float) -> Tensor:
+        ctx.factor = factor
         return x.view_as(x)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        return grad * -ctx.weight, None
+        return grad * ctx.factor, None
+
+
+def scale_gradient(x: Tensor, factor: Tensor | float) -> Tensor:
+    """Identity whose backward pass multiplies by ``factor``, a constant; any shape."""
+    return _Scale.apply(x, factor)
 
 
 def reverse_gradient(x: Tensor, weight: float) -> Tensor:
     r"""Identity whose backward pass multiplies by :math:`-\lambda` (``weight``); any shape."""
-    return _Reverse.apply(x, weight)
+    return scale_gradient(x, -weight)

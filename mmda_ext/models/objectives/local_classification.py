@@ -13,14 +13,16 @@ from mmda_ext.registry import MODELS
 class LocalClassification(Objective):
     r""":math:`w \sum_m \mathrm{CE}(W^m z^m + b^m, y)`; supplies the class confidences of its task.
 
-    The form of GMP in the first author's later release: the head of a modality is balanced with its encoder, and its
-    train-time probabilities are the confidences.
+    By default the form of GMP in the first author's later release: the head of a modality is balanced with its encoder,
+    and its train-time probabilities are the confidences.
 
     Args:
         num_classes (int): Number of classes.
         fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
         loss_weight (float): :math:`w`; 3.0 in the release.
         task (str): Name of the loss among the balanced tasks.
+        by_modality (bool): One loss for each head, tasks ``<task>/<modality>``, instead of their sum.
+        balanced_heads (bool): Heads get the balanced gradient of their modality, not the plain one.
         init_cfg (dict, optional): As in MMEngine.
     """
 
@@ -29,22 +31,28 @@ class LocalClassification(Objective):
                  fusion: dict,
                  loss_weight: float = 3.0,
                  task: str = 'cls',
+                 by_modality: bool = False,
+                 balanced_heads: bool = True,
                  init_cfg: dict | None = None) -> None:
-        super().__init__(fusion, task, init_cfg)
-        self.name = task
+        super().__init__(fusion, None if by_modality else task, init_cfg)
+        self.name, self.by_modality, self.balanced_heads = task, by_modality, balanced_heads
         self.loss_weight = loss_weight
         self.heads = nn.ModuleDict(
             {name: nn.Linear(width, num_classes)
              for name, width in fusion['in_channels'].items()})
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_<task>': scalar}``."""
+        """``{'loss_<task>': scalar}``, or ``{'loss_<task>/<modality>': scalar, ...}``; files logits and confidences."""
         logits = {name: head(record.features[name]) for name, head in self.heads.items()}
         record.modality_logits = logits
         record.confidences[self.name] = lambda: true_class_sums(logits, record.labels)
-        losses = [masked_cross_entropy(value, record.labels) for value in logits.values()]
-        return {f'loss_{self.name}': self.loss_weight * torch.stack(losses).sum()}
+        losses = {name: self.loss_weight * masked_cross_entropy(value, record.labels) for name, value in logits.items()}
+        if self.by_modality:
+            return {f'loss_{self.name}/{name}': value for name, value in losses.items()}
+        return {f'loss_{self.name}': torch.stack(list(losses.values())).sum()}
 
     def modality_parameters(self) -> dict[str, list[nn.Parameter]]:
-        """The class head of each modality."""
+        """The class head of each modality, if it is balanced."""
+        if not self.balanced_heads:
+            return {}
         return {name: list(head.parameters()) for name, head in self.heads.items()}

@@ -1,0 +1,18 @@
+# BALGRAD: heads of the modalities learn from each other, and the classification gradient yields where it opposes that.
+_base_ = ['./base_mlp_ravdess_to-actors01-06.py']
+
+model = dict(
+    objectives=[
+        dict(
+            type='mmda_ext.DomainAdversarial',
+            head=dict(type='mmda_ext.DomainDiscriminatorHead', num_domains=3, reversal=0.1)),
+        dict(
+            type='mmda_ext.LocalClassification',
+            num_classes=8,
+            loss_weight=1.0,
+            task='heads',
+            by_modality=True,
+            balanced_heads=False),
+        dict(type='mmda_ext.MutualDistillation'),
+    ])
+optim_wrapper = dict(type='mmda_ext.BalancedOptimWrapper', balancer=dict(type='mmda_ext.BalGrad'))

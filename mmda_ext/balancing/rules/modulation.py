@@ -1,0 +1,34 @@
+"""How far a modality is ahead of the others, and by how much that slows it down (OGM-GE, CVPR 2022; GMP, AAAI 2026)."""
+
+import torch
+from torch import Tensor
+
+#: Smallest denominator of a ratio of confidence sums. A floor, not an addend: it leaves ordinary ratios exact.
+EPS = 1e-6
+
+
+def confidence_ratio(sums: Tensor, form: str = 'mean', inverse: bool = False) -> Tensor:
+    r"""Confidence of each modality relative to the others; 1 for a modality that is alone. Both forms agree for two.
+
+    Args:
+        sums (Tensor): Batch sums :math:`S^m`, shape ``(M, )``.
+        form (str): ``'mean'``: :math:`S^m / \operatorname{mean}_{j \ne m} S^j`; ``'pairwise'``:
+            :math:`\operatorname{mean}_{j \ne m} S^m / S^j`.
+        inverse (bool): One over the ratio of ``'mean'`` instead.
+
+    Returns:
+        Tensor: Ratios, shape ``(M, )``.
+    """
+    others = len(sums) - 1
+    if not others:
+        return torch.ones_like(sums)
+    if form == 'pairwise':
+        return (sums[:, None] / sums.clamp_min(EPS)).fill_diagonal_(0).sum(1) / others
+    mean = (sums.sum() - sums) / others
+    return mean / sums.clamp_min(EPS) if inverse else sums / mean.clamp_min(EPS)
+
+
+def suppress(ratio: Tensor, alpha: float, smooth: bool = False) -> Tensor:
+    r""":math:`1 - \tanh(\alpha r)` where the ratio exceeds 1, else 1; ``smooth`` takes :math:`r - 1` in the tanh."""
+    suppressed = 1 - torch.tanh(alpha * (ratio - 1 if smooth else ratio))
+    return torch.where(ratio > 1, suppressed, torch.ones_like(ratio)).clamp(0, 1)

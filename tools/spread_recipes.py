@@ -4,8 +4,8 @@
     python tools/spread_recipes.py --check    change nothing; exit code 1 and the names where something differs
 
 A recipe inherits from the reference recipe of its data set and states what the method changes, so the copies differ in
-the name of that file and in the few words listed in FAMILIES. A file without the mark in its head was written by hand: it
-is never overwritten.
+the name of that file and in the few words listed in FAMILIES. A file without the mark in its head was written by hand:
+it is never overwritten.
 """
 
 import argparse

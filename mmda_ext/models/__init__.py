@@ -1,5 +1,6 @@
 """Recognizers and their parts."""
 
+from mmda_ext.models.adaptation import DomainDiscriminator
 from mmda_ext.models.backbones import (
     AudioResNet,
     FrameEncoder,
@@ -19,6 +20,16 @@ from mmda_ext.models.fusions import ConcatFusion, FiLMFusion, Fusion, GatedFusio
 from mmda_ext.models.heads import DomainDiscriminatorHead, MultimodalClsHead, MultimodalHead
 from mmda_ext.models.necks import PoolNeck
 from mmda_ext.models.objectives import (
+    CDAN,
+    DADA2020,
+    DADA2024,
+    DALN,
+    DANN,
+    MADA,
+    MDAN,
+    AdaptationObjective,
+    AdversarialObjective,
+    ConditionalObjective,
     CorrelationAlignment,
     DomainAdversarial,
     InformationBottleneck,
@@ -32,10 +43,11 @@ from mmda_ext.models.sequence import LSTMEncoder, TextCNN
 from mmda_ext.models.step import StepRecord
 
 __all__ = [
-    'AudioResNet', 'ClipPreprocessor', 'ConcatFusion', 'CorrelationAlignment', 'DomainAdversarial',
-    'DomainDiscriminatorHead', 'FiLMFusion', 'FrameEncoder', 'Fusion', 'GatedFusion', 'InformationBottleneck',
-    'LSTMEncoder', 'LocalClassification', 'LocalDomainAdversarial', 'MLPBackbone', 'MultimodalClsHead',
-    'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer', 'Objective', 'PaddedDataPreprocessor',
-    'PaddingPreprocessor', 'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion',
-    'TensorPreprocessor', 'TextCNN', 'TextEncoder', 'VotingPseudoLabel'
+    'AdaptationObjective', 'AdversarialObjective', 'AudioResNet', 'CDAN', 'ClipPreprocessor', 'ConcatFusion',
+    'ConditionalObjective', 'CorrelationAlignment', 'DADA2020', 'DADA2024', 'DALN', 'DANN', 'DomainAdversarial',
+    'DomainDiscriminator', 'DomainDiscriminatorHead', 'FiLMFusion', 'FrameEncoder', 'Fusion', 'GatedFusion',
+    'InformationBottleneck', 'LSTMEncoder', 'LocalClassification', 'LocalDomainAdversarial', 'MADA', 'MDAN',
+    'MLPBackbone', 'MultimodalClsHead', 'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer',
+    'Objective', 'PaddedDataPreprocessor', 'PaddingPreprocessor', 'PoolNeck', 'SequenceBackbone', 'SpeechEncoder',
+    'StepRecord', 'SumFusion', 'TensorPreprocessor', 'TextCNN', 'TextEncoder', 'VotingPseudoLabel'
 ]

@@ -1,6 +1,7 @@
-"""Which parameters of a backbone train, and what its frozen normalisation layers do meanwhile."""
+"""Which parameters train, and what frozen normalisation layers do meanwhile."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -43,3 +44,16 @@ def set_frozen_norm(module: nn.Module, mode: str) -> None:
     for child in module.modules():
         if isinstance(child, _BatchNorm) and not any(p.requires_grad for p in child.parameters()):
             child.train(mode == 'train')
+
+
+@contextmanager
+def held(*modules: nn.Module) -> Iterator[None]:
+    """What is computed inside has no gradient at the parameters of ``modules``, but passes on that of their inputs."""
+    moving = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in moving:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in moving:
+            parameter.requires_grad_(True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass
@@ -27,6 +27,8 @@ class StepRecord:
         feature_gradients (dict[str, dict[str, Tensor]]): Task -> modality -> gradient of its loss at the features,
             ``(N, D_m)``, detached and unscaled, filed by an objective that has it in closed form. All of the loss must
             be in it, and the loss must have no parameters of its own.
+        classifier (nn.Module, optional): The fusion that made ``logits`` of ``features``, for those who ask it again.
+        modality_classifiers (dict[str, nn.Module]): Modality -> head that made its ``modality_logits``.
         confidences (dict[str, Callable]): Task -> function that returns the batch sums of the true-class probability of
             each modality, ``(M, )``. Evaluated only when a balancer asks.
     """
@@ -43,6 +45,8 @@ class StepRecord:
     is_target: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
     modality_logits: dict[str, Tensor] = field(default_factory=dict)
     feature_gradients: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    classifier: nn.Module | None = None
+    modality_classifiers: dict[str, nn.Module] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.is_target):

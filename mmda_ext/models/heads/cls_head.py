@@ -34,6 +34,7 @@ class MultimodalClsHead(MultimodalHead):
 
     def loss(self, record: StepRecord) -> dict[str, Tensor]:
         """Cross-entropy over the labelled samples; files logits, fused features and confidences in the record."""
+        record.classifier = self.fusion
         record.fused = self.fusion.fuse(record.features)
         record.logits = self.fusion.classify(record.fused)
         record.confidences[self.task] = lambda: self.confidences(record.features, record.labels)

@@ -4,13 +4,12 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor
 
+from mmda_ext.models.adaptation.comparison import FUSED
 from mmda_ext.models.alignment import attach, coral
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 
-#: Task of the concatenated features, behind the prefix.
-FUSED = 'fused'
 OPTIONS = {
     'statistic': ('covariance', 'correlation'), 'normalize': ('none', 'deep_coral', 'mean'),
     'grad_on': ('both', 'source', 'target'), 'form': ('auto', 'direct', 'low_rank'),

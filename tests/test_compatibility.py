@@ -24,12 +24,19 @@ HEAD = dict(num_domains=DOMAINS)
 
 #: What each objective needs beside its own name: options, and objectives before it.
 OBJECTIVES: dict[str, dict] = {
+    'CDAN': dict(num_classes=CLASSES),
     'ClassifierGuidance': dict(num_classes=CLASSES),
     'CorrelationAlignment': {},
+    'DADA2020': {},
+    'DADA2024': dict(num_classes=CLASSES),
+    'DALN': {},
+    'DANN': {},
     'DomainAdversarial': dict(head=HEAD),
     'InformationBottleneck': dict(num_classes=CLASSES),
     'LocalClassification': dict(num_classes=CLASSES, task='heads'),
     'LocalDomainAdversarial': dict(num_domains=DOMAINS, projection_channels=8, hidden_channels=8),
+    'MADA': dict(num_classes=CLASSES),
+    'MDAN': dict(num_domains=DOMAINS),
     'MutualDistillation': {},
     'VotingPseudoLabel': {},
 }
@@ -63,7 +70,7 @@ def subclasses(kind: type) -> Iterator[type]:
 
 
 def names_of(kind: type) -> list[str]:
-    return sorted({own.__name__ for own in subclasses(kind) if own.__module__.startswith('mmda_ext.')})
+    return sorted({own.__name__ for own in subclasses(kind) if MODELS.module_dict.get(own.__name__) is own})
 
 
 FUSIONS = names_of(Fusion)

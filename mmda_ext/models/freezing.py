@@ -1,4 +1,4 @@
-"""Which parameters of a backbone train, and the modes of its layers."""
+"""Which parameters train, and the modes of layers meanwhile."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -57,3 +57,16 @@ def evaluating(*modules: nn.Module) -> Iterator[None]:
     finally:
         for child, training in modes:
             child.training = training
+
+
+@contextmanager
+def held(*modules: nn.Module) -> Iterator[None]:
+    """What is computed inside has no gradient at the parameters of ``modules``, but passes on that of their inputs."""
+    moving = [parameter for module in modules for parameter in module.parameters() if parameter.requires_grad]
+    for parameter in moving:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in moving:
+            parameter.requires_grad_(True)

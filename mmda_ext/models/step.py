@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass
@@ -27,14 +27,15 @@ class StepRecord:
         feature_gradients (dict[str, dict[str, Tensor]]): Task -> modality -> gradient of its loss at the features,
             ``(N, D_m)``, detached and unscaled, filed by an objective that has it in closed form. All of the loss must
             be in it, and the loss must have no parameters of its own.
+        classifier (nn.Module, optional): The fusion that made ``logits`` ``(N, C)`` of ``features``, for those that
+            predict from other features than those of the step.
+        modality_classifiers (dict[str, nn.Module]): Modality -> head that made its ``modality_logits``.
         confidences (dict[str, Callable]): Task -> function that returns the batch sums of the true-class probability of
             each modality, ``(M, )``. Evaluated only when a balancer asks.
         hits (dict[str, Callable]): Task -> function that returns how many samples of the batch each modality classifies
             right, ``(M, )``. Evaluated only when a balancer asks.
         inputs (dict[str, Tensor]): What went into the encoders, ``{m: (N * S_m, ...)}``.
         encoder (Callable, optional): The recognizer's part of :meth:`encode`.
-        classify (Callable, optional): Features ``{m: (N, D_m)}`` -> fused class logits ``(N, C)``, filed by the
-            classifier for objectives that predict from other features than those of the step.
         further_features (list[dict]): Features of every further pass, by modality, in order.
     """
 
@@ -53,8 +54,9 @@ class StepRecord:
     hits: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     encoder: Callable[..., dict[str, Tensor]] | None = None
-    classify: Callable[[Mapping[str, Tensor]], Tensor] | None = None
     further_features: list[dict[str, Tensor]] = field(default_factory=list)
+    classifier: nn.Module | None = None
+    modality_classifiers: dict[str, nn.Module] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.is_target):

@@ -17,7 +17,7 @@ class SecondView(Objective):
         second = record.encode(inputs, record.num_samples)
         blank = record.encode({name: torch.zeros_like(value[:1]) for name, value in inputs.items()}, 1, evaluation=True)
         terms = [(second[name] - record.features[name].detach()).square().mean() for name in second]
-        scores = record.classify({name: value.expand_as(second[name]) for name, value in blank.items()})
+        scores = record.classifier({name: value.expand_as(second[name]) for name, value in blank.items()})
         return {'loss_view': torch.stack(terms).sum(), 'loss_blank': scores.square().mean()}
 
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 from mmaction.structures import ActionDataSample
 
-from mmda_ext.models import AudioResNet, LocalClassification, LocalDomainAdversarial, StepRecord
+from mmda_ext.models import AudioResNet, StepRecord
 from mmda_ext.models.heads import reverse_gradient
+from mmda_ext.models.objectives import LocalClassification, LocalDomainAdversarial
 from tests.tiny import Encoder, batch_of, model_of, parameters_of, wrapper_of
 
 

@@ -9,6 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmda_ext.models.freezing import evaluating
+from mmda_ext.registry import MODELS
 
 
 class Fusion(BaseModule):
@@ -85,3 +86,11 @@ class Fusion(BaseModule):
     def _masked(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         zeros = {name: torch.zeros_like(value) for name, value in features.items()}
         return {name: self({**zeros, name: value}) for name, value in features.items()}
+
+
+def fused_width(fusion: dict) -> int:
+    """Width of the representation in front of the last layer of a fusion, from its config."""
+    with torch.device('meta'):
+        built: Fusion = MODELS.build({**fusion, 'out_channels': 1})
+        features = {name: torch.empty(2, width) for name, width in built.in_channels.items()}
+        return built.fuse(features).shape[1]

@@ -39,9 +39,9 @@ class MultimodalClsHead(MultimodalHead):
 
     def predict_step(self, record: StepRecord) -> Tensor:
         """Fused logits ``(N, C)``; files them, the fused features, confidences and hits in the record."""
+        record.classifier = self.fusion
         record.fused = self.fusion.fuse(record.features)
         record.logits = self.fusion.classify(record.fused)
-        record.classify = self.forward
         record.confidences[self.task] = lambda: self.confidences(record.features, record.labels)
         record.hits[self.task] = lambda: hits(self.modality_logits(record.features), record.labels)
         return record.logits

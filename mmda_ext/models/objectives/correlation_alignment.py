@@ -4,14 +4,13 @@ import torch
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
+from mmda_ext.models.adaptation.comparison import FUSED
 from mmda_ext.models.alignment import attach, coral
 from mmda_ext.models.joining import join_rows, joined_count, own_rows
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 
-#: Task of the concatenated features, behind the prefix.
-FUSED = 'fused'
 OPTIONS = {
     'statistic': ('covariance', 'correlation'), 'normalize': ('none', 'deep_coral', 'mean'),
     'grad_on': ('both', 'source', 'target'), 'form': ('auto', 'direct', 'low_rank'),

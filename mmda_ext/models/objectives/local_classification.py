@@ -44,7 +44,7 @@ class LocalClassification(Objective):
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar}``, or ``{'loss_<task>/<modality>': scalar, ...}``; files logits and confidences."""
         logits = {name: head(record.features[name]) for name, head in self.heads.items()}
-        record.modality_logits = logits
+        record.modality_logits, record.modality_classifiers = logits, dict(self.heads.items())
         record.confidences[self.name] = lambda: true_class_sums(logits, record.labels)
         losses = {name: self.loss_weight * masked_cross_entropy(value, record.labels) for name, value in logits.items()}
         if self.by_modality:

@@ -22,6 +22,7 @@ class BalanceInputs:
             gives to the true class of that task.
         losses (Tensor, optional): Values of the task losses, shape ``(T, )``.
         num_samples (Tensor | int | None): Number of samples behind the sums in ``confidences``.
+        epoch (int, optional): Number of the training loop's epoch, from 0; ``None`` where nobody counts.
     """
 
     tasks: tuple[str, ...]
@@ -30,6 +31,7 @@ class BalanceInputs:
     confidences: Mapping[str, Tensor] = field(default_factory=dict)
     losses: Tensor | None = None
     num_samples: Tensor | int | None = None
+    epoch: int | None = None
 
     def ones(self) -> Tensor:
         """Neutral weights ``(M, T)`` on the device of the other inputs."""
@@ -105,7 +107,8 @@ class Balancer(ABC):
                              'written with another balancer')
 
     def __repr__(self) -> str:
-        options = ', '.join(f'{key}={value!r}' for key, value in vars(self).items() if key != 'diagnostics')
+        options = ', '.join(f'{key}={value!r}' for key, value in vars(self).items()
+                            if key != 'diagnostics' and not key.startswith('_'))
         return f'{type(self).__name__}({options})'
 
 

@@ -54,13 +54,15 @@ class Measurements:
             own = torch.stack([gramian(row).to(losses.device) for row in rows])
             self.gramian = own if self.gramian is None else self.gramian + own
 
-    def inputs(self, parameter_gramian: Tensor | None, scale: Tensor | float) -> BalanceInputs:
+    def inputs(self, parameter_gramian: Tensor | None, scale: Tensor | float,
+               epoch: int | None = None) -> BalanceInputs:
         """Reduce over processes and hand over.
 
         Args:
             parameter_gramian (Tensor, optional): Inner products of parameter gradients, already those of the mean over
                 processes, ``(M, T, T)``.
             scale (Tensor | float): Loss scale of mixed precision in the gradients.
+            epoch (int, optional): Epoch of the training loop.
         """
         world = get_world_size()
         if world > 1:
@@ -74,7 +76,7 @@ class Measurements:
         return BalanceInputs(
             self.tasks, self.modalities, gramian=None if gram is None else gram / (scale * scale),
             confidences=self.confidences, losses=self.losses / (self.parts * world),
-            num_samples=self._total_samples(world))
+            num_samples=self._total_samples(world), epoch=epoch)
 
     def _total_samples(self, world: int) -> Tensor | int:
         if world == 1:

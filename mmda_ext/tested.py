@@ -37,5 +37,6 @@ TESTED = {
     'scikit-learn': Tested('sklearn', '1.9.1', False, 't-SNE and other analyses'),
     'matplotlib': Tested('matplotlib', '3.11.2', False, 'plots'),
     'rich': Tested('rich', '15.0.0', False, 'tables'),
+    'torchjd': Tested('torchjd', '0.18.0', False, 'further balancers'),
     'tensorboard': Tested('tensorboard', '2.21.0', False, 'training curves in a browser'),
 }

@@ -42,15 +42,24 @@ OBJECTIVES: dict[str, dict] = {
 }
 BEFORE: dict[str, list[dict]] = {'MutualDistillation': [HEADS], 'VotingPseudoLabel': [HEADS]}
 
+ALL = dict(task_prefix='')
 #: Options under which a balancer weights all losses of any model.
 BALANCED: dict[str, dict] = {
     'BalGrad': dict(kl_task='own_kl', head_prefix='own/'),
+    'CAGrad': ALL,
     'CGGM': dict(guidance_task='own'),
+    'DWA': dict(period=1, **ALL),
+    'FAMO': ALL,
     'GMP': {},
-    'MGDA': dict(task_prefix=''),
+    'GradNorm': ALL,
+    'MGDA': ALL,
+    'NashMTL': ALL,
     'OGM': dict(min_rank=2),
     'PCGrad': {},
     'Sum': {},
+    'TorchJDWeighting': dict(name='IMTLG', **ALL),
+    'UPGrad': ALL,
+    'UncertaintyWeighting': ALL,
 }
 
 #: Objectives without which a balancer has nothing to read; they stand in front of the tried one.

@@ -67,6 +67,8 @@ def test_recipe_names_only_what_exists(path):
     for hook in cfg.get('custom_hooks', ()):
         assert HOOKS.get(hook.type)
     if 'balancer' in cfg.optim_wrapper:
+        if cfg.optim_wrapper.balancer.type == 'mmda_ext.TorchJDWeighting':
+            pytest.importorskip('torchjd')
         BALANCERS.build({'_scope_': 'mmda_ext', **cfg.optim_wrapper.balancer})
     training, target = parts_of(cfg.train_dataloader), cfg.test_dataloader.dataset.domains
     sources = training[0].source_domains

@@ -130,7 +130,8 @@ class Balancer(ABC):
                              'written with another balancer')
 
     def __repr__(self) -> str:
-        options = ', '.join(f'{key}={value!r}' for key, value in vars(self).items() if key != 'diagnostics')
+        options = ', '.join(f'{key}={value!r}' for key, value in vars(self).items()
+                            if key != 'diagnostics' and not key.startswith('_'))
         return f'{type(self).__name__}({options})'
 
 

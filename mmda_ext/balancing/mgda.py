@@ -1,21 +1,19 @@
 r"""One convex combination of the tasks for all modalities: MGDA and its closed-form approximation (Boomda, 2025)."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import BalanceInputs, Balancer, choose
+from mmda_ext.balancing.base import BalanceInputs, choose
+from mmda_ext.balancing.shared import GramianWeights, states
 from mmda_ext.balancing.solvers import LARGEST, arrowhead, exact, frank_wolfe, inverse_squared_norms
 
-#: Objectives whose squared gradient norm is below this part of the largest have no gradient.
-ZERO = 1e-12
 HOST_SOLVERS = {'exact': exact, 'arrowhead': arrowhead, 'frank_wolfe': frank_wolfe}
 
 
-class MGDA(Balancer):
+class MGDA(GramianWeights):
     r"""Weights on the simplex from :math:`Q = \sum_m Q^m`, the same for every modality (Boomda Eq. 11-13, Theorem 1).
 
     .. math::
@@ -66,7 +64,7 @@ class MGDA(Balancer):
                  task_prefix: str = 'align/',
                  fused: str = 'fused',
                  space: str | None = None) -> None:
-        super().__init__(space)
+        super().__init__(task_prefix=task_prefix, space=space)
         self.solver = choose('solver', solver, self.solvers)
         self.zero_policy = choose('zero_policy', zero_policy, self.zero_policies)
         if update_interval < 1 or compare < 0 or not 0 <= (momentum or 0) < 1:
@@ -83,40 +81,21 @@ class MGDA(Balancer):
                              'solver=\'fixed\', and only there')
         self.max_ratio, self.fixed = max_ratio, dict(fixed or {})
         self.update_interval, self.momentum, self.compare = update_interval, momentum, int(compare)
-        self.task_prefix, self.fused = task_prefix, fused
+        self.fused = fused
         self.needs = frozenset(() if solver in ('uniform', 'fixed') else ('gramian', ))
-        self.non_finite_steps = 0
         self._steps = 0
         self._last: dict[str, Tensor] = {}
 
-    def balances(self, task: str) -> bool:
-        """Tasks that start with the prefix; all others keep weight 1."""
-        return task.startswith(self.task_prefix)
-
-    def weights(self, inputs: BalanceInputs) -> Tensor:
-        """:math:`\\gamma` in every row, ``(M, T)``."""
-        table = inputs.ones()
-        if not inputs.tasks:
-            return table
+    def task_weights(self, inputs: BalanceInputs) -> Tensor:
+        """:math:`\\gamma`, ``(T, )``."""
         if inputs.gramian is None or not self.needs:
-            gamma = table.new_tensor(self._constants(inputs.tasks))
-        else:
-            Q = inputs.gramian.sum(0)
-            gamma = self._update(Q, inputs.tasks) if self._remembers else self._solve(Q, self.solver)
-            self._describe(Q, gamma, inputs.tasks)
-            self._contrast(Q)
-            self._steps += 1
-        self.diagnostics.update({f'gamma_{self._short(task)}': gamma[t] for t, task in enumerate(inputs.tasks)})
-        return gamma.expand_as(table).clone()
-
-    def notice(self, values: Mapping[str, float]) -> None:
-        """Count the steps with a gradient that is not finite; say so once."""
-        if not values.get('non_finite'):
-            return
-        if not self.non_finite_steps:
-            warnings.warn('a balanced loss has a gradient that is not finite: its weight is 0 in such steps, those of '
-                          'the others are equal (counted as balance/non_finite; said once)', stacklevel=2)
-        self.non_finite_steps += 1
+            return inputs.ones().new_tensor(self._constants(inputs.tasks))
+        Q = inputs.gramian.sum(0)
+        gamma = self._update(Q, inputs.tasks) if self._remembers else self.solve(Q)
+        self.describe(Q, gamma, inputs.tasks)
+        self._contrast(Q)
+        self._steps += 1
+        return gamma
 
     @property
     def _remembers(self) -> bool:
@@ -146,70 +125,58 @@ class MGDA(Balancer):
             previous = torch.stack([self._last[task].to(Q) for task in tasks])
         gamma = previous
         if not known or self._steps % self.update_interval == 0:
-            fresh = self._solve(Q, self.solver)
+            fresh = self.solve(Q)
             gamma = torch.lerp(fresh, previous, self.momentum) if known and self.momentum is not None else fresh
         finite = torch.diagonal(Q).isfinite()
         self._last = dict(zip(tasks, torch.where(finite.all(), gamma, previous)))
-        return torch.where(finite.all(), gamma, self._settle(torch.ones_like(gamma), finite, finite))
-
-    def _short(self, task: str) -> str:
-        return task.removeprefix(self.task_prefix)
+        return torch.where(finite.all(), gamma, self.settle(torch.ones_like(gamma), finite, finite))
 
     def _constants(self, tasks: tuple[str, ...]) -> list[float]:
         if self.solver == 'uniform':
             return [1 / len(tasks)] * len(tasks)
-        missing = [task for task in tasks if self._short(task) not in self.fixed]
+        missing = [task for task in tasks if self.short(task) not in self.fixed]
         if missing:
             raise ValueError(f'fixed={self.fixed!r} has no weight for task {missing[0]!r}: add '
-                             f'{self._short(missing[0])!r}')
-        return [self.fixed[self._short(task)] for task in tasks]
+                             f'{self.short(missing[0])!r}')
+        return [self.fixed[self.short(task)] for task in tasks]
 
-    def _solve(self, Q: Tensor, solver: str) -> Tensor:
-        """Solve among the objectives that have a gradient, then :meth:`_settle` the others."""
-        if solver != 'closed_form':
-            device, dtype = Q.device, Q.dtype
-            Q = Q.double().cpu()
-        diagonal = torch.diagonal(Q)
-        finite = diagonal.isfinite()
-        norms = torch.where(finite, diagonal, 0.0)
-        live = norms > ZERO * norms.amax()
-        if solver == 'closed_form':
-            return self._settle(self._closed_form(norms, live), finite, live)
-        index = live.nonzero()[:, 0]
-        x = torch.zeros_like(norms)
-        if len(index):
-            x[index] = HOST_SOLVERS[solver](Q[index][:, index])
-        return self._settle(x, finite, live).to(device, dtype)
+    def solve(self, Q: Tensor) -> Tensor:
+        """:math:`\\gamma` of ``Q`` ``(K, K)``; in closed form without a look at a value."""
+        if self.solver != 'closed_form':
+            return super().solve(Q)
+        norms, finite, live = states(torch.diagonal(Q))
+        return self.settle(self._closed_form(norms, live), finite, live)
+
+    def rule(self, Q: Tensor) -> Tensor:
+        """:math:`\\gamma` by the solver."""
+        return HOST_SOLVERS[self.solver](Q)
 
     def _closed_form(self, norms: Tensor, live: Tensor) -> Tensor:
         largest = norms.amax()
         floor = largest / self.max_ratio if self.max_ratio else torch.zeros_like(largest)
-        # Infinity is the branch-free form of "not there": its inverse is 0. If none is there, _settle decides.
+        # Infinity is the branch-free form of "not there": its inverse is 0. If none is there, settle decides.
         capped = torch.where(live, torch.maximum(norms, floor), torch.inf)
         return inverse_squared_norms(torch.where(live.any(), capped, 1.0))
 
-    def _settle(self, x: Tensor, finite: Tensor, live: Tensor) -> Tensor:
-        """Degenerate cases, branch-free; rows of ones are made to sum to 1 at the end."""
-        x = torch.where(live.any(), x, torch.ones_like(x))
+    def settle(self, x: Tensor, finite: Tensor, live: Tensor) -> Tensor:
+        """Degenerate cases, branch-free."""
         if self.zero_policy == 'mgda':
-            x = torch.where(live.all(), x, (~live).to(x))
-        x = torch.where(finite.all(), x, finite.to(x))
-        return x / x.sum().clamp_min(torch.finfo(x.dtype).tiny)
+            dead = (~live).to(x)
+            x = torch.where(live.all(), x, dead / dead.sum().clamp_min(1))
+        return super().settle(x, finite, live)
 
-    def _describe(self, Q: Tensor, gamma: Tensor, tasks: tuple[str, ...]) -> None:
+    def describe(self, Q: Tensor, gamma: Tensor, tasks: tuple[str, ...]) -> None:
         """What docs/methods/mgda.md says to watch; all scalars."""
+        super().describe(Q, gamma, tasks)
         diagonal = torch.diagonal(Q)
         tiny = torch.finfo(Q.dtype).tiny
         largest = (Q - torch.diag(diagonal)).abs().amax()
-        self.diagnostics.update(
-            r=largest / diagonal.amin().clamp_min(tiny), objective=gamma @ Q @ gamma,
-            non_finite=(~diagonal.isfinite()).sum().to(Q))
-        self.diagnostics.update({f'squared_norm_{self._short(task)}': diagonal[t] for t, task in enumerate(tasks)})
+        self.diagnostics['r'] = largest / diagonal.amin().clamp_min(tiny)
         if self.task_prefix + self.fused in tasks:
             last = tasks.index(self.task_prefix + self.fused)
             cosines = Q[last] / (diagonal.sqrt() * diagonal[last].sqrt()).clamp_min(tiny)
             self.diagnostics.update(
-                {f'cosine_{self._short(task)}': cosines[t] for t, task in enumerate(tasks) if t != last})
+                {f'cosine_{self.short(task)}': cosines[t] for t, task in enumerate(tasks) if t != last})
 
     def _contrast(self, Q: Tensor) -> None:
         """The value that the closed form reaches beside the smallest one."""
@@ -217,5 +184,5 @@ class MGDA(Balancer):
             return
         best = 'exact' if len(Q) <= LARGEST else 'frank_wolfe'
         for name, solver in (('closed_form', 'closed_form'), ('exact', best)):
-            gamma = self._solve(Q, solver)
+            gamma = MGDA(solver, self.zero_policy).solve(Q)
             self.diagnostics[f'objective_{name}'] = gamma @ Q @ gamma

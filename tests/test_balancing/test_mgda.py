@@ -4,9 +4,11 @@ import itertools
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmda_ext.balancing import MGDA, BalanceInputs
 from mmda_ext.balancing.solvers import arrowhead, exact, frank_wolfe
+from tests.test_balancing.rules import inputs_of, random_gramian, tasks_of
 
 SOLVING = ('closed_form', 'exact', 'frank_wolfe')
 COUPLED = [[1, 0, 0, .1], [0, 2, 0, .2], [0, 0, 4, .1], [.1, .2, .1, 3]]
@@ -30,17 +32,10 @@ TABLE = {
 }
 
 
-def tasks_of(count):
-    return tuple(f'align/{name}' for name in [*'abcdefghij'[:count - 1], 'fused'])
-
-
 def solve(Q, dtype=torch.float64, modalities=('v', 'a'), **options):
     """Gamma of ``Q``; its parts are spread unevenly over the modalities."""
-    Q = torch.as_tensor(Q, dtype=dtype)
-    share = torch.arange(1, len(modalities) + 1, dtype=dtype)
-    share /= share.sum()
     balancer = MGDA(**options)
-    weights = balancer(BalanceInputs(tasks_of(len(Q)), modalities, Q * share[:, None, None]))
+    weights = balancer(inputs_of(Q, modalities, dtype=dtype))
     assert weights.shape == (len(modalities), len(Q))
     assert all(torch.equal(row, weights[0]) for row in weights)
     balancer.notice({key: float(value) for key, value in balancer.diagnostics.items()})
@@ -55,11 +50,6 @@ def brute_force(Q, steps=200):
             gamma = torch.tensor([*counts, steps - sum(counts)], dtype=torch.float64) / steps
             best = min(best, float(gamma @ Q @ gamma))
     return best
-
-
-def random_gramian(seed, size, rank):
-    factor = torch.randn(size, rank, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    return factor @ factor.T
 
 
 @pytest.mark.parametrize('case', TABLE)
@@ -229,17 +219,53 @@ def test_arrowhead_function_needs_no_linear_solve(monkeypatch):
                                torch.tensor([.498813, .242718, .124703, .133765]).double(), atol=1e-6, rtol=0)
 
 
-def test_closed_form_never_looks_at_a_value(monkeypatch):
-    """Fake tensors have no values: anything that waits for the device fails on them."""
-    from torch._subclasses.fake_tensor import FakeTensorMode
-    with FakeTensorMode():
-        inputs = BalanceInputs(tasks_of(4), ('v', 'a'), torch.empty(2, 4, 4))
-        for options in (dict(max_ratio=10), dict(update_interval=2), dict(momentum=.9)):
-            balancer = MGDA(**options)
-            for _ in range(3):
-                assert balancer(inputs).shape == (2, 4)
-        with pytest.raises(Exception, match='.'):
+class NoLook(TorchDispatchMode):
+    """Raises where a value is read: ``.item()``, ``bool(tensor)``, ``tolist``, ``nonzero``, comparison as a whole."""
+
+    READING = ('_local_scalar_dense', 'nonzero', 'equal', 'is_nonzero', 'unique')
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func._schema.name.split('::')[1] in self.READING:
+            raise RuntimeError(f'{func} waits for the device')
+        return func(*args, **kwargs or {})
+
+
+@pytest.mark.parametrize('policy', MGDA.zero_policies)
+def test_closed_form_never_reads_a_value(policy):
+    inputs = BalanceInputs(tasks_of(4), ('v', 'a'), torch.randn(2, 4, 4).square())
+    with NoLook():
+        assert MGDA(max_ratio=10, zero_policy=policy)(inputs).shape == (2, 4)
+        for solver in ('exact', 'arrowhead', 'frank_wolfe'):
+            with pytest.raises(RuntimeError, match='waits for the device'):
+                MGDA(solver)(inputs)
+
+
+@pytest.mark.parametrize('policy', MGDA.zero_policies)
+def test_closed_form_never_copies_to_the_host(policy):
+    """Meta tensors stand for those of a device: they have no values to copy or to read."""
+    inputs = BalanceInputs(tasks_of(4), ('v', 'a'), torch.empty(2, 4, 4, device='meta'))
+    for options in (dict(update_interval=2), dict(momentum=.9), {}):
+        balancer = MGDA(max_ratio=10, zero_policy=policy, **options)
+        for _ in range(3):
+            assert balancer(inputs).device.type == 'meta'
+    assert {value.device.type for value in balancer.diagnostics.values()} == {'meta'}
+    with pytest.raises(NotImplementedError, match='meta'):
+        MGDA('exact')(inputs)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
+def test_closed_form_never_waits_for_a_gpu():
+    inputs = BalanceInputs(tasks_of(4), ('v', 'a'), torch.randn(2, 4, 4, device='cuda').square())
+    MGDA(max_ratio=10)(inputs)
+    torch.cuda.set_sync_debug_mode('error')
+    try:
+        weights = MGDA(max_ratio=10)(inputs)
+        with pytest.raises(RuntimeError, match='synchroniz'):
             MGDA('exact')(inputs)
+    finally:
+        torch.cuda.set_sync_debug_mode('default')
+    assert float(weights[0].sum()) == pytest.approx(1)
 
 
 # Gamma over time (mmda.md A.4), and the comparison with the exact solution.

@@ -7,6 +7,7 @@ so they expect ``Q`` on the host, in float64. Entries of ``Q`` span 1e-15 to 1e6
 the trace first.
 """
 
+from collections.abc import Iterator
 from itertools import chain, combinations
 
 import torch
@@ -47,9 +48,13 @@ def exact(Q: Tensor) -> Tensor:
     full = _stationary(Q, tuple(range(size)))
     if (full >= 0).all():
         return full
-    supports = chain.from_iterable(combinations(range(size), count) for count in range(1, size))
-    points = [point for point in (_stationary(Q, support) for support in supports) if (point >= 0).all()]
+    points = [point for point in (_stationary(Q, support) for support in supports(size)) if (point >= 0).all()]
     return min(points, key=lambda point: float(point @ Q @ point))
+
+
+def supports(size: int) -> Iterator[tuple[int, ...]]:
+    """Every non-empty set of objectives, small ones first."""
+    return chain.from_iterable(combinations(range(size), count) for count in range(1, size + 1))
 
 
 def _stationary(Q: Tensor, support: tuple[int, ...]) -> Tensor:

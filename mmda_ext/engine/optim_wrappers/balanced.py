@@ -169,8 +169,7 @@ class BalancedMixin:
             if 'gramian' in self.balancer.needs and not self._measured.in_features:
                 gram = torch.stack([gramian([self._rows[t][m] for t in tasks]) for m in modalities])
         scale = self._gradient_scale(next(iter(record.features.values())))
-        epoch = self.message_hub.get_info('epoch')  # type: ignore[attr-defined]
-        inputs = self._measured.inputs(gram, scale, epoch)
+        inputs = self._measured.inputs(gram, scale, self.message_hub.get_info('epoch'))  # type: ignore[attr-defined]
         weights = self.balancer(inputs)
         if self._one_pass:
             self._rows = {REST: self._single_pass(record, gradients, parameters, weights)}

@@ -1,0 +1,87 @@
+"""The benchmarks: what a ratio is, that all ways to a Gramian and to weights run, and that text reaches its page."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmaction.utils import register_all_modules
+from mmengine.config import Config
+
+from mmda_ext.registry import MODELS
+from tests.conftest import ROOT
+
+sys.path.insert(0, str(ROOT / 'tools' / 'benchmarks'))
+import interleaved
+import recipe_time
+import solver_time
+import step_time
+
+
+def test_ratios_are_to_the_first_row_and_rows_take_turns(monkeypatch):
+    now, order = [0.0], []
+    monkeypatch.setattr(interleaved, 'clock', lambda: now[0])
+
+    def step(name, seconds):
+        order.append(name)
+        now[0] += seconds
+
+    rows = interleaved.ratios(dict(base=lambda: step('base', 2.), other=lambda: step('other', 3.)), rounds=2, count=2)
+    assert order == (['base'] * 3 + ['other'] * 3) * 3, 'one that does not count, then two; one round that does not'
+    assert rows['base'] == dict(ratio=1, lowest=1, highest=1, seconds=2)
+    assert rows['other'] == dict(ratio=1.5, lowest=1.5, highest=1.5, seconds=3)
+    assert interleaved.span(rows['other']) == '1.50 (1.50-1.50)'
+
+
+def test_peak_counts_what_lives_at_once():
+    assert interleaved.peak_bytes(lambda: (torch.zeros(1000) + 1, None)[1]) >= 8000
+
+
+def test_text_reaches_its_section(tmp_path):
+    page = tmp_path / 'page.md'
+    page.write_text('a\n<!-- x: begin -->\nold\n<!-- x: end -->\nb\n')
+    args = argparse.Namespace(out=str(tmp_path / 'out' / 'x.json'), doc=str(page))
+    interleaved.write(args, dict(rows=1), dict(x='| table |'))
+    assert '| table |\n<!-- x: end -->\nb' in page.read_text()
+    assert 'Measured on' in page.read_text()
+    assert json.loads(Path(args.out).read_text())['tables'] == dict(rows=1)
+    for name in ('step time', 'recipe time', 'solver time', 'data speed'):
+        assert (ROOT / 'docs' / 'performance.md').read_text().count(f'<!-- {name}: begin -->') == 1
+
+
+def test_ways_to_the_gramian_agree():
+    rows = solver_time.gramian_rows('cpu')
+    Q = rows['analytic, direct']()
+    assert Q.shape == (4, 4)
+    assert not Q[:3, :3].triu(1).any()
+
+
+def test_all_solvers_run():
+    for name, row in solver_time.solver_rows('cpu').items():
+        weights = row()
+        assert weights.shape == (4, ), name
+        assert (weights > 0).any(), name
+
+
+@pytest.mark.parametrize('title', step_time.TABLES)
+def test_a_step_of_every_row(title):
+    trainable, objective, names = step_time.TABLES[title]
+    args = argparse.Namespace(batch=4, frames=4, size=16, audio_frames=16)
+    batch = step_time.batch_for(args, targets=objective is step_time.ALIGNMENT)
+    for name in names:
+        model = step_time.build_model(trainable, objective, width=8)
+        out = model.train_step(batch, step_time.wrapper_for(name, model))
+        assert out['loss'].isfinite()
+
+
+def test_a_recipe_keeps_the_width_of_its_features_on_other_networks():
+    register_all_modules()
+    cfg = Config.fromfile(ROOT / 'configs' / 'adaptation' / 'boomda_mlp_ravdess_actors01-12-to-13-24.py')
+    recipe_time.with_networks(cfg, width=8)
+    model = MODELS.build(cfg.model)
+    inputs = dict(face=torch.randn(2, 3, 4, 16, 16), audio=torch.randn(2, 1, 257, 16))
+    assert {name: value.shape for name, value in model.extract_feat(inputs, 2).items()} == dict(
+        face=(2, 64), audio=(2, 64))
+    assert all(p.requires_grad for p in model.parameters())

@@ -1,6 +1,7 @@
 """Each work-around: the fault is there, the work-around answers it, a sound upstream is left alone."""
 
 import io
+import logging
 import pickle
 import subprocess
 import sys
@@ -124,6 +125,21 @@ def test_configs_of_packages_load_without_pkg_resources(tmp_path):
             f'print(Config.fromfile({str(child)!r}).default_scope, is_installed("mmaction2"), is_installed("absent"), '
             'get_installed_path("mmda_ext"))')
     assert run(code).split() == ['mmaction', 'True', 'False', str(ROOT / 'mmda_ext')]
+
+
+def test_lists_of_parameters_are_for_debugging(monkeypatch):
+    from mmengine.optim.optimizer import default_constructor
+    told = []
+    monkeypatch.setattr('mmengine.logging.print_log', lambda text, logger, level: told.append((text, level)))
+    monkeypatch.setattr(default_constructor, 'print_log', default_constructor.print_log)
+    compat.hush_parameter_lists()
+    model = torch.nn.Linear(2, 1)
+    model.bias.requires_grad_(False)
+    wrapper = default_constructor.DefaultOptimWrapperConstructor(
+        dict(optimizer=dict(type='SGD', lr=1.)), dict(custom_keys=dict(weight=dict(lr_mult=.5))))(model)
+    assert [group['lr'] for group in wrapper.optimizer.param_groups] == [.5]
+    assert len(told) > 1
+    assert {level for _, level in told} == {logging.DEBUG}
 
 
 def test_numpy_names_are_complete():

@@ -60,9 +60,17 @@ def test_recipe_names_only_what_exists(path):
             assert DATA_SAMPLERS.get(loader.batch_sampler.type)
         for part in parts_of(loader):
             assert DATASETS.get(part.type)
+            assert set(part.get('modalities', cfg.model.backbones)) == set(cfg.model.backbones)
             for transform in part.pipeline:
                 TRANSFORMS.build(transform)
-    assert METRICS.get(cfg.val_evaluator.type)
+    for evaluators in (cfg.val_evaluator, cfg.test_evaluator):
+        assert evaluators_of(evaluators)
+        for metric in evaluators_of(evaluators):
+            assert METRICS.get(metric.type)
+    selected_by = cfg.default_hooks.checkpoint.save_best
+    # None keeps the last weights; 'auto' leaves the choice to MMEngine's own hook.
+    assert selected_by in (None, 'auto') or any(
+        selected_by in metrics_of(metric) for metric in evaluators_of(cfg.val_evaluator)), selected_by
     assert OPTIM_WRAPPERS.get(cfg.optim_wrapper.type)
     for hook in cfg.get('custom_hooks', ()):
         assert HOOKS.get(hook.type)
@@ -84,6 +92,20 @@ def test_recipe_names_only_what_exists(path):
     for objective in cfg.model.get('objectives', ()):
         domains = objective.get('num_domains', objective.get('head', {}).get('num_domains', len(sources)))
         assert domains == len(sources)
+
+
+def evaluators_of(evaluators):
+    """Configs of one evaluator or of a list."""
+    return evaluators if isinstance(evaluators, list) else [evaluators]
+
+
+def metrics_of(metric):
+    """Keys that a metric returns for one validated source sample."""
+    built = METRICS.build(metric)
+    sample = sample_of(0, 0)
+    sample.set_pred_score(torch.tensor([1., 0.]))
+    built.process(None, [sample.to_dict()])
+    return built.compute_metrics(built.results)
 
 
 def parts_of(loader):

@@ -122,6 +122,7 @@ def _prepare(args: argparse.Namespace) -> Config:
     compat.allow_cpu_amp()
     compat.fix_numpy_aliases()
     compat.fix_color_jitter()
+    compat.hush_parameter_lists()
     if args.launcher == 'pytorch':
         compat.prepare_cpu_distributed(cfg)
     return cfg

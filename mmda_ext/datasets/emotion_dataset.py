@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mmda_ext.datasets.emotion.records import CLASSES
-from mmda_ext.datasets.emotion.table import PARTS, Row, read_table
+from mmda_ext.datasets.emotion.table import PARTS, TOOLS, Row, read_table
 from mmda_ext.datasets.multimodal_dataset import MultimodalDataset
 
 MODALITIES = ('speech', 'face', 'text')
@@ -35,6 +35,8 @@ class EmotionDataset(MultimodalDataset):
 
     METAINFO = {'classes': CLASSES}
     DOMAINS = ('source', 'target')
+    REMEDY = f'check `data_root`, or prepare the data again with {TOOLS}'
+    REMEDY_DECODE = f'prepare the data again with {TOOLS}'
 
     def __init__(self,
                  data_root: str,

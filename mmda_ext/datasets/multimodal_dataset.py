@@ -40,6 +40,9 @@ class MultimodalDataset(BaseDataset):
     """
 
     DOMAINS: tuple[str, ...] = ()
+    #: What to do about missing files and about files that cannot be decoded, for messages.
+    REMEDY = 'check `data_root` and the layout with tools/data/check_data.py (docs/data.md)'
+    REMEDY_DECODE = 'look at the folder with tools/data/check_data.py --decode'
 
     def __init__(self,
                  domains: Sequence[str],
@@ -137,17 +140,16 @@ class MultimodalDataset(BaseDataset):
 
     def _report_missing(self, dropped: list[dict[str, Any]], kept: list[dict[str, Any]], absent: list[str]) -> None:
         files = ', '.join(self.split_files())
-        remedy = 'check `data_root` and the layout with tools/data/check_data.py (docs/data.md)'
         if not kept:
             raise FileNotFoundError(
                 f'{type(self).__name__}: no sample is left of the {len(dropped)} that {files} lists for domains '
-                f'{self.domains}; folder {self.data_root!r} lacks for example {absent[:3]}: {remedy}')
+                f'{self.domains}; folder {self.data_root!r} lacks for example {absent[:3]}: {self.REMEDY}')
         ids = [info['sample_id'] for info in dropped[:5]]
         message = (f'{type(self).__name__}: {len(dropped)} of {len(dropped) + len(kept)} samples lack a file '
                    f'({len(absent)} files, for example {absent[0]}); samples: {ids}; split files: {files}')
         if self.missing == 'error':
-            raise FileNotFoundError(f'{message}: {remedy}, or set missing=\'skip\'')
-        print_log(f'{message}. They are left out: {remedy}', logger='current', level=logging.WARNING)
+            raise FileNotFoundError(f'{message}: {self.REMEDY}, or set missing=\'skip\'')
+        print_log(f'{message}. They are left out: {self.REMEDY}', logger='current', level=logging.WARNING)
 
     def prepare_data(self, idx: int) -> Any:
         """Run the pipeline; ``None`` makes MMEngine draw another sample, which only training may do."""
@@ -171,7 +173,7 @@ class MultimodalDataset(BaseDataset):
                       logger='current', level=logging.WARNING)
         if self._failures_in_a_row > self.max_refetch:
             raise MediaError(error.path, f'{error.reason} ({self._failures_in_a_row} samples in a row could not be '
-                             'decoded: look at the folder with tools/data/check_data.py --decode)') from error
+                             f'decoded: {self.REMEDY_DECODE})') from error
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Class of a sample, for MMEngine's ``ClassBalancedDataset``."""

@@ -91,7 +91,7 @@ def test_modalities_are_chosen_and_files_only_of_those(root: Path, tmp_path: Pat
     (tmp_path / 'source.csv').write_text((root / 'source.csv').read_text())
     data = IEMOCAPDataset(str(tmp_path), ('source', ), modalities=('text', ))
     assert list(data.get_data_info(0)['modalities']) == ['text']
-    with pytest.raises(FileNotFoundError, match='no sample is left'):
+    with pytest.raises(FileNotFoundError, match='no sample is left.*prepare the data again with tools/data/prepare_ie'):
         IEMOCAPDataset(str(tmp_path), ('source', ), modalities=('text', 'speech'))
     data = IEMOCAPDataset(str(root), ('source', ), ann_dir=str(tmp_path))
     assert len(data) == 8
@@ -119,7 +119,7 @@ def table(**changes: str) -> str:
     (table(num_faces='many'), "source.csv, line 2: num_faces='many'"),
     (table().replace('wav', 'sound'), r"source.csv, line 1: columns \['wav'\] are missing"),
     (table() + 'v,sad,a\n', 'source.csv, line 3: fewer fields'),
-    (','.join(COLUMNS) + '\n', 'source.csv has no rows'),
+    (','.join(COLUMNS) + '\n', 'source.csv has no rows: make it again with tools/data/prepare_iemocap.py'),
 ])
 def test_faults_of_a_table_are_named(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / 'source.csv').write_text(text)

@@ -60,6 +60,10 @@ def test_both_layouts_and_both_names_of_the_label_file(tmp_path: Path, layout: s
     assert {item.speaker for item in release.utterances} == {'F01', 'M01', 'F02', 'M02'}
     assert {item.session for item in release.utterances} == {'1', '2'}
     assert Counter(problem.kind for problem in release.problems) == {'unreadable line': 1, 'too short': 1}
+    bad = next(problem for problem in release.problems if problem.kind == 'unreadable line')
+    lines = (root / label_file).read_text().splitlines()
+    assert bad.where == f'{root / label_file}, line {len(lines)}'
+    assert lines[-1].endswith('a broken line')
     assert sum(item.video_path is None for item in release.classified) == 1
     assert sum(item.text is None for item in release.classified) == 1
     assert "MSP-IMPROV, scenario S, 1 s or more: 3 'happy', documented are 999" in release.differences

@@ -13,6 +13,7 @@ from mmda_ext import compat
 from mmda_ext.engine.hooks import NonFiniteLossError
 from mmda_ext.engine.hooks.epoch_seed_hook import epoch_seed
 from mmda_ext.engine.hooks.records import write_json
+from mmda_ext.engine.hooks.stop_on_non_finite_hook import non_finite_inputs
 from mmda_ext.registry import DATASETS, HOOKS
 from tests.toy_run import ToyDataset, toy_config
 from tests.two_processes import run_in_two_processes
@@ -290,16 +291,40 @@ def test_run_that_counts_iterations(tmp_path):
 
 def test_non_finite_loss_stops_with_a_report(tmp_path):
     cfg = toy_config(tmp_path, **{'model.bad_iter': 7})
-    with pytest.raises(NonFiniteLossError, match=r'loss_cls is nan in epoch 2, iteration 7: .*epoch_1\.pth'):
+    message = r'loss_cls is nan in epoch 2, iteration 7: .*inputs are finite.*epoch_1\.pth'
+    with pytest.raises(NonFiniteLossError, match=message):
         run(cfg)
     report = json.loads((tmp_path / 'non_finite_step.json').read_text())
     assert (report['epoch'], report['iter'], report['losses']['loss_cls']) == (2, 7, 'nan')
+    assert report['non_finite_inputs'] == {}
     assert report['diagnostics']['lr'] == 0.01
     assert len(report['samples']) == 5
     assert all(sample.split('/')[0] in 'AB' for sample in report['samples'])
     assert 'epoch_1.pth' in files(tmp_path)
     assert 'epoch_2.pth' not in files(tmp_path)
     assert not any(torch.isnan(value).any() for value in weights(tmp_path, 'epoch_1.pth').values())
+
+
+def test_the_input_that_is_not_finite_is_named(tmp_path, monkeypatch):
+    read = ToyDataset.__getitem__
+
+    def spoiled(self, index):
+        item = read(self, index)
+        if self.noisy and index == 5:
+            item['inputs']['x'][2] = float('inf')
+        return item
+
+    monkeypatch.setattr(ToyDataset, '__getitem__', spoiled)
+    with pytest.raises(NonFiniteLossError, match="input of modality 'x' holds NaN or infinity in sample B/5: repair"):
+        run(toy_config(tmp_path))
+    assert json.loads((tmp_path / 'non_finite_step.json').read_text())['non_finite_inputs'] == {'x': ['B/5']}
+
+
+def test_inputs_are_looked_at_in_both_forms():
+    bad, good = torch.tensor([1., float('nan')]), torch.ones(2)
+    assert non_finite_inputs({'inputs': [{'x': good, 'y': bad}, {'x': good, 'y': bad}]}) == {'y': ['0', '1']}
+    assert non_finite_inputs({'inputs': {'x': [good, bad]}}) == {'x': ['1']}
+    assert non_finite_inputs(None) == {}
 
 
 def test_console_line_is_compact_and_visualizers_get_all(tmp_path):

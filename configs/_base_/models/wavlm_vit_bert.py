@@ -1,5 +1,5 @@
 # WavLM base-plus, ViT-B/16 per face, BERT-base; the last three blocks of each train. Weights: docs/encoders.md.
-_projection = dict(channels=256, norm='batch', l2=True)
+_projection = dict(channels=256, norm='batch')
 
 model = dict(
     type='mmda_ext.MultimodalRecognizer',

@@ -13,7 +13,7 @@ from mmda_ext.datasets.emotion.detectors import BUILT_IN
 from mmda_ext.datasets.emotion.halves import SPLITS
 from mmda_ext.datasets.emotion.media import MODALITIES, MediaOptions
 from mmda_ext.datasets.emotion.prepare import MANIFEST, prepare
-from mmda_ext.datasets.emotion.records import Release
+from mmda_ext.datasets.emotion.records import CLASSES, Release
 
 _DEFAULT = MediaOptions()
 
@@ -79,13 +79,15 @@ def _prepare(args: argparse.Namespace, release: Release, options: MediaOptions, 
 
 
 def show(console: Console, manifest: dict[str, Any], out: Path) -> None:
-    """Print the counts; the lists are in the manifest."""
+    """Print the counts and of each problem the first; the lists are in the manifest."""
     console.print(f'{escape(str(out))}: {manifest["kept"]} utterances kept, {manifest["skipped"]} skipped')
     for name, counts in manifest['parts'].items():
-        console.print(f'  {name}: {sum(counts.values())}  {escape(str(counts))}')
+        classes = ', '.join(f'{label} {counts.get(label, 0)}' for label in CLASSES)
+        console.print(f'  {name}: {sum(counts.values())} ({classes})')
     for kind, count in manifest['problem_counts'].items():
-        console.print(f'  {kind}: {count}')
+        first = next(text for text in manifest['problems'] if text.startswith(f'{kind}: '))
+        console.print(f'  {kind}: {count}, first {escape(first.removeprefix(f"{kind}: "))}')
     if manifest['differences']:
-        console.print(f'  {len(manifest["differences"])} counts are not the documented ones, for example '
+        console.print(f'  {len(manifest["differences"])} counts are not the documented ones, first '
                       f'{escape(manifest["differences"][0])}', style='yellow')
     console.print(f'all details: {escape(str(out / MANIFEST))}')

@@ -8,6 +8,8 @@ from pathlib import Path
 
 REQUIRED = ('utterance', 'label', 'text', 'speaker', 'session', 'split', 'faces', 'wav')
 PARTS = ('train', 'val', 'test')
+#: Who writes tables, for messages.
+TOOLS = 'tools/data/prepare_iemocap.py or tools/data/prepare_msp_improv.py (docs/emotion_data.md)'
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,7 @@ def read_table(path: Path) -> list[tuple[int, Row]]:
         ValueError: If a column is missing, a row is too short, or a split is unknown.
     """
     if not path.is_file():
-        raise FileNotFoundError(f'{path} does not exist: make it with tools/data/prepare_iemocap.py or '
-                                'tools/data/prepare_msp_improv.py (docs/emotion_data.md)')
+        raise FileNotFoundError(f'{path} does not exist: make it with {TOOLS}')
     with path.open(encoding='utf-8', newline='') as file:
         reader = csv.DictReader(file)
         _check_columns(path, reader.fieldnames or ())
@@ -80,7 +81,7 @@ def read_table(path: Path) -> list[tuple[int, Row]]:
         rows = [(reader.line_num, _row(path, reader.line_num, {name: record[name] for name in known}))
                 for record in reader]
     if not rows:
-        raise ValueError(f'{path} has no rows: make it again with the tool that wrote it (docs/emotion_data.md)')
+        raise ValueError(f'{path} has no rows: make it again with {TOOLS}')
     return rows
 
 

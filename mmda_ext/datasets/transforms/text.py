@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmda_ext.local_models import cached_folder
 from mmda_ext.registry import TRANSFORMS
 
 #: Any one of these holds the words.
@@ -72,15 +73,15 @@ def load_tokenizer(name: str, lowercase: bool = True) -> Any:
 
 
 def _cached(name: str) -> Path:
-    """Folder of a model that was downloaded before; looks at no network."""
-    from huggingface_hub import constants, snapshot_download
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except Exception as error:
+    """Folder of a model that was downloaded before."""
+    from huggingface_hub import constants
+    folder = cached_folder(name)
+    if folder is None:
         raise ValueError(
             f'TokenizeText: tokenizer={name!r} is neither a folder or file here (looked in {Path.cwd()}) nor in '
             f'{constants.HF_HUB_CACHE}: put {VOCABULARIES[0]} or {VOCABULARIES[1]}, and {CONFIGURATIONS[0]}, into a '
-            'folder and name it') from error
+            'folder and name it')
+    return folder
 
 
 def _from_folder(folder: Path, lowercase: bool) -> Any:

@@ -1,10 +1,11 @@
 """Stop at the first NaN or infinite loss, and leave a report of the step."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -23,8 +24,9 @@ class StopOnNonFiniteHook(Hook):
     """Stop training when a loss is NaN or infinite; no checkpoint of that step is written.
 
     The report ``non_finite_step.json`` in the work directory holds epoch, iteration, losses, the diagnostics of the
-    step and the ids of its samples. The check costs no extra synchronisation: MMEngine reads every logged value on
-    the host in each iteration anyway.
+    step, the ids of its samples and which of their inputs hold NaN or infinity; the message names the first of those,
+    since a bad file needs another remedy than a step that diverged. The check costs no extra synchronisation: MMEngine
+    reads every logged value on the host in each iteration anyway.
     """
 
     #: After the hook that copies the losses to the message hub, before loggers and checkpoints.
@@ -40,10 +42,12 @@ class StopOnNonFiniteHook(Hook):
         rank = get_rank()
         name = self.report_name if rank == 0 else f'rank{rank}_{self.report_name}'
         report = Path(runner.work_dir) / name
-        write_json(report, self._describe(runner, losses, data_batch))
+        inputs = non_finite_inputs(data_batch)
+        write_json(report, {**self._describe(runner, losses, data_batch), 'non_finite_inputs': inputs})
         raise NonFiniteLossError(
             f'{", ".join(f"{key} is {value}" for key, value in bad.items())} in epoch {runner.epoch + 1}, iteration '
-            f'{runner.iter + 1}: training stopped, the step is described in {report}; {_last_good(runner)}')
+            f'{runner.iter + 1}: training stopped, the step is described in {report}; {_cause(inputs)}; '
+            f'{_last_good(runner)}')
 
     def _describe(self, runner: Runner, losses: dict[str, float], data_batch: Any) -> dict[str, Any]:
         scalars = runner.message_hub.log_scalars
@@ -71,6 +75,32 @@ def sample_ids(data_batch: Any) -> list[str]:
     if not isinstance(samples, Sequence):
         return []
     return [str(sample.get('sample_id')) for sample in samples if hasattr(sample, 'get')]
+
+
+def non_finite_inputs(data_batch: Any) -> dict[str, list[str]]:
+    """Modality -> ids of the samples (or their positions) of which the input holds NaN or infinity."""
+    inputs = data_batch.get('inputs') if isinstance(data_batch, dict) else None
+    ids = sample_ids(data_batch)
+    found: dict[str, list[str]] = {}
+    for name, index, value in _each_input(inputs):
+        if isinstance(value, torch.Tensor) and not torch.isfinite(value).all():
+            found.setdefault(name, []).append(ids[index] if index < len(ids) else str(index))
+    return found
+
+
+def _each_input(inputs: Any) -> Iterator[tuple[str, int, Any]]:
+    """Modality, position in the batch and tensor, of a dict of lists (collated) or a list of dicts."""
+    if isinstance(inputs, Mapping):
+        yield from ((name, index, value) for name, values in inputs.items() for index, value in enumerate(values))
+    elif isinstance(inputs, Sequence):
+        yield from ((name, index, value) for index, sample in enumerate(inputs) for name, value in sample.items())
+
+
+def _cause(inputs: dict[str, list[str]]) -> str:
+    if not inputs:
+        return 'the inputs are finite, so a smaller learning rate or loss weight may help'
+    name, samples = next(iter(inputs.items()))
+    return f'the input of modality {name!r} holds NaN or infinity in sample {samples[0]}: repair or remove that file'
 
 
 def _last_good(runner: Runner) -> str:

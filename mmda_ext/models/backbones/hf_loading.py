@@ -8,6 +8,8 @@ from typing import Any
 from mmengine.logging import print_log
 from torch import nn
 
+from mmda_ext.local_models import cached_folder
+
 WEIGHT_FILES = ('model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin',
                 'pytorch_model.bin.index.json')
 
@@ -45,8 +47,8 @@ def read_config(config: Mapping[str, Any] | None, pretrained: str | None, allow_
                              'config.json, such as "wavlm", "bert" or "vit"')
         out = auto.for_model(kind, **options)
     elif pretrained is not None:
-        require_files(pretrained, ('config.json', ))
-        out = _read(auto.from_pretrained, pretrained, allow_download)
+        place = locate(pretrained, allow_download, ('config.json', ))
+        out = auto.from_pretrained(place, local_files_only=not allow_download)
     else:
         raise ValueError('neither `pretrained` (a folder with weights) nor `config` (dict(model_type=...)) is given')
     for name in ('layerdrop', 'encoder_layerdrop'):
@@ -69,10 +71,11 @@ def load_weights(model: nn.Module, pretrained: str, allow_download: bool) -> Non
         FileNotFoundError: If there are no weights.
         ValueError: If they belong to another architecture; names the first tensor that does not fit.
     """
-    require_files(pretrained, WEIGHT_FILES)
+    place = locate(pretrained, allow_download, WEIGHT_FILES)
     options = dict(config=model.config, output_loading_info=True, **_without_pooler(model.config))
     try:
-        loaded, info = _read(transformers().AutoModel.from_pretrained, pretrained, allow_download, **options)
+        loaded, info = transformers().AutoModel.from_pretrained(
+            place, local_files_only=not allow_download, **options)
     except RuntimeError as error:
         raise ValueError(f'pretrained={pretrained!r} does not fit `config`, a {type(model).__name__}: '
                          f'{str(error).splitlines()[-1]}; leave out `config`, or name the folder it describes'
@@ -85,29 +88,27 @@ def load_weights(model: nn.Module, pretrained: str, allow_download: bool) -> Non
     print_log(f'{type(model).__name__}: weights loaded from {pretrained}', logger='current')
 
 
-def require_files(pretrained: str, names: tuple[str, ...]) -> None:
-    """Refuse an existing folder in which none of the files ``names`` lies.
+def locate(pretrained: str, allow_download: bool, names: tuple[str, ...]) -> str:
+    """Folder in which one of the files ``names`` lies; with ``allow_download`` a name that is no folder stays one.
 
     Raises:
-        FileNotFoundError: Naming files and folder.
+        FileNotFoundError: If there is none; names files and folder.
     """
     folder = Path(pretrained).expanduser()
-    if folder.is_dir() and not any((folder / name).is_file() for name in names):
+    if not folder.is_dir():
+        if allow_download:
+            return pretrained
+        cached = cached_folder(pretrained)
+        if cached is None:
+            raise FileNotFoundError(
+                f'pretrained={pretrained!r}: there is no folder {folder.resolve()} with config.json and '
+                'model.safetensors, and transformers has no model of that name in its cache: put the files there '
+                '(docs/encoders.md), or set `allow_download=True`')
+        folder = cached
+    if not any((folder / name).is_file() for name in names):
         raise FileNotFoundError(f'pretrained={pretrained!r}: the folder {folder.resolve()} lacks '
                                 f'{" or ".join(names[:3:2])}: save the model there with `save_pretrained`')
-
-
-def _read(function: Any, pretrained: str, allow_download: bool, **options: Any) -> Any:
-    folder = Path(pretrained).expanduser()
-    try:
-        return function(str(folder) if folder.is_dir() else pretrained, local_files_only=not allow_download, **options)
-    except OSError as error:
-        if folder.is_dir():
-            raise
-        raise FileNotFoundError(
-            f'pretrained={pretrained!r}: there is no folder {folder.resolve()} with config.json and model.safetensors, '
-            'and transformers has no model of that name in its cache: fetch the files once, or set '
-            '`allow_download=True`') from error
+    return str(folder)
 
 
 def _without_pooler(config: Any) -> dict[str, bool]:

@@ -20,22 +20,33 @@ from mmda_ext.models.heads import DomainDiscriminatorHead, MultimodalClsHead, Mu
 from mmda_ext.models.necks import PoolNeck
 from mmda_ext.models.objectives import (
     CorrelationAlignment,
+    CrossModalDistillation,
+    CrossModalTranslation,
     DomainAdversarial,
+    EntropyMinimization,
+    EntropyWeightedClassification,
+    FeatureSplitting,
     InformationBottleneck,
     LocalClassification,
     LocalDomainAdversarial,
+    MultimodalJigsaw,
     Objective,
+    RelativeNormAlignment,
+    SupervisedContrastive,
     VotingPseudoLabel,
 )
 from mmda_ext.models.recognizers import MultimodalRecognizer
 from mmda_ext.models.sequence import LSTMEncoder, TextCNN
 from mmda_ext.models.step import StepRecord
+from mmda_ext.models.teacher import AveragedTeacher
 
 __all__ = [
-    'AudioResNet', 'ClipPreprocessor', 'ConcatFusion', 'CorrelationAlignment', 'DomainAdversarial',
-    'DomainDiscriminatorHead', 'FiLMFusion', 'FrameEncoder', 'Fusion', 'GatedFusion', 'InformationBottleneck',
-    'LSTMEncoder', 'LocalClassification', 'LocalDomainAdversarial', 'MLPBackbone', 'MultimodalClsHead',
-    'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer', 'Objective', 'PaddedDataPreprocessor',
-    'PaddingPreprocessor', 'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion',
+    'AudioResNet', 'AveragedTeacher', 'ClipPreprocessor', 'ConcatFusion', 'CorrelationAlignment',
+    'CrossModalDistillation', 'CrossModalTranslation', 'DomainAdversarial', 'DomainDiscriminatorHead',
+    'EntropyMinimization', 'EntropyWeightedClassification', 'FeatureSplitting', 'FiLMFusion', 'FrameEncoder', 'Fusion',
+    'GatedFusion', 'InformationBottleneck', 'LSTMEncoder', 'LocalClassification', 'LocalDomainAdversarial',
+    'MLPBackbone', 'MultimodalClsHead', 'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalJigsaw',
+    'MultimodalRecognizer', 'Objective', 'PaddedDataPreprocessor', 'PaddingPreprocessor', 'PoolNeck',
+    'RelativeNormAlignment', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion', 'SupervisedContrastive',
     'TensorPreprocessor', 'TextCNN', 'TextEncoder', 'VotingPseudoLabel'
 ]

@@ -59,6 +59,8 @@ class MultimodalRecognizer(BaseModel):
         self._apply_freeze(freeze or {})
         self._pretrained = dict(pretrained or {})
         self.step_record: StepRecord | None = None
+        for objective in self.objectives:
+            objective.bind(self)
 
     def _check_modalities(self, *named: Mapping[str, Any]) -> None:
         in_channels, *others = named
@@ -137,7 +139,8 @@ class MultimodalRecognizer(BaseModel):
         """Losses and diagnostics of head and objectives; keeps the record of the step."""
         features = self.extract_feat(inputs, len(data_samples))
         labels, domains = labels_of(data_samples, next(iter(features.values())).device)
-        record = StepRecord(features, labels, domains, data_samples, is_target=targets_of(data_samples))
+        record = StepRecord(features, labels, domains, data_samples, is_target=targets_of(data_samples),
+                            inputs=dict(inputs))
         out = self.cls_head.loss(record)
         record.add_losses(out)
         for objective in self.objectives:
@@ -152,14 +155,22 @@ class MultimodalRecognizer(BaseModel):
         return out
 
     def predict(self, inputs: Mapping[str, Tensor], data_samples: list[Any]) -> list[Any]:
-        """Add ``pred_score`` ``(C, )``, ``pred_label`` and ``modality_scores`` ``{m: (C, )}`` to each sample."""
+        """Add ``pred_score`` ``(C, )``, ``pred_label`` and ``modality_scores`` ``{m: (C, )}`` to each sample.
+
+        Further predictors of objectives are added as ``predictor_scores`` ``{name: (C, )}``.
+        """
         features = self.extract_feat(inputs, len(data_samples))
         scores, by_modality = self.cls_head.predict(features)
+        further: dict[str, Tensor] = {}
+        for objective in self.objectives:
+            further.update(objective.predict(self, inputs, features))
         for index, sample in enumerate(data_samples):
             sample.set_pred_score(scores[index])
             sample.set_pred_label(scores[index].argmax().reshape(1))
-            own = {name: value[index] for name, value in by_modality.items()}
-            sample.set_field(own, 'modality_scores', dtype=dict)
+            for field, values in (('modality_scores', by_modality), ('predictor_scores', further)):
+                if values:
+                    own = {name: value[index] for name, value in values.items()}
+                    sample.set_field(own, field, dtype=dict)
         return data_samples
 
     def take_step_record(self) -> StepRecord:

@@ -21,26 +21,42 @@ CLASSES, DOMAINS = 3, 2
 CHANNELS = dict.fromkeys(MODALITIES, 8)
 HEADS = dict(type='mmda_ext.InformationBottleneck', num_classes=CLASSES)
 HEAD = dict(num_domains=DOMAINS)
+CONTRAST = dict(hidden_channels=8, out_channels=4)
 
 #: What each objective needs beside its own name: options, and objectives before it.
 OBJECTIVES: dict[str, dict] = {
     'CDAN': dict(num_classes=CLASSES),
     'ClassifierGuidance': dict(num_classes=CLASSES),
     'CorrelationAlignment': {},
+    'CrossModalDistillation': {},
+    'CrossModalTranslation': dict(hidden_channels=8),
     'DADA2020': {},
     'DADA2024': dict(num_classes=CLASSES),
     'DALN': {},
     'DANN': {},
     'DomainAdversarial': dict(head=HEAD),
+    'EntropyMinimization': {},
+    'EntropyWeightedClassification': dict(num_classes=CLASSES),
+    'FeatureSplitting': {},
     'InformationBottleneck': dict(num_classes=CLASSES),
     'LocalClassification': dict(num_classes=CLASSES, task='heads'),
     'LocalDomainAdversarial': dict(num_domains=DOMAINS, projection_channels=8, hidden_channels=8),
     'MADA': dict(num_classes=CLASSES),
     'MDAN': dict(num_domains=DOMAINS),
+    'MultimodalJigsaw': dict(num_parts=2, num_permutations=8, hidden_channels=8),
     'MutualDistillation': {},
+    'RelativeNormAlignment': {},
+    'SupervisedContrastive': CONTRAST,
     'VotingPseudoLabel': {},
 }
-BEFORE: dict[str, list[dict]] = {'MutualDistillation': [HEADS], 'VotingPseudoLabel': [HEADS]}
+BEFORE: dict[str, list[dict]] = {
+    'CrossModalDistillation': [dict(type='mmda_ext.SupervisedContrastive', **CONTRAST)],
+    'EntropyMinimization': [HEADS],
+    'MutualDistillation': [HEADS],
+    'VotingPseudoLabel': [HEADS],
+}
+#: Objectives that contain the cross-entropy of the fused classifier.
+INSTEAD = ('EntropyWeightedClassification', 'MDAN')
 
 ALL = dict(task_prefix='')
 #: Options under which a balancer weights all losses of any model.
@@ -106,7 +122,8 @@ def model_of(objective: str, fusion: str, balancer: str) -> torch.nn.Module:
         type='mmda_ext.MultimodalRecognizer',
         backbones={name: dict(type=Encoder, width=width, out=CHANNELS[name]) for name, width in WIDTHS.items()},
         fusion=dict(type=f'mmda_ext.{fusion}', in_channels=CHANNELS, hidden_channels=10),
-        cls_head=dict(type='mmda_ext.MultimodalClsHead', num_classes=CLASSES),
+        cls_head=dict(
+            type='mmda_ext.MultimodalClsHead', num_classes=CLASSES, loss_weight=float(objective not in INSTEAD)),
         objectives=[*READ.get(balancer, []), *BEFORE.get(objective, []), own],
         data_preprocessor=dict(
             type='mmda_ext.MultimodalDataPreprocessor', preprocessors=dict.fromkeys(MODALITIES)))).train()

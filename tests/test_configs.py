@@ -172,6 +172,8 @@ SMALL_FLOW = {
     ('hac/gmp_slowfast_hac_to-human.py', SMALL),
     ('hac/gmp-local_slowfast_hac_to-human.py', SMALL),
     ('hac/gmp_slowfast_hac-flow_to-human.py', SMALL_FLOW),
+    ('hac/cmrf-gmp_slowfast_hac_to-human.py', SMALL),
+    ('epic/moosa-gmp_slowfast_epic-flow_to-d1.py', SMALL_FLOW),
 ])
 def test_recipe_trains_a_step(recipe, changes):
     cfg = load(CONFIGS / recipe)

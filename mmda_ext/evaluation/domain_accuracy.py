@@ -10,6 +10,9 @@ from mmengine.evaluator import BaseMetric
 from mmda_ext.evaluation.samples import by_split, label_of, scores_of
 from mmda_ext.registry import METRICS
 
+#: Fields of a sample with more scores than those of the model as a whole, without ``_scores``.
+KINDS = ('modality', 'predictor')
+
 
 class Outcome(TypedDict):
     """What is kept of one sample: ranks of its label, 0 = the highest score."""
@@ -19,7 +22,7 @@ class Outcome(TypedDict):
     domain: str | None
     is_target: bool
     split: str | None
-    modality_ranks: dict[str, int]
+    further_ranks: dict[str, int]
 
 
 @METRICS.register_module()
@@ -32,7 +35,8 @@ class DomainAccuracy(BaseMetric):
     * ``<domain>/acc/top<k>`` for each domain that occurs, also when there is only one, so that readers of results find
       the same key in every run;
     * ``source/acc/top<k>`` and ``target/acc/top<k>`` when samples of both kinds occur;
-    * ``modality/<m>/acc/top<k>`` for each modality that a sample's ``modality_scores`` names, over those samples.
+    * ``modality/<m>/acc/top<k>`` for each modality that a sample's ``modality_scores`` names, over those samples;
+    * ``predictor/<name>/acc/top<k>`` for each further predictor in ``predictor_scores``, such as a teacher.
 
     A score that is not a number counts as wrong. Among equal scores the lower class index comes first.
 
@@ -64,7 +68,8 @@ class DomainAccuracy(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         for sample in data_samples:
             label = label_of(sample, 'DomainAccuracy')
-            scores = sample.get('modality_scores') or {}
+            further = {f'{kind}/{name}': scores for kind in KINDS
+                       for name, scores in (sample.get(f'{kind}_scores') or {}).items()}
             self.results.append(
                 Outcome(
                     label=label,
@@ -72,7 +77,7 @@ class DomainAccuracy(BaseMetric):
                     domain=sample.get('domain'),
                     is_target=bool(sample.get('is_target', False)),
                     split=sample.get('split'),
-                    modality_ranks={name: _rank(sample, name, score, label) for name, score in scores.items()}))
+                    further_ranks={name: _rank(sample, name, score, label) for name, score in further.items()}))
 
     def compute_metrics(self, results: list[Outcome]) -> dict[str, float]:
         return by_split(self._metrics, results, self.inductive_split, 'DomainAccuracy')
@@ -90,18 +95,18 @@ class DomainAccuracy(BaseMetric):
 
 
 def _groups(results: Sequence[Outcome]) -> dict[str, list[int]]:
-    """Ranks by prefix of the metric: domains in the order in which they occur, then modalities."""
+    """Ranks by prefix of the metric: domains in the order in which they occur, modalities, further predictors."""
     both = len({item['is_target'] for item in results}) == 2
     domains: dict[str, list[int]] = defaultdict(list)
-    modalities: dict[str, list[int]] = defaultdict(list)
+    further: dict[str, list[int]] = defaultdict(list)
     for item in results:
         if item['domain'] is not None:
             domains[f'{item["domain"]}/'].append(item['rank'])
         if both:
             domains['target/' if item['is_target'] else 'source/'].append(item['rank'])
-        for name, rank in item['modality_ranks'].items():
-            modalities[f'modality/{name}/'].append(rank)
-    return {**domains, **modalities}
+        for name, rank in item['further_ranks'].items():
+            further[f'{name}/'].append(rank)
+    return {**domains, **further}
 
 
 def _percent(correct: int, total: int) -> float:

@@ -22,11 +22,12 @@ from mmda_ext.models.objectives import Objective
 from mmda_ext.models.recognizers import MultimodalRecognizer
 from mmda_ext.models.sequence import LSTMEncoder, TextCNN
 from mmda_ext.models.step import StepRecord
+from mmda_ext.models.teacher import AveragedTeacher
 
 __all__ = [
-    'AudioResNet', 'ClipPreprocessor', 'ConcatFusion', 'DomainDiscriminator', 'DomainDiscriminatorHead',
-    'FiLMFusion', 'FrameEncoder', 'Fusion', 'GatedFusion', 'LSTMEncoder', 'MLPBackbone', 'MultimodalClsHead',
-    'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer', 'Objective', 'PaddingPreprocessor',
-    'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion', 'TensorPreprocessor', 'TextCNN',
-    'TextEncoder'
+    'AudioResNet', 'AveragedTeacher', 'ClipPreprocessor', 'ConcatFusion', 'DomainDiscriminator',
+    'DomainDiscriminatorHead', 'FiLMFusion', 'FrameEncoder', 'Fusion', 'GatedFusion', 'LSTMEncoder', 'MLPBackbone',
+    'MultimodalClsHead', 'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer', 'Objective',
+    'PaddingPreprocessor', 'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion',
+    'TensorPreprocessor', 'TextCNN', 'TextEncoder'
 ]

@@ -24,6 +24,8 @@ class StepRecord:
             not wait for the device. All ``False`` where nothing is said.
         modality_logits (dict[str, Tensor]): Modality -> class logits of a head of its own, ``(N, C)`` with graph, filed
             by the objective that owns the heads.
+        projections (dict[str, Tensor]): Modality -> rows of length 1 of a projection head, ``(N, P)`` with graph, filed
+            by the objective that owns the heads.
         feature_gradients (dict[str, dict[str, Tensor]]): Task -> modality -> gradient of its loss at the features,
             ``(N, D_m)``, detached and unscaled, filed by an objective that has it in closed form. All of the loss must
             be in it, and the loss must have no parameters of its own.
@@ -50,6 +52,7 @@ class StepRecord:
 
     is_target: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
     modality_logits: dict[str, Tensor] = field(default_factory=dict)
+    projections: dict[str, Tensor] = field(default_factory=dict)
     feature_gradients: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     hits: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -103,6 +106,18 @@ class StepRecord:
         """All features that left each encoder in this step, those of the batch first: ``{m: [(N, D_m), ...]}``."""
         further = self.further_features
         return {name: [value, *(own[name] for own in further if name in own)] for name, value in self.features.items()}
+
+    def voters(self, asked_by: str) -> list[Tensor]:
+        """Class logits ``(N, C)`` of each modality's own head, then of the fused classifier.
+
+        Raises:
+            ValueError: If one of them is missing, in the name of the objective ``asked_by``.
+        """
+        if self.logits is None or not self.modality_logits:
+            raise ValueError(f'{asked_by} needs the logits of every modality\'s head and of the classifier: place an '
+                             'objective with heads (mmda_ext.LocalClassification, mmda_ext.InformationBottleneck or '
+                             'mmda_ext.EntropyWeightedClassification) before it in `objectives`')
+        return [*self.modality_logits.values(), self.logits]
 
     def add_losses(self, terms: Mapping[str, Tensor], task: str | None = None) -> None:
         """File each ``loss_<name>`` of ``terms`` under its task: ``task`` if given, else ``<name>``."""

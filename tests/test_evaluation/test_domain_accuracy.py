@@ -51,6 +51,15 @@ def test_known_answers():
     })
 
 
+def test_further_predictors():
+    samples = [sample(0, [1., 0.]), sample(1, [1., 0.])]
+    for item, scores in zip(samples, ([0., 1.], [0., 1.])):
+        item.set_field(dict(teacher=torch.tensor(scores)), 'predictor_scores')
+    metrics = evaluate([*samples, sample(0, [1., 0.])])
+    assert metrics['predictor/teacher/acc/top1'] == 50.0
+    assert metrics['acc/top1'] == pytest.approx(200 / 3)
+
+
 def test_one_domain_keeps_its_key():
     assert evaluate([sample(0, [1., 0.], 'D3')])['D3/acc/top1'] == 100.0
 

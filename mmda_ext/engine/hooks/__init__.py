@@ -1,5 +1,6 @@
-"""Hooks: reproducible epochs, safe checkpoints, a guard against non-finite losses, the one test of a run, pictures."""
+"""Hooks: reproducible epochs, safe checkpoints, averaged teachers, a guard against NaN, the test of a run, pictures."""
 
+from .averaged_teacher_hook import AveragedTeacherHook
 from .epoch_seed_hook import EpochSeedHook
 from .fitting_checkpoint_hook import FittingCheckpointHook
 from .last_best_checkpoint_hook import LastBestCheckpointHook
@@ -8,6 +9,6 @@ from .test_best_hook import TestBestHook
 from .visualization_hook import MultimodalVisualizationHook
 
 __all__ = [
-    'EpochSeedHook', 'FittingCheckpointHook', 'LastBestCheckpointHook', 'MultimodalVisualizationHook',
-    'NonFiniteLossError', 'StopOnNonFiniteHook', 'TestBestHook'
+    'AveragedTeacherHook', 'EpochSeedHook', 'FittingCheckpointHook', 'LastBestCheckpointHook',
+    'MultimodalVisualizationHook', 'NonFiniteLossError', 'StopOnNonFiniteHook', 'TestBestHook'
 ]

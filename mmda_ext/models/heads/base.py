@@ -78,6 +78,13 @@ def masked_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return total / (targets >= 0).sum().clamp_min(1)
 
 
+def entropies(logits: Tensor, eps: float = 0.0) -> Tensor:
+    r""":math:`-\sum_y p_y \log(p_y + \epsilon)` of the predictions of logits ``(..., C)``, shape ``(...)``."""
+    log_p = widen(logits).log_softmax(-1)
+    p = log_p.exp()
+    return -(p * ((p + eps).log() if eps else log_p)).sum(-1)
+
+
 def true_class_sums(logits: Mapping[str, Tensor], targets: Tensor) -> Tensor:
     """``sum_i softmax(logits^m_i)[target_i]`` over the samples with a target, for each modality, ``(M, )``."""
     known, index = targets >= 0, targets.clamp_min(0)[:, None]

@@ -106,7 +106,7 @@ class AdversarialObjective(AdaptationObjective):
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """As :class:`AdaptationObjective`, and the diagnostic ``<task>_lambda``."""
-        return {**super().forward(record), f'{self.name}_lambda': torch.tensor(self.ramp())}
+        return {**super().forward(record), f'{self.name}_lambda': torch.tensor(float(self.ramp()))}
 
     def reverse(self, x: Tensor) -> Tensor:
         r"""Identity whose gradient is multiplied by :math:`-\lambda`."""

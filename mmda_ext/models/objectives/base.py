@@ -2,12 +2,17 @@
 
 import logging
 from abc import abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmda_ext.models.step import StepRecord
+
+if TYPE_CHECKING:
+    from mmda_ext.models.recognizers import MultimodalRecognizer
 
 
 class Objective(BaseModule):
@@ -30,6 +35,25 @@ class Objective(BaseModule):
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """Losses and diagnostics of this step; may file confidences in the record."""
 
+    def bind(self, model: 'MultimodalRecognizer') -> None:  # noqa: B027
+        """Told the model once all of it is built: the place to look at its other parts."""
+
+    def take_over_classification(self, model: 'MultimodalRecognizer') -> None:
+        """For :meth:`bind` of an objective that contains the cross-entropy of the fused classifier.
+
+        Raises:
+            ValueError: If the classifier adds its own once more.
+        """
+        own = getattr(model.cls_head, 'loss_weight', 0)
+        if own:
+            raise ValueError(f'{type(self).__name__} contains the cross-entropy of the fused classifier, which '
+                             f'cls_head.loss_weight={own} adds once more: set it to 0')
+
+    def predict(self, model: 'MultimodalRecognizer', inputs: Mapping[str, Tensor],
+                features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Class probabilities ``{name: (N, C)}`` of further predictors, evaluated beside the model's own; none here."""
+        return {}
+
     def can_discriminate(self, num_domains: int) -> bool:
         """Whether there are domains to tell apart; if not, say once that this objective is switched off."""
         if num_domains < 2:
@@ -40,3 +64,29 @@ class Objective(BaseModule):
     def modality_parameters(self) -> dict[str, list[nn.Parameter]]:
         """Parameters behind the features that belong to one modality and are balanced with its encoder; none here."""
         return {}
+
+
+def modalities_of(fusion: dict, owner: str, least: int = 2) -> tuple[str, ...]:
+    """Names of the modalities in the order of the recognizer.
+
+    Raises:
+        ValueError: If there are fewer than ``least``.
+    """
+    names = tuple(fusion['in_channels'])
+    if len(names) < least:
+        raise ValueError(f'{owner} compares modalities and needs {least} or more, the model has {names}: take it out '
+                         'of `objectives`')
+    return names
+
+
+def weights_by_modality(given: Mapping[str, float] | None, fusion: dict, owner: str) -> dict[str, float]:
+    """A factor for each modality of the recognizer; 1 where none is given.
+
+    Raises:
+        ValueError: If a factor is given for a modality that the model does not have.
+    """
+    names = tuple(fusion['in_channels'])
+    unknown = sorted(set(given or {}) - set(names))
+    if unknown:
+        raise ValueError(f'{owner}: modality_weights names {unknown}; the modalities are {names}')
+    return {name: float((given or {}).get(name, 1.0)) for name in names}

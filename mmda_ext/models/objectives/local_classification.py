@@ -1,17 +1,19 @@
 """A linear class head per modality, trained with its encoder."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
 from mmda_ext.models.heads.base import masked_cross_entropy, true_class_sums
-from mmda_ext.models.objectives.base import Objective
+from mmda_ext.models.objectives.base import Objective, weights_by_modality
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 
 
 @MODELS.register_module()
 class LocalClassification(Objective):
-    r""":math:`w \sum_m \mathrm{CE}(W^m z^m + b^m, y)`; supplies the class confidences of its task.
+    r""":math:`w \sum_m \beta_m \mathrm{CE}(W^m z^m + b^m, y)`; supplies the class confidences of its task.
 
     By default the form of GMP in the first author's later release: the head of a modality is balanced with its encoder,
     and its train-time probabilities are the confidences.
@@ -21,9 +23,15 @@ class LocalClassification(Objective):
         fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
         loss_weight (float): :math:`w`; 3.0 in the release.
         task (str): Name of the loss among the balanced tasks.
+        name (str, optional): Name of the loss in the log and of the confidences, where it differs from ``task``: beside
+            a fused classifier of the same task.
         by_modality (bool): One loss for each head, tasks ``<task>/<modality>``, instead of their sum.
+        modality_weights (dict[str, float], optional): :math:`\beta_m`; 1 where a modality is not named.
         balanced_heads (bool): Heads get the balanced gradient of their modality, not the plain one.
         init_cfg (dict, optional): As in MMEngine.
+
+    Raises:
+        ValueError: If ``modality_weights`` names a modality that the model does not have.
     """
 
     def __init__(self,
@@ -31,22 +39,32 @@ class LocalClassification(Objective):
                  fusion: dict,
                  loss_weight: float = 3.0,
                  task: str = 'cls',
+                 name: str | None = None,
                  by_modality: bool = False,
+                 modality_weights: Mapping[str, float] | None = None,
                  balanced_heads: bool = True,
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, None if by_modality else task, init_cfg)
-        self.name, self.by_modality, self.balanced_heads = task, by_modality, balanced_heads
+        self.name, self.by_modality, self.balanced_heads = name or task, by_modality, balanced_heads
         self.loss_weight = loss_weight
+        self.modality_weights = weights_by_modality(modality_weights, fusion, type(self).__name__)
         self.heads = nn.ModuleDict(
             {name: nn.Linear(width, num_classes)
              for name, width in fusion['in_channels'].items()})
 
+    def classify(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Logits ``{m: (N, C)}`` of features ``{m: (N, D_m)}``."""
+        return {name: head(features[name]) for name, head in self.heads.items()}
+
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_<task>': scalar}``, or ``{'loss_<task>/<modality>': scalar, ...}``; files logits and confidences."""
-        logits = {name: head(record.features[name]) for name, head in self.heads.items()}
+        """``{'loss_<name>': scalar}``, or ``{'loss_<name>/<modality>': scalar, ...}``; files logits and confidences."""
+        logits = self.classify(record.features)
         record.modality_logits, record.modality_classifiers = logits, dict(self.heads.items())
         record.confidences[self.name] = lambda: true_class_sums(logits, record.labels)
-        losses = {name: self.loss_weight * masked_cross_entropy(value, record.labels) for name, value in logits.items()}
+        losses = {
+            name: self.loss_weight * self.modality_weights[name] * masked_cross_entropy(value, record.labels)
+            for name, value in logits.items()
+        }
         if self.by_modality:
             return {f'loss_{self.name}/{name}': value for name, value in losses.items()}
         return {f'loss_{self.name}': torch.stack(list(losses.values())).sum()}

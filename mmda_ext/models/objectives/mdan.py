@@ -1,6 +1,6 @@
 """Several source domains, each against the target with a discriminator of its own (Zhao et al., NeurIPS 2018)."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -11,6 +11,9 @@ from mmda_ext.models.heads.base import widen
 from mmda_ext.models.objectives.adaptation import AdversarialObjective
 from mmda_ext.registry import MODELS
 
+if TYPE_CHECKING:
+    from mmda_ext.models.recognizers import MultimodalRecognizer
+
 MODES = ('soft', 'hard')
 
 
@@ -20,8 +23,8 @@ class MDAN(AdversarialObjective):
 
     :math:`e_i` is the classifier's cross-entropy on source :math:`i`, :math:`a_i` the loss of :class:`DANN` between it
     and the target. ``mode='hard'`` is :math:`\max_i e_i + \mu \min_i a_i`. With one source domain both are
-    cross-entropy and DANN with weight :math:`\mu`. The classifier's cross-entropy is inside, so **set**
-    ``cls_head=dict(loss_weight=0)``.
+    cross-entropy and DANN with weight :math:`\mu`. The classifier's cross-entropy is inside, so ``cls_head``
+    needs ``loss_weight=0``.
 
     Args are those of :class:`DANN`, and:
 
@@ -33,7 +36,8 @@ class MDAN(AdversarialObjective):
         ramp (dict, optional): As in :class:`AdversarialObjective`; by default :math:`\lambda = 1` throughout.
 
     Raises:
-        ValueError: If ``mode`` is unknown, or ``gamma`` or ``num_domains`` is not positive.
+        ValueError: If ``mode`` is unknown, ``gamma`` or ``num_domains`` is not positive, or the classifier adds its own
+            cross-entropy as well.
 
     A domain without labelled samples in the batch takes no part in the step. Difference from the paper: :math:`a_i` is
     the mean, not the sum, of the losses on source :math:`i` and on the target, as everywhere here.
@@ -56,6 +60,10 @@ class MDAN(AdversarialObjective):
         self.mu, self.mode, self.gamma = mu, mode, gamma
         self.num_domains = num_domains
         self.discriminators = discriminators(self.widths, discriminator, num_domains)
+
+    def bind(self, model: 'MultimodalRecognizer') -> None:
+        """Refuse a classifier that adds its cross-entropy a second time."""
+        self.take_over_classification(model)
 
     def defined(self, comparison: Comparison) -> bool:
         """The classifier learns from source samples alone too."""

@@ -67,11 +67,8 @@ class VotingPseudoLabel(Objective):
         Raises:
             ValueError: If the record lacks logits of a voter.
         """
-        if record.logits is None or not record.modality_logits:
-            raise ValueError('VotingPseudoLabel needs the logits of every modality\'s head and of the classifier: '
-                             'place mmda_ext.InformationBottleneck (or LocalClassification) before it in `objectives`')
         rows = record.target_rows
-        heads = [value[rows] for value in (*record.modality_logits.values(), record.logits)]
+        heads = [value[rows] for value in record.voters('VotingPseudoLabel')]
         labels, votes = vote([value.detach() for value in heads])
         kept = votes >= self.min_votes
         learning = heads if self.pl_heads == 'all' else heads[-1:]

@@ -67,6 +67,8 @@ class MultimodalRecognizer(BaseModel):
         self._pretrained = dict(pretrained or {})
         self.joint_forward = joint_forward
         self.step_record: StepRecord | None = None
+        for objective in self.objectives:
+            objective.bind(self)
 
     def _check_modalities(self, *named: Mapping[str, Any]) -> None:
         in_channels, *others = named
@@ -175,14 +177,22 @@ class MultimodalRecognizer(BaseModel):
         return out
 
     def predict(self, inputs: Mapping[str, Tensor], data_samples: list[Any]) -> list[Any]:
-        """Add ``pred_score`` ``(C, )``, ``pred_label`` and ``modality_scores`` ``{m: (C, )}`` to each sample."""
+        """Add ``pred_score`` ``(C, )``, ``pred_label`` and ``modality_scores`` ``{m: (C, )}`` to each sample.
+
+        Further predictors of objectives are added as ``predictor_scores`` ``{name: (C, )}``.
+        """
         features = self.extract_feat(inputs, len(data_samples))
         scores, by_modality = self.cls_head.predict(features)
+        further: dict[str, Tensor] = {}
+        for objective in self.objectives:
+            further.update(objective.predict(self, inputs, features))
         for index, sample in enumerate(data_samples):
             sample.set_pred_score(scores[index])
             sample.set_pred_label(scores[index].argmax().reshape(1))
-            own = {name: value[index] for name, value in by_modality.items()}
-            sample.set_field(own, 'modality_scores', dtype=dict)
+            for field, values in (('modality_scores', by_modality), ('predictor_scores', further)):
+                if values:
+                    own = {name: value[index] for name, value in values.items()}
+                    sample.set_field(own, field, dtype=dict)
         return data_samples
 
     def take_step_record(self) -> StepRecord:

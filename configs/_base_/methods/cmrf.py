@@ -1,0 +1,10 @@
+# CMRF: heads of the modalities, contrast on whole features, and a teacher; recipes add num_classes and start.
+cmrf_heads = dict(
+    type='mmda_ext.LocalClassification',
+    task='unimodal',
+    loss_weight=2.0,
+    modality_weights=dict(audio=0.5),
+    balanced_heads=False)
+cmrf_contrast = dict(type='mmda_ext.SupervisedContrastive', features='full', loss_weight=3.0)
+cmrf_distillation = dict(
+    type='mmda_ext.CrossModalDistillation', modality_weights=dict(audio=0.5), loss_weight=3.0)

@@ -1,0 +1,65 @@
+"""Each modality's feature predicted from each other's (SimMMDG; masked in MOOSA)."""
+
+from itertools import permutations
+
+import torch
+from torch import Tensor, nn
+
+from mmda_ext.models.objectives.base import Objective, modalities_of
+from mmda_ext.models.projection import direction_distance
+from mmda_ext.models.step import StepRecord
+from mmda_ext.registry import MODELS
+
+
+@MODELS.register_module()
+class CrossModalTranslation(Objective):
+    r""":math:`w` times the mean over ordered pairs of :math:`\lVert n(T_{ab}(z^a)) - n(z^b) \rVert_2`.
+
+    (Dong et al., NeurIPS 2023; with a mask, Dong et al., ECCV 2024.) :math:`n(x) = x / \lVert x \rVert`;
+    :math:`T_{ab}` is Linear, ReLU, Linear, ReLU, dropout, Linear. Targets are not detached.
+
+    Args:
+        fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
+        hidden_channels (int): Width of the hidden layers.
+        dropout (float): Dropout in front of the last layer.
+        mask_ratio (float): Probability with which each element of an input is set to zero, without rescaling, while
+            training; targets are not masked. MOOSA: 0.3 to 0.7.
+        loss_weight (float): :math:`w`; 0.1 in the release.
+        task (str, optional): As in :class:`Objective`; by default ``translation``.
+        init_cfg (dict, optional): As in MMEngine.
+
+    Raises:
+        ValueError: If there is one modality only, or ``mask_ratio`` is not in [0, 1).
+    """
+
+    def __init__(self,
+                 fusion: dict,
+                 hidden_channels: int = 2048,
+                 dropout: float = 0.5,
+                 mask_ratio: float = 0.0,
+                 loss_weight: float = 0.1,
+                 task: str | None = None,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(fusion, task, init_cfg)
+        if not 0 <= mask_ratio < 1:
+            raise ValueError(f'CrossModalTranslation: mask_ratio={mask_ratio!r} must be in [0, 1)')
+        self.pairs = tuple(permutations(modalities_of(fusion, 'CrossModalTranslation'), 2))
+        self.mask_ratio, self.loss_weight = mask_ratio, loss_weight
+        widths = fusion['in_channels']
+        self.translators = nn.ModuleDict({
+            f'{source}_to_{target}': nn.Sequential(
+                nn.Linear(widths[source], hidden_channels), nn.ReLU(), nn.Linear(hidden_channels, hidden_channels),
+                nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden_channels, widths[target]))
+            for source, target in self.pairs
+        })
+
+    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+        """``{'loss_translation': scalar}``."""
+        terms = [direction_distance(translate(self._masked(record.features[source])), record.features[target])
+                 for (source, target), translate in zip(self.pairs, self.translators.values())]
+        return {'loss_translation': self.loss_weight * torch.stack(terms).mean()}
+
+    def _masked(self, feature: Tensor) -> Tensor:
+        if not self.training or not self.mask_ratio:
+            return feature
+        return feature * (torch.rand_like(feature) >= self.mask_ratio)

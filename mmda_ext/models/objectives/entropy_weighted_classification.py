@@ -1,0 +1,75 @@
+"""Class heads weighted by how sure they are (MOOSA; Dong et al., ECCV 2024)."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mmda_ext.models.heads.base import entropies, widen
+from mmda_ext.models.objectives.local_classification import LocalClassification
+from mmda_ext.models.step import StepRecord
+from mmda_ext.registry import MODELS
+
+if TYPE_CHECKING:
+    from mmda_ext.models.recognizers import MultimodalRecognizer
+
+
+@MODELS.register_module()
+class EntropyWeightedClassification(LocalClassification):
+    r""":math:`w \operatorname{mean}_i \sum_h \omega_{ih} \mathrm{CE}_{ih}`, heads of the modalities and the fused one.
+
+    :math:`\omega_i` is the softmax over heads of :math:`-H_{ih} / T`, with :math:`H` the entropy of a prediction; the
+    weights carry gradient. The fused head votes, so this term stands in the place of the classifier's own
+    cross-entropy: set ``cls_head.loss_weight=0``. It is filed under the classifier's task.
+
+    Args:
+        num_classes (int): Number of classes.
+        fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
+        temperature (float): :math:`T`.
+        loss_weight (float): :math:`w`.
+        task (str): Task of the loss, that of the classifier.
+        init_cfg (dict, optional): As in MMEngine.
+
+    Raises:
+        ValueError: If ``temperature`` is not positive, or the classifier adds its own cross-entropy as well.
+    """
+
+    def __init__(self,
+                 num_classes: int,
+                 fusion: dict,
+                 temperature: float = 1.0,
+                 loss_weight: float = 1.0,
+                 task: str = 'cls',
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(num_classes, fusion, loss_weight, task, name='entropy_weighted', balanced_heads=False,
+                         init_cfg=init_cfg)
+        if not temperature > 0:
+            raise ValueError(f'EntropyWeightedClassification: temperature={temperature!r} must be a number > 0')
+        self.temperature = temperature
+
+    def bind(self, model: 'MultimodalRecognizer') -> None:
+        """Refuse a classifier that adds its cross-entropy a second time."""
+        self.take_over_classification(model)
+
+    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+        """``{'loss_entropy_weighted': scalar}``; files the logits of the heads in the record."""
+        record.modality_logits = self.classify(record.features)
+        record.modality_classifiers = dict(self.heads.items())
+        logits = torch.stack(record.voters(type(self).__name__))
+        loss = entropy_weighted_cross_entropy(logits, record.labels, self.temperature)
+        return {f'loss_{self.name}': self.loss_weight * loss}
+
+
+def entropy_weighted_cross_entropy(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> Tensor:
+    """Mean over the labelled samples, a scalar.
+
+    Args:
+        logits (Tensor): Of all heads, ``(K, N, C)``.
+        labels (Tensor): Class indices, ``(N, )``; -1 where there is none.
+        temperature (float): Of the softmax over heads.
+    """
+    weights = (-entropies(logits) / temperature).softmax(0)
+    each = F.cross_entropy(widen(logits).movedim(2, 1), labels.expand(len(logits), -1), ignore_index=-1,
+                           reduction='none')
+    return (weights * each).sum() / (labels >= 0).sum().clamp_min(1)

@@ -1,7 +1,7 @@
 """What every balancer reads and returns. Numbers in, numbers out: no model, no runner, no file."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -20,8 +20,10 @@ class BalanceInputs:
             ``gramian[m, s, t]`` :math:`= \langle g_s^m, g_t^m \rangle`. ``None`` where no balancer asked for it.
         confidences (dict[str, Tensor]): Task -> ``(M, )`` batch sums of the probability that modality ``m`` alone
             gives to the true class of that task.
+        hits (dict[str, Tensor]): Task -> ``(M, )`` number of samples that modality ``m`` alone classifies right.
         losses (Tensor, optional): Values of the task losses, shape ``(T, )``.
-        num_samples (Tensor | int | None): Number of samples behind the sums in ``confidences``.
+        num_samples (Tensor | int | None): Number of samples behind the sums in ``confidences`` and ``hits``.
+        epoch (int | None): Epoch of the run, from 0; ``None`` outside of a run.
     """
 
     tasks: tuple[str, ...]
@@ -30,10 +32,12 @@ class BalanceInputs:
     confidences: Mapping[str, Tensor] = field(default_factory=dict)
     losses: Tensor | None = None
     num_samples: Tensor | int | None = None
+    hits: Mapping[str, Tensor] = field(default_factory=dict)
+    epoch: int | None = None
 
     def ones(self) -> Tensor:
         """Neutral weights ``(M, T)`` on the device of the other inputs."""
-        known = [self.gramian, self.losses, *self.confidences.values()]
+        known = [self.gramian, self.losses, *self.confidences.values(), *self.hits.values()]
         like = next((tensor for tensor in known if tensor is not None), torch.empty(0))
         return torch.ones(len(self.modalities), len(self.tasks), dtype=like.dtype, device=like.device)
 
@@ -45,7 +49,9 @@ class Balancer(ABC):
 
     * ``space``: where the Gramian is measured; ``'parameter'`` (gradients of the encoder parameters, one encoder
       backward pass per task) or ``'feature'`` (gradients of the features, one pass in all);
-    * ``needs``: any of ``'gramian'``, ``'confidences'``, ``'losses'``. Without ``'gramian'`` a step costs one pass.
+    * ``needs``: any of ``'gramian'``, ``'confidences'``, ``'hits'``, ``'losses'``. Without ``'gramian'`` a step costs
+      one pass. ``'tensors'`` asks for the gradients of each parameter tensor apart (one pass per task that reaches the
+      encoders): then :meth:`combine` makes one of them.
 
     Weights are treated as constants: inputs arrive detached and no gradient flows through a balancer.
 
@@ -76,13 +82,25 @@ class Balancer(ABC):
         Raises:
             ValueError: If ``inputs`` lacks something that ``needs`` names.
         """
-        given = {'gramian': inputs.gramian, 'losses': inputs.losses, 'confidences': inputs.confidences or None}
+        given = {'gramian': inputs.gramian, 'losses': inputs.losses, 'confidences': inputs.confidences or None,
+                 'hits': inputs.hits or None, 'tensors': True}
         missing = sorted(name for name in self.needs if given[name] is None)
         if missing:
             raise ValueError(f'{type(self).__name__} needs {", ".join(missing)} in BalanceInputs, got none')
         self.diagnostics = {}
         with torch.no_grad():
             return self.weights(inputs)
+
+    def combine(self, gradients: Sequence[Tensor | None], weights: Tensor) -> Tensor | None:
+        """The gradient of one encoder parameter; called for each of them if ``needs`` holds ``'tensors'``.
+
+        Args:
+            gradients (Sequence[Tensor | None]): One for each task, averaged over processes; ``None`` where a task does
+                not reach the parameter. May be overwritten.
+            weights (Tensor): Row of :meth:`weights` that belongs to the parameter's modality, ``(T, )``.
+        """
+        present = [(gradient, weight) for gradient, weight in zip(gradients, weights) if gradient is not None]
+        return torch.stack([weight.to(gradient) * gradient for gradient, weight in present]).sum(0) if present else None
 
     def notice(self, values: Mapping[str, float]) -> None:  # noqa: B027
         """Told the scalar diagnostics of a step once they are on the host: the place for warnings and counts.

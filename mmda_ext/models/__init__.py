@@ -1,5 +1,6 @@
 """Recognizers and their parts."""
 
+from mmda_ext.models.adaptation import DomainDiscriminator
 from mmda_ext.models.backbones import (
     AudioResNet,
     FrameEncoder,
@@ -19,6 +20,17 @@ from mmda_ext.models.fusions import ConcatFusion, FiLMFusion, Fusion, GatedFusio
 from mmda_ext.models.heads import DomainDiscriminatorHead, MultimodalClsHead, MultimodalHead
 from mmda_ext.models.necks import PoolNeck
 from mmda_ext.models.objectives import (
+    A3D2,
+    DANN,
+    JAN,
+    JDDA,
+    MKMMD,
+    PCL,
+    AdaptationObjective,
+    AdversarialObjective,
+    Amanda,
+    BatchObjective,
+    ConditionalObjective,
     CorrelationAlignment,
     DomainAdversarial,
     InformationBottleneck,
@@ -30,12 +42,15 @@ from mmda_ext.models.objectives import (
 from mmda_ext.models.recognizers import MultimodalRecognizer
 from mmda_ext.models.sequence import LSTMEncoder, TextCNN
 from mmda_ext.models.step import StepRecord
+from mmda_ext.models.views import AudioView, FeatureView, TokenView, VideoView, View
 
 __all__ = [
-    'AudioResNet', 'ClipPreprocessor', 'ConcatFusion', 'CorrelationAlignment', 'DomainAdversarial',
-    'DomainDiscriminatorHead', 'FiLMFusion', 'FrameEncoder', 'Fusion', 'GatedFusion', 'InformationBottleneck',
-    'LSTMEncoder', 'LocalClassification', 'LocalDomainAdversarial', 'MLPBackbone', 'MultimodalClsHead',
-    'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer', 'Objective', 'PaddedDataPreprocessor',
-    'PaddingPreprocessor', 'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion',
-    'TensorPreprocessor', 'TextCNN', 'TextEncoder', 'VotingPseudoLabel'
+    'A3D2', 'AdaptationObjective', 'AdversarialObjective', 'Amanda', 'AudioResNet', 'AudioView', 'BatchObjective',
+    'ClipPreprocessor', 'ConcatFusion', 'ConditionalObjective', 'CorrelationAlignment', 'DANN', 'DomainAdversarial',
+    'DomainDiscriminator', 'DomainDiscriminatorHead', 'FeatureView', 'FiLMFusion', 'FrameEncoder', 'Fusion',
+    'GatedFusion', 'InformationBottleneck', 'JAN', 'JDDA', 'LSTMEncoder', 'LocalClassification',
+    'LocalDomainAdversarial', 'MKMMD', 'MLPBackbone', 'MultimodalClsHead', 'MultimodalDataPreprocessor',
+    'MultimodalHead', 'MultimodalRecognizer', 'Objective', 'PCL', 'PaddedDataPreprocessor', 'PaddingPreprocessor',
+    'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion', 'TensorPreprocessor', 'TextCNN',
+    'TextEncoder', 'TokenView', 'VideoView', 'View', 'VotingPseudoLabel'
 ]

@@ -1,6 +1,7 @@
-"""Which parameters of a backbone train, and what its frozen normalisation layers do meanwhile."""
+"""Which parameters of a backbone train, and the modes of its layers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -43,3 +44,16 @@ def set_frozen_norm(module: nn.Module, mode: str) -> None:
     for child in module.modules():
         if isinstance(child, _BatchNorm) and not any(p.requires_grad for p in child.parameters()):
             child.train(mode == 'train')
+
+
+@contextmanager
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Switch ``modules`` to evaluation mode and put every sub-module back as it was."""
+    modes = [(child, child.training) for module in modules for child in module.modules()]
+    for module in modules:
+        module.eval()
+    try:
+        yield
+    finally:
+        for child, training in modes:
+            child.training = training

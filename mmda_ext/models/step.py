@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass
@@ -27,8 +27,17 @@ class StepRecord:
         feature_gradients (dict[str, dict[str, Tensor]]): Task -> modality -> gradient of its loss at the features,
             ``(N, D_m)``, detached and unscaled, filed by an objective that has it in closed form. All of the loss must
             be in it, and the loss must have no parameters of its own.
+        classifier (nn.Module, optional): The fusion that made ``logits`` of ``features``, for those who ask it again.
+        modality_classifiers (dict[str, nn.Module]): Modality -> head that made its ``modality_logits``.
         confidences (dict[str, Callable]): Task -> function that returns the batch sums of the true-class probability of
             each modality, ``(M, )``. Evaluated only when a balancer asks.
+        hits (dict[str, Callable]): Task -> function that returns how many samples of the batch each modality classifies
+            right, ``(M, )``. Evaluated only when a balancer asks.
+        inputs (dict[str, Tensor]): What went into the encoders, ``{m: (N * S_m, ...)}``.
+        encoder (Callable, optional): The recognizer's part of :meth:`encode`.
+        classify (Callable, optional): Features ``{m: (N, D_m)}`` -> fused class logits ``(N, C)``, filed by the
+            classifier for objectives that predict from other features than those of the step.
+        further_features (list[dict]): Features of every further pass, by modality, in order.
     """
 
     features: dict[str, Tensor]
@@ -43,6 +52,13 @@ class StepRecord:
     is_target: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
     modality_logits: dict[str, Tensor] = field(default_factory=dict)
     feature_gradients: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    hits: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    encoder: Callable[..., dict[str, Tensor]] | None = None
+    classify: Callable[[Mapping[str, Tensor]], Tensor] | None = None
+    further_features: list[dict[str, Tensor]] = field(default_factory=list)
+    classifier: nn.Module | None = None
+    modality_classifiers: dict[str, nn.Module] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.is_target):
@@ -62,6 +78,33 @@ class StepRecord:
     def num_samples(self) -> int:
         """Batch size ``N``."""
         return len(self.labels)
+
+    def encode(self, inputs: Mapping[str, Any], num_samples: int, evaluation: bool = False) -> dict[str, Tensor]:
+        """Send other inputs through the encoders, with their graph: a further view, blanked inputs.
+
+        A balancing wrapper takes the gradients through this pass into account like those through the first.
+
+        Args:
+            inputs (dict[str, Tensor]): Modality -> ``(num_samples * S_m, ...)``; any of the modalities.
+            num_samples (int): Number of samples ``n`` in ``inputs``.
+            evaluation (bool): Run the encoders in evaluation mode (no dropout, running statistics).
+
+        Returns:
+            dict[str, Tensor]: Modality -> features ``(n, D_m)``.
+
+        Raises:
+            RuntimeError: If the record was made without encoders.
+        """
+        if self.encoder is None:
+            raise RuntimeError('this record has no encoders: it was made outside of a recognizer')
+        features = self.encoder(inputs, num_samples, evaluation)
+        self.further_features.append(features)
+        return features
+
+    def outputs(self) -> dict[str, list[Tensor]]:
+        """All features that left each encoder in this step, those of the batch first: ``{m: [(N, D_m), ...]}``."""
+        further = self.further_features
+        return {name: [value, *(own[name] for own in further if name in own)] for name, value in self.features.items()}
 
     def add_losses(self, terms: Mapping[str, Tensor], task: str | None = None) -> None:
         """File each ``loss_<name>`` of ``terms`` under its task: ``task`` if given, else ``<name>``."""

@@ -90,8 +90,7 @@ class BalancedMixin:
         parameters = self._parameters_of(self._model)
         gradients = self._task_gradients(record, parameters)
         if self._measured is None:
-            tasks = tuple(task for task in record.losses if self.balancer.balances(task))
-            self._measured = Measurements(tasks, tuple(record.features), self.balancer)
+            self._measured = Measurements(record, self.balancer)
         self._measured.add(record, gradients)
         if not self._one_pass:
             self._accumulate(record, gradients, parameters)
@@ -116,7 +115,8 @@ class BalancedMixin:
     @property
     def _one_pass(self) -> bool:
         """Whether the weights are known before the encoders' backward pass."""
-        reads_parameters = 'gramian' in self.balancer.needs and self.balancer.space == 'parameter'
+        needs = self.balancer.needs
+        reads_parameters = 'tensors' in needs or ('gramian' in needs and self.balancer.space == 'parameter')
         return not reads_parameters and self._accumulative_counts == 1
 
     def _scaled(self, loss: Tensor) -> Tensor:
@@ -133,12 +133,12 @@ class BalancedMixin:
         rest = [loss for task, loss in record.losses.items() if task not in groups]
         if rest:
             groups[REST] = torch.stack([loss.reshape(()) for loss in rest]).sum()
-        gradients = {}
+        gradients, outputs = {}, record.outputs()
         for task, loss in groups.items():
             known = record.feature_gradients.get(task)
             # A gradient that an objective knows is scaled like the loss that it would come from.
             scale = self._scaled(torch.ones((), device=loss.device)) if known is not None else None
-            gradients[task] = TaskGradient(self._scaled(loss), record.features, parameters, known, scale)
+            gradients[task] = TaskGradient(self._scaled(loss), outputs, parameters, known, scale)
             for parameter, grad in zip(parameters.heads, gradients[task].heads):
                 if grad is not None:
                     parameter.grad = grad if parameter.grad is None else parameter.grad + grad
@@ -147,11 +147,12 @@ class BalancedMixin:
 
     def _accumulate(self, record: StepRecord, gradients: dict[str, TaskGradient], parameters: Parameters) -> None:
         """One backward pass through the encoders per row; the last one of a modality frees its graph."""
-        for name in reversed(list(record.features)):
+        outputs = record.outputs()
+        for name in reversed(list(outputs)):
             reaching = [task for task in gradients if name in gradients[task].features]
             for task, gradient in gradients.items():
                 encoder = backward_encoder(
-                    record.features[name], gradient.features.get(name), parameters.encoders[name],
+                    outputs[name], gradient.features.get(name), parameters.encoders[name],
                     retain_graph=bool(reaching) and task != reaching[-1])
                 rows = self._rows.setdefault(task, {})
                 rows[name] = add_grads(rows.get(name), [*gradient.local[name], *encoder])
@@ -167,32 +168,42 @@ class BalancedMixin:
             if 'gramian' in self.balancer.needs and not self._measured.in_features:
                 gram = torch.stack([gramian([self._rows[t][m] for t in tasks]) for m in modalities])
         scale = self._gradient_scale(next(iter(record.features.values())))
-        inputs = self._measured.inputs(gram, scale)
+        epoch = self.message_hub.get_info('epoch')  # type: ignore[attr-defined]
+        inputs = self._measured.inputs(gram, scale, epoch)
         weights = self.balancer(inputs)
         if self._one_pass:
             self._rows = {REST: self._single_pass(record, gradients, parameters, weights)}
             self._reduce(parameters, self._rows)
         for m, name in enumerate(modalities):
-            factors = [] if self._one_pass else [weights[m, t] for t in range(len(tasks))]
-            rows = [self._rows[task][name] for task in tasks if task in self._rows]
-            rest = [self._rows[REST][name]] if REST in self._rows else []
-            total = combine([*rows, *rest], [*factors, *[1.0] * len(rest)])
-            for parameter, grad in zip(parameters.of(name), total):
+            for parameter, grad in zip(parameters.of(name), self._combined(name, weights[m])):
                 parameter.grad = grad
         return inputs, weights
+
+    def _combined(self, modality: str, weights: Tensor) -> Grads:
+        """One gradient per parameter of ``modality``, from the rows and the weights ``(T, )`` of its tasks."""
+        assert self._measured is not None
+        rest = [self._rows[REST][modality]] if REST in self._rows else []
+        if self._one_pass:
+            return combine(rest, [1.0])
+        rows = [self._rows[task][modality] for task in self._measured.tasks]
+        if 'tensors' not in self.balancer.needs:
+            return combine([*rows, *rest], [*weights, *[1.0] * len(rest)])
+        with torch.no_grad():
+            total = [self.balancer.combine(gradients, weights) for gradients in zip(*rows)]
+        return combine([total, *rest], [1.0] * (1 + len(rest)))
 
     def _single_pass(self, record: StepRecord, gradients: dict[str, TaskGradient], parameters: Parameters,
                      weights: Tensor) -> dict[str, Grads]:
         """Weighted cotangents through each encoder once: exact, because a backward pass is linear."""
         assert self._measured is not None
+        outputs = record.outputs()
         out: dict[str, Grads] = {}
         for m, name in reversed(list(enumerate(self._measured.modalities))):
             factors = dict(zip(self._measured.tasks, weights[m]))
             parts = [(gradient, factors.get(task, 1.0)) for task, gradient in gradients.items()]
-            terms = [_weighted(factor, gradient.features[name]) for gradient, factor in parts
-                     if name in gradient.features]
-            cotangent = torch.stack(terms).sum(0) if terms else None
-            encoder = backward_encoder(record.features[name], cotangent, parameters.encoders[name], retain_graph=False)
+            cotangents = [_weighted_sum([(factor, gradient.features[name][index]) for gradient, factor in parts
+                                         if name in gradient.features]) for index in range(len(outputs[name]))]
+            encoder = backward_encoder(outputs[name], cotangents, parameters.encoders[name], retain_graph=False)
             local = combine([gradient.local[name] for gradient, _ in parts], [factor for _, factor in parts])
             out[name] = [*local, *encoder]
         return out
@@ -239,11 +250,14 @@ class BalancedMixin:
         super().load_state_dict(state)  # type: ignore[misc]
 
 
-def _weighted(factor: Tensor | float, gradient: Tensor) -> Tensor:
-    """``factor * gradient``; weight 0 gives 0 even where the gradient is not finite."""
-    if not isinstance(factor, Tensor):
-        return factor * gradient
-    return torch.where(factor == 0, torch.zeros_like(gradient), factor * gradient)
+def _weighted_sum(terms: list[tuple[Tensor | float, Tensor | None]]) -> Tensor | None:
+    """``sum_i factor_i * gradient_i``; weight 0 gives 0 even where the gradient is not finite."""
+    parts = []
+    for factor, gradient in terms:
+        if gradient is not None:
+            own = factor * gradient
+            parts.append(own if not isinstance(factor, Tensor) else torch.where(factor == 0, 0.0, own))
+    return torch.stack(parts).sum(0) if parts else None
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -43,35 +43,41 @@ class TaskGradient:
 
     Args:
         loss (Tensor): The scalar, scaled as it is differentiated.
-        features (dict[str, Tensor]): Modality -> features with their graph.
+        outputs (dict[str, list]): Modality -> all features of the step with their graph, those of the batch first.
         parameters (Parameters): What gets a gradient.
-        known (dict[str, Tensor], optional): Modality -> gradient of the unscaled loss at the features, where an
+        known (dict[str, Tensor], optional): Modality -> gradient of the unscaled loss at the batch's features, where an
             objective has it in closed form. Such a loss has no parameters of its own and autograd is not asked.
         scale (Tensor, optional): Factor of ``known`` that the loss carries already.
 
     Attributes:
-        features (dict[str, Tensor]): Modality -> :math:`u^m = dL/dz^m`, shape ``(N, D_m)``; absent where the loss does
-            not depend on it.
+        features (dict[str, list]): Modality -> :math:`u^m = dL/dz^m` at each of its outputs, ``(N, D_m)``; ``None`` at
+            one that the loss does not depend on; absent where it depends on none.
         local (dict[str, list]): Modality -> gradients of its local parameters.
         heads (list): Gradients of the heads.
     """
 
-    def __init__(self, loss: Tensor, features: Mapping[str, Tensor], parameters: Parameters,
+    def __init__(self, loss: Tensor, outputs: Mapping[str, Sequence[Tensor]], parameters: Parameters,
                  known: Mapping[str, Tensor] | None = None, scale: Tensor | None = None) -> None:
-        active = [name for name, value in features.items() if value.requires_grad]
+        active = [name for name, values in outputs.items() if values[0].requires_grad]
         if known is not None:
             factor = 1.0 if scale is None else scale
-            self.features = {name: factor * known[name] for name in active if name in known}
+            self.features: dict[str, Grads] = {
+                name: [factor * known[name], *[None] * (len(outputs[name]) - 1)] for name in active if name in known}
             self.local: dict[str, Grads] = {name: [None] * len(own) for name, own in parameters.local.items()}
             self.heads: Grads = [None] * len(parameters.heads)
             return
         local = [p for name in parameters.local for p in parameters.local[name]]
-        wanted = [*(features[name] for name in active), *local, *parameters.heads]
+        reached = [value for name in active for value in outputs[name]]
+        wanted = [*reached, *local, *parameters.heads]
         grads: Grads = [None] * len(wanted)
         if loss.requires_grad and wanted:
             grads = list(torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True))
-        split = len(active)
-        self.features = {name: grad for name, grad in zip(active, grads) if grad is not None}
+        self.features, split = {}, 0
+        for name in active:
+            own = grads[split:split + len(outputs[name])]
+            split += len(own)
+            if any(grad is not None for grad in own):
+                self.features[name] = own
         self.local = {}
         for name, owned in parameters.local.items():
             self.local[name] = grads[split:split + len(owned)]
@@ -79,17 +85,24 @@ class TaskGradient:
         self.heads = grads[split:]
 
 
-def backward_encoder(feature: Tensor, cotangent: Tensor | None, parameters: Sequence[nn.Parameter],
+def backward_encoder(outputs: Sequence[Tensor], cotangents: Grads | None, parameters: Sequence[nn.Parameter],
                      retain_graph: bool) -> Grads:
     """One vector-Jacobian product through one encoder: gradients of its parameters, ``None`` where unused.
+
+    Args:
+        outputs (Sequence[Tensor]): The encoder's features in this step, ``(N, D_m)`` for each pass.
+        cotangents (list[Tensor | None], optional): Gradient at each of them.
+        parameters (Sequence[nn.Parameter]): The encoder's.
+        retain_graph (bool): Whether another product follows.
 
     The Jacobian of all encoders is block-diagonal over modalities. Taking them one after the other, all tasks of one
     modality before the next, frees each graph as early as a plain backward pass would.
     """
-    if cotangent is None or not parameters:
+    pairs = [(value, grad.to(value)) for value, grad in zip(outputs, cotangents or ()) if grad is not None]
+    if not pairs or not parameters:
         return [None] * len(parameters)
-    return list(
-        torch.autograd.grad(feature, parameters, cotangent.to(feature), retain_graph=retain_graph, allow_unused=True))
+    values, grads = zip(*pairs)
+    return list(torch.autograd.grad(values, parameters, grads, retain_graph=retain_graph, allow_unused=True))
 
 
 def gramian(rows: Sequence[Grads]) -> Tensor:

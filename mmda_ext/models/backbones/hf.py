@@ -15,7 +15,7 @@ from mmda_ext.models.backbones.hf_loading import build_model, load_weights, read
 from mmda_ext.models.backbones.hf_split import Resume, states_before
 from mmda_ext.models.data_preprocessors.padding import Padded, as_padded
 from mmda_ext.models.feature_cache import FeatureCache, Fingerprint
-from mmda_ext.models.fusions.base import evaluating
+from mmda_ext.models.freezing import evaluating
 
 
 class PretrainedEncoder(BaseModule):

@@ -1,13 +1,14 @@
 """What every fusion offers: fused logits, and the logits of each modality alone."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
+
+from mmda_ext.models.freezing import evaluating
 
 
 class Fusion(BaseModule):
@@ -84,15 +85,3 @@ class Fusion(BaseModule):
     def _masked(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         zeros = {name: torch.zeros_like(value) for name, value in features.items()}
         return {name: self({**zeros, name: value}) for name, value in features.items()}
-
-
-@contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
-    """Switch ``module`` to evaluation mode and put every sub-module back as it was."""
-    modes = [(child, child.training) for child in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for child, training in modes:
-            child.training = training

@@ -7,8 +7,8 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmda_ext.models.freezing import evaluating
 from mmda_ext.models.fusions import Fusion
-from mmda_ext.models.fusions.base import evaluating
 from mmda_ext.registry import MODELS
 
 
@@ -83,6 +83,11 @@ def true_class_sums(logits: Mapping[str, Tensor], targets: Tensor) -> Tensor:
     known, index = targets >= 0, targets.clamp_min(0)[:, None]
     sums = [(widen(value.detach()).softmax(1).gather(1, index)[:, 0] * known).sum() for value in logits.values()]
     return torch.stack(sums)
+
+
+def hits(logits: Mapping[str, Tensor], targets: Tensor) -> Tensor:
+    """Number of samples whose largest logit is that of their target, for each modality, ``(M, )``."""
+    return torch.stack([(value.detach().argmax(1) == targets).sum() for value in logits.values()]).float()
 
 
 def widen(x: Tensor) -> Tensor:

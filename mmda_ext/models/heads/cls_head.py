@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from mmda_ext.models.heads.base import MultimodalHead
+from mmda_ext.models.heads.base import MultimodalHead, hits
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 
@@ -34,9 +34,12 @@ class MultimodalClsHead(MultimodalHead):
 
     def loss(self, record: StepRecord) -> dict[str, Tensor]:
         """Cross-entropy over the labelled samples; files logits, fused features and confidences in the record."""
+        record.classifier = self.fusion
         record.fused = self.fusion.fuse(record.features)
         record.logits = self.fusion.classify(record.fused)
+        record.classify = self.forward
         record.confidences[self.task] = lambda: self.confidences(record.features, record.labels)
+        record.hits[self.task] = lambda: hits(self.modality_logits(record.features), record.labels)
         return self.cross_entropy(record.logits, record.features, record.labels, self.task)
 
     def predict(self, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

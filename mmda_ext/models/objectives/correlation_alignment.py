@@ -1,20 +1,20 @@
 """Alignment of second moments of source and target, one loss per modality and one for their concatenation (CORAL)."""
 
 import torch
-from mmengine.dist import all_reduce
+from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor
 
+from mmda_ext.models.adaptation.comparison import FUSED
 from mmda_ext.models.alignment import attach, coral
+from mmda_ext.models.joining import join_rows, joined_count, own_rows
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 
-#: Task of the concatenated features, behind the prefix.
-FUSED = 'fused'
 OPTIONS = {
     'statistic': ('covariance', 'correlation'), 'normalize': ('none', 'deep_coral', 'mean'),
     'grad_on': ('both', 'source', 'target'), 'form': ('auto', 'direct', 'low_rank'),
-    'objectives': ('modalities+fused', 'modalities')}
+    'objectives': ('modalities+fused', 'modalities', 'fused')}
 
 
 @MODELS.register_module()
@@ -34,7 +34,8 @@ class CorrelationAlignment(Objective):
         mean_term (bool): Align the means too, as DomainBed does; :math:`k_m` does not apply to it.
         form (str): ``'direct'``, ``'low_rank'`` (cheaper where the batch is smaller than the width) or ``'auto'``.
         grad_on (str): Rows that receive the gradient: ``'both'`` domains, ``'source'`` or ``'target'``.
-        objectives (str): ``'modalities+fused'`` (paper) or ``'modalities'``, whose Gramian is exactly diagonal.
+        objectives (str): ``'modalities+fused'`` (paper); ``'modalities'``, whose Gramian is exactly diagonal; or
+            ``'fused'`` alone, which with ``normalize='deep_coral'`` is Deep CORAL.
         auto_fraction (float): See ``alpha2``.
         auto_batches (int): Number of batches that choose ``alpha2='auto'``.
         class_task (str): The loss that ``alpha2='auto'`` compares with.
@@ -45,6 +46,7 @@ class CorrelationAlignment(Objective):
 
     Differences from the paper: "correlation matrix" is read as covariance, as in the papers it cites; with one modality
     the fused loss would repeat it and is left out; a batch with fewer than two samples of a domain gives 0 and counts.
+    Under data-parallel training the covariances are those of the batches of all processes together.
     """
 
     _lengths: Tensor
@@ -72,7 +74,9 @@ class CorrelationAlignment(Objective):
         self.statistic, self.normalize, self.mean_term, self.grad_on = statistic, normalize, mean_term, grad_on
         self.low_rank = {'auto': None, 'direct': False, 'low_rank': True}[form]
         self.names = tuple(fusion['in_channels'])
-        self.with_fused = objectives == 'modalities+fused' and len(self.names) > 1
+        self.groups = {} if objectives == 'fused' else {name: (name, ) for name in self.names}
+        if objectives == 'fused' or (objectives == 'modalities+fused' and len(self.names) > 1):
+            self.groups[FUSED] = self.names
         self.auto_fraction, self.class_task = auto_fraction, class_task
         self.alpha2: float | Tensor
         if isinstance(alpha2, str):
@@ -102,27 +106,25 @@ class CorrelationAlignment(Objective):
         """Value and gradients at whole features ``{m: (N, D_m)}`` of each task, without :math:`\\alpha_2`."""
         source, target = record.source_rows, record.target_rows
         features = {name: record.features[name].detach() for name in self.names}
-        groups = {name: (name, ) for name in self.names}
-        if self.with_fused:
-            groups[FUSED] = self.names
-        defined = min(len(source), len(target)) >= 2
+        defined = min(joined_count(source), joined_count(target)) >= 2
         self.skipped += not defined
         return {
             task: self._term({name: features[name] for name in members}, source, target, defined)
-            for task, members in groups.items()
+            for task, members in self.groups.items()
         }
 
     def _term(self, features: dict[str, Tensor], source: Tensor, target: Tensor,
               defined: bool) -> tuple[Tensor, dict[str, Tensor]]:
-        joined = torch.cat(list(features.values()), dim=1)
-        gradient = torch.zeros_like(joined, dtype=torch.promote_types(joined.dtype, torch.float32))
+        whole = torch.cat(list(features.values()), dim=1)
+        gradient = torch.zeros_like(whole, dtype=torch.promote_types(whole.dtype, torch.float32))
         value = gradient.new_zeros(())
         if defined:
-            value, on_source, on_target = coral(joined[source], joined[target], self.statistic, self.mean_term,
-                                                self._factor(joined.shape[1]), self.low_rank)
+            value, on_source, on_target = coral(join_rows(whole[source]), join_rows(whole[target]), self.statistic,
+                                                self.mean_term, self._factor(whole.shape[1]), self.low_rank)
             for rows, grad, name in ((source, on_source, 'source'), (target, on_target, 'target')):
                 if self.grad_on in ('both', name):
-                    gradient[rows] = grad
+                    # As much as the mean over processes takes away again.
+                    gradient[rows] = get_world_size() * own_rows(grad, len(rows))
         widths = [value.shape[1] for value in features.values()]
         return value, dict(zip(features, gradient.split(widths, dim=1)))
 

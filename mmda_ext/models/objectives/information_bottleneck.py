@@ -58,7 +58,7 @@ class InformationBottleneck(Objective):
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_heads': scalar, 'loss_entropy': scalar}``; files logits and confidences of the heads."""
         logits = {name: head(record.features[name]) for name, head in self.heads.items()}
-        record.modality_logits = logits
+        record.modality_logits, record.modality_classifiers = logits, dict(self.heads.items())
         rows = record.source_rows
         labels = record.labels[rows]
         record.confidences[self.task or 'heads'] = lambda: true_class_sums(logits, record.labels)

@@ -40,7 +40,7 @@ class LocalClassification(Objective):
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar}``."""
         logits = {name: head(record.features[name]) for name, head in self.heads.items()}
-        record.modality_logits = logits
+        record.modality_logits, record.modality_classifiers = logits, dict(self.heads.items())
         record.confidences[self.name] = lambda: true_class_sums(logits, record.labels)
         losses = [masked_cross_entropy(value, record.labels) for value in logits.values()]
         return {f'loss_{self.name}': self.loss_weight * torch.stack(losses).sum()}

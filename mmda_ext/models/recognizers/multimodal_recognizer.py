@@ -1,12 +1,13 @@
 """The one recognizer: backbones, fusion, head, objectives, for any number of modalities."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from mmengine.model import BaseModel, ModuleDict, ModuleList
 from torch import Tensor, nn
 
-from mmda_ext.models.freezing import freeze, set_frozen_norm
+from mmda_ext.models.freezing import evaluating, freeze, set_frozen_norm
 from mmda_ext.models.pretrained import load_backbone
 from mmda_ext.models.step import StepRecord, labels_of, targets_of
 from mmda_ext.registry import MODELS
@@ -116,7 +117,13 @@ class MultimodalRecognizer(BaseModel):
         missing = [name for name in self.modalities if name not in inputs]
         if missing:
             raise ValueError(f'the batch lacks modality {missing[0]!r}: inputs are {sorted(inputs)}')
-        return {name: self.necks[name](self.backbones[name](inputs[name]), num_samples) for name in self.modalities}
+        return self._encode(inputs, num_samples)
+
+    def _encode(self, inputs: Mapping[str, Tensor], num_samples: int, evaluation: bool = False) -> dict[str, Tensor]:
+        """Features of the modalities that ``inputs`` holds; in evaluation mode if asked."""
+        with evaluating(self.backbones, self.necks) if evaluation else nullcontext():
+            return {name: self.necks[name](self.backbones[name](inputs[name]), num_samples)
+                    for name in self.modalities if name in inputs}
 
     def forward(self, inputs: Mapping[str, Tensor], data_samples: list[Any] | None = None, mode: str = 'tensor') -> Any:
         """As in MMEngine: ``'loss'`` -> dict of losses, ``'predict'`` -> samples with scores, ``'tensor'`` -> logits.
@@ -137,7 +144,8 @@ class MultimodalRecognizer(BaseModel):
         """Losses and diagnostics of head and objectives; keeps the record of the step."""
         features = self.extract_feat(inputs, len(data_samples))
         labels, domains = labels_of(data_samples, next(iter(features.values())).device)
-        record = StepRecord(features, labels, domains, data_samples, is_target=targets_of(data_samples))
+        record = StepRecord(features, labels, domains, data_samples, is_target=targets_of(data_samples), inputs=inputs,
+                            encoder=self._encode)
         out = self.cls_head.loss(record)
         record.add_losses(out)
         for objective in self.objectives:

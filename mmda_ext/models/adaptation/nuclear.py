@@ -1,0 +1,36 @@
+"""Nuclear-norm Wasserstein discrepancy of two batches of class probabilities (Chen et al., CVPR 2022)."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmda_ext.models.heads.base import widen
+
+
+def nuclear_wasserstein(source: Tensor, target: Tensor) -> Tensor:
+    r""":math:`\lVert P^s \rVert_* / n_s - \lVert P^t \rVert_* / n_t`, the norm being the sum of singular values.
+
+    In float32 or wider. A backward pass whose gradient is not finite passes on none for the whole term. The public
+    code divides both by the number of target samples.
+
+    Args:
+        source (Tensor): :math:`P^s`, ``(n_s, C)``, each row a distribution.
+        target (Tensor): :math:`P^t`, ``(n_t, C)``.
+    """
+    # In one tensor, so that a gradient lost in one domain is lost in both.
+    rows = _SkipNonFinite.apply(widen(torch.cat([source, target])))
+    norms = [torch.linalg.svdvals(part).sum() / len(part) for part in rows.split([len(source), len(target)])]
+    return norms[0] - norms[1]
+
+
+class _SkipNonFinite(torch.autograd.Function):
+    """Identity; a gradient with an infinity or a NaN in it becomes zero, without asking the device."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:
+        return torch.where(grad.isfinite().all(), grad, torch.zeros_like(grad))

@@ -25,6 +25,8 @@ CONTRAST = dict(hidden_channels=8, out_channels=4)
 
 #: What each objective needs beside its own name: options, and objectives before it.
 OBJECTIVES: dict[str, dict] = {
+    'A3D2': dict(num_classes=CLASSES, anchor='audio', transport_start=0),
+    'Amanda': {},
     'CDAN': dict(num_classes=CLASSES),
     'ClassifierGuidance': dict(num_classes=CLASSES),
     'CorrelationAlignment': {},
@@ -39,17 +41,22 @@ OBJECTIVES: dict[str, dict] = {
     'EntropyWeightedClassification': dict(num_classes=CLASSES),
     'FeatureSplitting': {},
     'InformationBottleneck': dict(num_classes=CLASSES),
+    'JAN': {},
+    'JDDA': dict(num_classes=CLASSES),
     'LocalClassification': dict(num_classes=CLASSES, task='heads'),
     'LocalDomainAdversarial': dict(num_domains=DOMAINS, projection_channels=8, hidden_channels=8),
     'MADA': dict(num_classes=CLASSES),
     'MDAN': dict(num_domains=DOMAINS),
+    'MKMMD': {},
     'MultimodalJigsaw': dict(num_parts=2, num_permutations=8, hidden_channels=8),
     'MutualDistillation': {},
+    'PCL': {},
     'RelativeNormAlignment': {},
     'SupervisedContrastive': CONTRAST,
     'VotingPseudoLabel': {},
 }
 BEFORE: dict[str, list[dict]] = {
+    'A3D2': [HEADS],
     'CrossModalDistillation': [dict(type='mmda_ext.SupervisedContrastive', **CONTRAST)],
     'EntropyMinimization': [HEADS],
     'MutualDistillation': [HEADS],

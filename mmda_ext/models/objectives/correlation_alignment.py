@@ -14,7 +14,7 @@ from mmda_ext.registry import MODELS
 OPTIONS = {
     'statistic': ('covariance', 'correlation'), 'normalize': ('none', 'deep_coral', 'mean'),
     'grad_on': ('both', 'source', 'target'), 'form': ('auto', 'direct', 'low_rank'),
-    'objectives': ('modalities+fused', 'modalities')}
+    'objectives': ('modalities+fused', 'modalities', 'fused')}
 
 
 @MODELS.register_module()
@@ -34,7 +34,8 @@ class CorrelationAlignment(Objective):
         mean_term (bool): Align the means too, as DomainBed does; :math:`k_m` does not apply to it.
         form (str): ``'direct'``, ``'low_rank'`` (cheaper where the batch is smaller than the width) or ``'auto'``.
         grad_on (str): Rows that receive the gradient: ``'both'`` domains, ``'source'`` or ``'target'``.
-        objectives (str): ``'modalities+fused'`` (paper) or ``'modalities'``, whose Gramian is exactly diagonal.
+        objectives (str): ``'modalities+fused'`` (paper); ``'modalities'``, whose Gramian is exactly diagonal; or
+            ``'fused'`` alone, which with ``normalize='deep_coral'`` is Deep CORAL.
         auto_fraction (float): See ``alpha2``.
         auto_batches (int): Number of batches that choose ``alpha2='auto'``.
         class_task (str): The loss that ``alpha2='auto'`` compares with.
@@ -73,7 +74,9 @@ class CorrelationAlignment(Objective):
         self.statistic, self.normalize, self.mean_term, self.grad_on = statistic, normalize, mean_term, grad_on
         self.low_rank = {'auto': None, 'direct': False, 'low_rank': True}[form]
         self.names = tuple(fusion['in_channels'])
-        self.with_fused = objectives == 'modalities+fused' and len(self.names) > 1
+        self.groups = {} if objectives == 'fused' else {name: (name, ) for name in self.names}
+        if objectives == 'fused' or (objectives == 'modalities+fused' and len(self.names) > 1):
+            self.groups[FUSED] = self.names
         self.auto_fraction, self.class_task = auto_fraction, class_task
         self.alpha2: float | Tensor
         if isinstance(alpha2, str):
@@ -103,14 +106,11 @@ class CorrelationAlignment(Objective):
         """Value and gradients at whole features ``{m: (N, D_m)}`` of each task, without :math:`\\alpha_2`."""
         source, target = record.source_rows, record.target_rows
         features = {name: record.features[name].detach() for name in self.names}
-        groups = {name: (name, ) for name in self.names}
-        if self.with_fused:
-            groups[FUSED] = self.names
         defined = min(joined_count(source), joined_count(target)) >= 2
         self.skipped += not defined
         return {
             task: self._term({name: features[name] for name in members}, source, target, defined)
-            for task, members in groups.items()
+            for task, members in self.groups.items()
         }
 
     def _term(self, features: dict[str, Tensor], source: Tensor, target: Tensor,

@@ -1,0 +1,180 @@
+"""An anchor modality that leads the others by optimal transport, beside adversaries (A3D2, Sun et al., ACL 2025)."""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from mmengine.logging import MessageHub
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mmda_ext.models.adaptation import Comparison, MultilinearMap, Ramp, discriminators, domain_cross_entropy
+from mmda_ext.models.covariance import generalised_variance
+from mmda_ext.models.heads.base import widen
+from mmda_ext.models.heads.gradient_reversal import reverse_gradient
+from mmda_ext.models.joining import join_rows, joined_count
+from mmda_ext.models.objectives.base import Objective
+from mmda_ext.models.step import StepRecord
+from mmda_ext.models.transport import moment_cost, transport_plan
+from mmda_ext.registry import MODELS
+
+DETERMINANTS = ('root', 'plain', 'off')
+
+
+@MODELS.register_module()
+class A3D2(Objective):
+    r""":math:`w \sum_m a_m \mathrm{DA}_m + \delta \sum_m |C(Z_m^s)| + \sum_{m \ne a} \mathrm{OT}_m`, for one anchor.
+
+    One modality, the anchor ``a``, is taken to have no shift; the others drift. :math:`\mathrm{DA}_m` discriminates the
+    domains by :math:`\mathrm{softmax}(O) \otimes Z_m` behind a gradient reversal of strength :math:`p^2`; the fused
+    probabilities receive its gradient too. The transport starts at iteration ``transport_start``: with the features of
+    the target, rows of length 1, :math:`K = 1 - Z_a^T Z_m / n` and a plan ``X``, the running mean of the optimal ones,
+    the loss is :math:`\langle K, X \rangle`, without gradient for the anchor; likewise with the class probabilities.
+
+    Args:
+        num_classes (int): Number of classes.
+        fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read, which must all be equal.
+        anchor (str): The modality without shift.
+        loss_weight (float): :math:`w`.
+        modality_weights (dict[str, float], optional): :math:`a_m` of every modality, :math:`1/M` by default; 0 leaves
+            the discriminator out. The public code has 0.1 for sound and text, 0.7 for faces.
+        discriminator (dict, optional): As in ``mmda_ext.DomainDiscriminator``.
+        ramp (dict, optional): ``lo``, ``hi`` and ``steps`` of the ramp :math:`p^2`.
+        determinant (str): ``'root'``, :math:`|C + 10^{-6} I|^{1/d}`, of the size of a variance; ``'plain'``, as
+            published: 0 without gradient where the batch has no more samples than features; ``'off'``.
+        determinant_weight (float): :math:`\delta`.
+        transport_weight (float): Factor of the transport.
+        transport_start (int): Iteration at which it starts; 200 and 120 in the public code. At once without a runner.
+        momentum (float): Part of the plan that stays in a step.
+        task (str, optional): As in :class:`Objective`; by default ``align``, ``determinant`` and ``transport``.
+        init_cfg (dict, optional): As in MMEngine.
+
+    Raises:
+        ValueError: If the anchor is no modality, modalities differ in width, or an option is unknown or out of range.
+
+    Differences from the public code: an assignment solver instead of a general one; the default discriminator of this
+    package; ``'root'``. Fewer than two samples of a domain: 0, and counted.
+    """
+
+    def __init__(self,
+                 num_classes: int,
+                 fusion: dict,
+                 anchor: str,
+                 loss_weight: float = 10.0,
+                 modality_weights: Mapping[str, float] | None = None,
+                 discriminator: dict | None = None,
+                 ramp: dict | None = None,
+                 determinant: str = 'root',
+                 determinant_weight: float = 1e-3,
+                 transport_weight: float = 1.0,
+                 transport_start: int = 200,
+                 momentum: float = 0.95,
+                 task: str | None = None,
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(fusion, task, init_cfg)
+        widths = dict(fusion['in_channels'])
+        weights = dict(modality_weights or dict.fromkeys(widths, 1 / len(widths)))
+        _check(widths, anchor, weights, determinant, momentum)
+        self.anchor, self.names, self.loss_weight = anchor, tuple(widths), loss_weight
+        self.modality_weights = {name: weight for name, weight in weights.items() if weight}
+        maps = {name: MultilinearMap(widths[name], num_classes) for name in self.modality_weights}
+        self.maps = nn.ModuleDict(maps)
+        self.discriminators = discriminators({name: own.out_channels for name, own in maps.items()}, discriminator)
+        self.ramp = QuadraticRamp(**(ramp or {}))
+        self.determinant, self.determinant_weight = determinant, determinant_weight
+        self.transport_weight, self.transport_start, self.momentum = transport_weight, transport_start, momentum
+        for name, kind, size in self._plans(widths[anchor], num_classes):
+            # Each feature goes with that of the same position, at first.
+            self.register_buffer(f'plan_{kind}_{name}', torch.eye(size) / size)
+        self.skipped = 0
+
+    def _plans(self, width: int, num_classes: int) -> Iterator[tuple[str, str, int]]:
+        for name in self.names:
+            if name != self.anchor:
+                yield name, 'features', width
+                yield name, 'classes', num_classes
+
+    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+        """``loss_align``, ``loss_determinant``, ``loss_transport``, and the accuracy of the discriminators.
+
+        Raises:
+            ValueError: If the record lacks logits of the classifier or of a modality's head.
+        """
+        source, target = record.source_rows, record.target_rows
+        defined = min(joined_count(source), joined_count(target)) >= 2
+        self.skipped += not defined
+        parts = {name: Comparison(name, (name, ), record, source, target) for name in self.names}
+        none = 0.0 * torch.stack([widen(value).sum() for value in record.features.values()] +
+                                 [parameter.sum() for parameter in self.parameters()]).sum()
+        adversary, out = self._adversary(parts) if defined else (none, {})
+        out['loss_align'] = none + self.loss_weight * adversary
+        if self.determinant != 'off':
+            out['loss_determinant'] = none + self.determinant_weight * self._determinants(parts) if defined else none
+        if self.transport_weight:
+            started = defined and self._started()
+            out['loss_transport'] = none + self.transport_weight * self._transport(parts) if started else none
+        seen = dict(align_lambda=self.ramp(), align_skipped=self.skipped)
+        return {**out, **{name: torch.tensor(float(value)) for name, value in seen.items()}}
+
+    def _started(self) -> bool:
+        iteration = MessageHub.get_current_instance().get_info('iter')
+        return iteration is None or iteration >= self.transport_start
+
+    def _adversary(self, parts: Mapping[str, Comparison]) -> tuple[Tensor, dict[str, Tensor]]:
+        values, out = [], {}
+        for name, weight in self.modality_weights.items():
+            part = parts[name]
+            product = self.maps[name](part.joined, widen(part.logits('fused')).softmax(1).to(part.joined.dtype))
+            logits = self.discriminators[name](reverse_gradient(product, self.ramp()))
+            value, seen = domain_cross_entropy(logits, part.source, part.target)
+            values.append(weight * value)
+            out[f'align_acc_{name}'] = seen['acc']
+        return torch.stack(values).sum(), out
+
+    def _determinants(self, parts: Mapping[str, Comparison]) -> Tensor:
+        values = [generalised_variance(join_rows(widen(part.joined[part.source])), root=self.determinant == 'root')
+                  for part in parts.values()]
+        return torch.stack(values).sum()
+
+    def _transport(self, parts: Mapping[str, Comparison]) -> Tensor:
+        """Costs of both kinds for each drift, under plans that move towards the optimum of this step."""
+        values = []
+        anchor = self._compared(parts[self.anchor])
+        for name, part in parts.items():
+            if name == self.anchor:
+                continue
+            for kind, own in self._compared(part).items():
+                cost = moment_cost(anchor[kind], own)
+                plan = self.get_buffer(f'plan_{kind}_{name}')
+                if self.training:
+                    plan.lerp_(transport_plan(cost).to(plan), 1 - self.momentum)
+                values.append((cost * plan.clone()).sum())
+        return torch.stack(values).sum()
+
+    def _compared(self, part: Comparison) -> dict[str, Tensor]:
+        """Features with rows of length 1, and class probabilities, of the target samples of all processes."""
+        features, logits = widen(part.joined[part.target]), widen(part.logits()[part.target])
+        return dict(features=join_rows(F.normalize(features, eps=1e-3)), classes=join_rows(logits.softmax(1)))
+
+
+class QuadraticRamp(Ramp):
+    """:math:`lo + (hi - lo) p^2`, constant from :math:`p = 1` on."""
+
+    def at(self, progress: float) -> float:
+        """The weight at a progress of 0 or more."""
+        return self.lo + (self.hi - self.lo) * min(progress, 1.0)**2
+
+
+def _check(widths: Mapping[str, int], anchor: str, weights: Mapping[str, float], determinant: str,
+           momentum: float) -> None:
+    if anchor not in widths or len(widths) < 2:
+        raise ValueError(f'A3D2: anchor={anchor!r} must be one of two modalities or more, got {tuple(widths)}')
+    if len(set(widths.values())) > 1:
+        raise ValueError(f'A3D2 transports features to features: all modalities need one width, got {dict(widths)}; '
+                         'give the backbones or necks equal output widths')
+    if weights.keys() != widths.keys() or min(weights.values()) < 0 or not any(weights.values()):
+        raise ValueError(f'A3D2: modality_weights={dict(weights)} must be numbers >= 0, not all 0, one for each of '
+                         f'{tuple(widths)}')
+    if determinant not in DETERMINANTS:
+        raise ValueError(f'A3D2: determinant={determinant!r} is unknown: choose one of {DETERMINANTS}')
+    if not 0 <= momentum <= 1:
+        raise ValueError(f'A3D2: momentum={momentum!r} must be in [0, 1]')

@@ -19,40 +19,71 @@ CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 MARK = '# Written by tools/spread_recipes.py from '
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Place:
     """Where a recipe lives: a folder, the end of its name, and words of the pattern that read differently here."""
 
     folder: str
     tail: str
     words: Mapping[str, str] = field(default_factory=dict)
+    without: tuple[str, ...] = ()
 
     def path(self, method: str) -> Path:
         return CONFIGS / self.folder / f'{method}_{self.tail}.py'
 
 
-DIGITS = {'num_classes=8': 'num_classes=10', 'num_domains=3': 'num_domains=2', 'face=': 'image='}
-#: Encoders with convolutions: the rules for convolutions hold as published.
-VIDEO = {'num_domains=3': 'num_domains=2', 'face=': 'video=', ', min_rank=2': ''}
+DIGITS = {'num_classes=8': 'num_classes=10', 'num_domains=3': 'num_domains=2', 'face=': 'image=', "'face'": "'image'"}
+#: Encoders with convolutions, in which the rules for convolutions hold as published.
+VIDEO = {'num_domains=3': 'num_domains=2', 'face=': 'video=', "'face'": "'video'", ', min_rank=2': '',
+         'lr_mult=0.5': 'lr_mult=5.0'}
 HAC = {'num_classes=8': 'num_classes=7'}
-EMOTION = {'num_classes=8': 'num_classes=4'}
+#: One small data set is enough for rules that balance any losses.
+GENERAL = ('aligned-mtl', 'cagrad', 'imtl-g', 'nash-mtl', 'upgrad')
+#: Those, those of which the corpora have recipes of their own, and one that needs several sources.
+NO_CORPUS = (*GENERAL, 'boomda-exact', 'cdan-balanced', 'dwa', 'famo', 'gradnorm', 'mdan', 'uncertainty-weighting')
+VIEWS = {
+    'speech': "speech=dict(type='mmda_ext.AudioView')",
+    'face': "face=dict(type='mmda_ext.VideoView')",
+    'text': "text=dict(type='mmda_ext.TokenView', mask_id=103, special_ids=(0, 101, 102))",
+}
+WEIGHTS = {'speech': 'speech=0.1', 'face': 'face=0.7', 'text': 'text=0.1'}
+PARTS = {'avl': ('speech', 'face', 'text'), 'al': ('speech', 'text'), 'av': ('speech', 'face'), 'vl': ('face', 'text')}
 
 
-def _avl(folder: str) -> list[Place]:
-    return [Place(folder, f'{part}_{folder}', EMOTION) for part in ('avl', 'al', 'av', 'vl')]
+def _corpus(folder: str) -> list[Place]:
+    """The combinations of modalities of a corpus: batches of 48 + 48, four classes."""
+    places = []
+    for part, names in PARTS.items():
+        views, weights = ', '.join(VIEWS[name] for name in names), ', '.join(WEIGHTS[name] for name in names)
+        anchor = 'text' if 'text' in names else 'speech'
+        indent = ' ' * 12
+        words = {
+            'num_classes=8': 'num_classes=4', '16**2': '48**2', 'n = 16 here': 'n = 48 here',
+            "dict(type='mmda_ext.PCL', loss_weight=0.05)":
+                f"dict(\n{indent}type='mmda_ext.PCL', loss_weight=0.05,\n{indent}views=dict({views}))",
+            "dict(type='mmda_ext.A3D2', num_classes=4, anchor='audio', modality_weights=dict(face=0.7, audio=0.1))":
+                f"dict(\n{indent}type='mmda_ext.A3D2', num_classes=4, anchor='{anchor}',\n"
+                f'{indent}modality_weights=dict({weights}))'}
+        places.append(Place(folder, f'{part}_{folder}', words, NO_CORPUS))
+    return places
 
 
 #: The place of the pattern -> the places of its copies.
 FAMILIES = {
     Place('features', 'mlp_ravdess_to-actors01-06'): [
-        *(Place('features', f'mlp_ravdess_to-actors{own}') for own in ('07-12', '13-18', '19-24')),
-        *(Place('features', f'mlp_avdigits_to-{own}', DIGITS) for own in ('mnist', 'optdigits', 'usps')),
-        Place('epic', 'slowfast_epic_to-d1', VIDEO),
-        Place('hac', 'slowfast_hac_to-human', VIDEO | HAC),
+        *(Place('features', f'mlp_ravdess_to-actors{own}', without=GENERAL) for own in ('07-12', '13-18', '19-24')),
+        *(Place('features', f'mlp_avdigits_to-{own}', DIGITS, GENERAL) for own in ('mnist', 'optdigits', 'usps')),
+        Place('epic', 'slowfast_epic_to-d1', VIDEO, GENERAL),
+        Place('hac', 'slowfast_hac_to-human', VIDEO | HAC, GENERAL),
     ],
     Place('epic', 'slowfast_epic_to-d1'): [Place('epic', f'slowfast_epic_to-{own}') for own in ('d2', 'd3')],
+    Place('epic', 'slowfast_epic-flow_to-d1'): [Place('epic', f'slowfast_epic-flow_to-{own}') for own in ('d2', 'd3')],
     Place('hac', 'slowfast_hac_to-human'): [Place('hac', f'slowfast_hac_to-{own}') for own in ('animal', 'cartoon')],
-    Place('adaptation', 'mlp_ravdess_actors01-12-to-13-24'): [*_avl('iemocap'), *_avl('msp-improv')],
+    Place('adaptation', 'mlp_ravdess_actors01-12-to-13-24'): [
+        Place('adaptation', 'mlp_avdigits_mnist-to-usps', DIGITS, (*GENERAL, 'mdan')),
+        *_corpus('iemocap'),
+        *_corpus('msp-improv'),
+    ],
 }
 
 
@@ -88,7 +119,7 @@ def copies() -> Iterator[tuple[Path, str]]:
             text = written.get(source) or source.read_text(encoding='utf-8')
             for place in places:
                 target = place.path(method)
-                if target not in written and not by_hand(target):
+                if method not in place.without and target not in written and not by_hand(target):
                     written[target] = copy_of(text, method, pattern, place)
     yield from written.items()
 

@@ -1,4 +1,4 @@
-# A3D2: the voice is the anchor, the face drifts.
+# A3D2: one modality is the anchor, the others drift towards it.
 _base_ = ['./dt_mlp_ravdess_actors01-12-to-13-24.py']
 
 model = dict(

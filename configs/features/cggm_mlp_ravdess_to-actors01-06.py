@@ -3,9 +3,7 @@ _base_ = ['./base_mlp_ravdess_to-actors01-06.py']
 
 model = dict(
     objectives=[
-        dict(
-            type='mmda_ext.DomainAdversarial',
-            head=dict(type='mmda_ext.DomainDiscriminatorHead', num_domains=3, reversal=0.1)),
+        *_base_.model.objectives,
         dict(type='mmda_ext.ClassifierGuidance', num_classes=8),
     ])
 # The classifiers learn with 5e-4 whatever the encoders do.

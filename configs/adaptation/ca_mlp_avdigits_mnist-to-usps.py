@@ -1,0 +1,10 @@
+# Balanced correlation alignment alone.
+# Written by tools/spread_recipes.py from adaptation/ca_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+_base_ = ['./dt_mlp_avdigits_mnist-to-usps.py']
+
+model = dict(
+    objectives=[
+        dict(type='mmda_ext.InformationBottleneck', num_classes=10, beta=5e-4),
+        dict(type='mmda_ext.CorrelationAlignment', alpha2=0.1),
+    ])
+optim_wrapper = dict(type='mmda_ext.BalancedOptimWrapper', balancer=dict(type='mmda_ext.MGDA', solver='closed_form'))

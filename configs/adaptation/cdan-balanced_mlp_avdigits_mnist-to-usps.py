@@ -1,0 +1,10 @@
+# CDAN for each modality and for all of them together, balanced as Boomda balances its alignment losses.
+# Written by tools/spread_recipes.py from adaptation/cdan-balanced_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+_base_ = ['./dt_mlp_avdigits_mnist-to-usps.py']
+
+model = dict(
+    objectives=[
+        dict(type='mmda_ext.InformationBottleneck', num_classes=10, beta=5e-4),
+        dict(type='mmda_ext.CDAN', num_classes=10, placement='both', balanced=True),
+    ])
+optim_wrapper = dict(type='mmda_ext.BalancedOptimWrapper', balancer=dict(type='mmda_ext.MGDA', solver='closed_form'))

@@ -1,0 +1,14 @@
+# Direct transfer: the information-bottleneck loss on the source; target samples are in the batch, and nothing reads them.
+_base_ = [
+    '../_base_/models/mlp_avdigits.py',
+    '../_base_/datasets/features_avdigits_mnist-to-usps.py',
+    '../_base_/schedules/adam_features.py',
+    '../_base_/default_runtime.py',
+]
+
+model = dict(
+    cls_head=dict(num_classes=10),
+    objectives=[
+        dict(type='mmda_ext.InformationBottleneck', num_classes=10, beta=5e-4),
+    ])
+auto_scale_lr = dict(base_batch_size=32)

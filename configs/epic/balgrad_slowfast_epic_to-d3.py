@@ -1,0 +1,17 @@
+# BALGRAD: heads of the modalities learn from each other, and the classification gradient yields where it opposes that.
+# Written by tools/spread_recipes.py from epic/balgrad_slowfast_epic_to-d1.py: change that one.
+_base_ = ['./base_slowfast_epic_to-d3.py']
+
+model = dict(
+    objectives=[
+        *_base_.model.objectives,
+        dict(
+            type='mmda_ext.LocalClassification',
+            num_classes=8,
+            loss_weight=1.0,
+            task='heads',
+            by_modality=True,
+            balanced_heads=False),
+        dict(type='mmda_ext.MutualDistillation'),
+    ])
+optim_wrapper = dict(type='mmda_ext.BalancedOptimWrapper', balancer=dict(type='mmda_ext.BalGrad'))

@@ -1,0 +1,15 @@
+# CGGM: classification gradients scaled by what auxiliary classifiers gained; the adversarial one is left alone.
+# Written by tools/spread_recipes.py from epic/cggm_slowfast_epic_to-d1.py: change that one.
+_base_ = ['./base_slowfast_epic_to-d2.py']
+
+model = dict(
+    objectives=[
+        *_base_.model.objectives,
+        dict(type='mmda_ext.ClassifierGuidance', num_classes=8),
+    ])
+# The classifiers learn with 5e-4 whatever the encoders do.
+optim_wrapper = dict(
+    type='mmda_ext.BalancedOptimWrapper',
+    balancer=dict(type='mmda_ext.CGGM', rho=1.3),
+    clip_grad=dict(max_norm=0.8),
+    paramwise_cfg=dict(custom_keys=dict(auxiliary=dict(lr_mult=5.0))))

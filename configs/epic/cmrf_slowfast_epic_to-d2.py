@@ -1,0 +1,12 @@
+# CMRF.
+# Written by tools/spread_recipes.py from epic/cmrf_slowfast_epic_to-d1.py: change that one.
+_base_ = ['./erm_slowfast_epic_to-d2.py', '../_base_/methods/cmrf.py']
+
+model = dict(
+    objectives=[
+        dict(_base_.cmrf_heads, num_classes=8),
+        _base_.cmrf_contrast,
+        dict(_base_.cmrf_distillation, start=400),
+    ])
+train_cfg = dict(max_epochs=15)
+custom_hooks = [*_base_.custom_hooks, dict(type='mmda_ext.AveragedTeacherHook')]

@@ -1,0 +1,11 @@
+# MOOSA with GMP: its own terms keep weight 1 beside the balanced classification and domain losses.
+# Written by tools/spread_recipes.py from epic/moosa-gmp_slowfast_epic_to-d1.py: change that one.
+_base_ = ['./gmp_slowfast_epic_to-d2.py', '../_base_/methods/moosa.py']
+
+model = dict(
+    cls_head=dict(loss_weight=0),
+    objectives=[
+        *_base_.model.objectives,
+        dict(_base_.moosa_heads, num_classes=8),
+        *_base_.moosa,
+    ])

@@ -1,0 +1,10 @@
+# MOOSA.
+# Written by tools/spread_recipes.py from epic/moosa_slowfast_epic_to-d1.py: change that one.
+_base_ = ['./erm_slowfast_epic_to-d3.py', '../_base_/methods/moosa.py']
+
+model = dict(
+    cls_head=dict(loss_weight=0),
+    objectives=[
+        dict(_base_.moosa_heads, num_classes=8),
+        *_base_.moosa,
+    ])

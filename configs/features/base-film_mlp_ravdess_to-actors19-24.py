@@ -1,0 +1,5 @@
+# Base with FiLM.
+# Written by tools/spread_recipes.py from features/base-film_mlp_ravdess_to-actors01-06.py: change that one.
+_base_ = ['./base_mlp_ravdess_to-actors19-24.py']
+
+model = dict(fusion=dict(type='mmda_ext.FiLMFusion', modulated='face'))

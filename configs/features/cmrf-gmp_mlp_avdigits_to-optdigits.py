@@ -1,0 +1,13 @@
+# CMRF with GMP: its own terms keep weight 1 beside the balanced classification and domain losses.
+# Written by tools/spread_recipes.py from features/cmrf-gmp_mlp_ravdess_to-actors01-06.py: change that one.
+_base_ = ['./gmp_mlp_avdigits_to-optdigits.py', '../_base_/methods/cmrf.py']
+
+model = dict(
+    objectives=[
+        *_base_.model.objectives,
+        dict(_base_.cmrf_heads, num_classes=10),
+        _base_.cmrf_contrast,
+        dict(_base_.cmrf_distillation, start=100),
+    ])
+train_cfg = dict(max_epochs=15)
+custom_hooks = [*_base_.custom_hooks, dict(type='mmda_ext.AveragedTeacherHook')]

@@ -1,0 +1,10 @@
+# MOOSA.
+# Written by tools/spread_recipes.py from hac/moosa_slowfast_hac_to-human.py: change that one.
+_base_ = ['./erm_slowfast_hac_to-animal.py', '../_base_/methods/moosa.py']
+
+model = dict(
+    cls_head=dict(loss_weight=0),
+    objectives=[
+        dict(_base_.moosa_heads, num_classes=7),
+        *_base_.moosa,
+    ])

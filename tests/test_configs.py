@@ -62,7 +62,10 @@ def test_recipe_names_only_what_exists(path):
             assert DATASETS.get(part.type)
             for transform in part.pipeline:
                 TRANSFORMS.build(transform)
-    assert METRICS.get(cfg.val_evaluator.type)
+    for evaluators in (cfg.val_evaluator, cfg.test_evaluator):
+        assert evaluators_of(evaluators)
+        for metric in evaluators_of(evaluators):
+            assert METRICS.get(metric.type)
     assert OPTIM_WRAPPERS.get(cfg.optim_wrapper.type)
     for hook in cfg.get('custom_hooks', ()):
         assert HOOKS.get(hook.type)
@@ -82,6 +85,11 @@ def test_recipe_names_only_what_exists(path):
     for objective in cfg.model.get('objectives', ()):
         domains = objective.get('num_domains', objective.get('head', {}).get('num_domains', len(sources)))
         assert domains == len(sources)
+
+
+def evaluators_of(evaluators):
+    """Configs of one evaluator or of a list."""
+    return evaluators if isinstance(evaluators, list) else [evaluators]
 
 
 def parts_of(loader):

@@ -1,13 +1,16 @@
-"""Hooks: reproducible epochs, safe checkpoints, a guard against non-finite losses, the one test of a run, pictures."""
+"""Hooks: reproducible epochs, safe checkpoints, a guard against bad losses, one test, pictures, strategies by epoch."""
 
+from .diagnosing_relearning_hook import DiagnosingRelearningHook
 from .epoch_seed_hook import EpochSeedHook
 from .fitting_checkpoint_hook import FittingCheckpointHook
+from .gradient_blending_hook import GradientBlendingHook
 from .last_best_checkpoint_hook import LastBestCheckpointHook
 from .stop_on_non_finite_hook import NonFiniteLossError, StopOnNonFiniteHook
 from .test_best_hook import TestBestHook
 from .visualization_hook import MultimodalVisualizationHook
 
 __all__ = [
-    'EpochSeedHook', 'FittingCheckpointHook', 'LastBestCheckpointHook', 'MultimodalVisualizationHook',
-    'NonFiniteLossError', 'StopOnNonFiniteHook', 'TestBestHook'
+    'DiagnosingRelearningHook', 'EpochSeedHook', 'FittingCheckpointHook', 'GradientBlendingHook',
+    'LastBestCheckpointHook', 'MultimodalVisualizationHook', 'NonFiniteLossError', 'StopOnNonFiniteHook',
+    'TestBestHook'
 ]

@@ -18,6 +18,7 @@ INSTALL_REQUIRES = [
     'mmaction2>=1.1,<2.0',
     'numpy>=1.24',
     'scipy',
+    'scikit-learn>=1.3',  # k-means of diagnosing_relearning_hook
     'librosa>=0.10',
     'soundfile>=0.12',
     'transformers>=4.40',

@@ -34,7 +34,7 @@ TESTED = {
     'transformers': Tested('transformers', '5.23.0', False, 'text and speech backbones'),
     'decord': Tested('decord', '0.6.0', False, 'decoding video (x86-64 only)'),
     'av': Tested('av', '18.1.0', False, 'decoding video'),
-    'scikit-learn': Tested('sklearn', '1.9.1', False, 't-SNE and other analyses'),
+    'scikit-learn': Tested('sklearn', '1.9.1', False, 'clusters of Diagnosing & Re-learning, analyses'),
     'matplotlib': Tested('matplotlib', '3.11.2', False, 'plots'),
     'rich': Tested('rich', '15.0.0', False, 'tables'),
     'torchjd': Tested('torchjd', '0.18.0', False, 'further balancers'),

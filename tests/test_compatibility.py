@@ -27,6 +27,7 @@ CONTRAST = dict(hidden_channels=8, out_channels=4)
 OBJECTIVES: dict[str, dict] = {
     'A3D2': dict(num_classes=CLASSES, anchor='audio', transport_start=0),
     'Amanda': {},
+    'BlendedClassification': {},
     'CDAN': dict(num_classes=CLASSES),
     'ClassifierGuidance': dict(num_classes=CLASSES),
     'CorrelationAlignment': {},
@@ -57,13 +58,15 @@ OBJECTIVES: dict[str, dict] = {
 }
 BEFORE: dict[str, list[dict]] = {
     'A3D2': [HEADS],
+    'BlendedClassification': [
+        dict(type='mmda_ext.LocalClassification', num_classes=CLASSES, task='heads', loss_weight=0.)],
     'CrossModalDistillation': [dict(type='mmda_ext.SupervisedContrastive', **CONTRAST)],
     'EntropyMinimization': [HEADS],
     'MutualDistillation': [HEADS],
     'VotingPseudoLabel': [HEADS],
 }
 #: Objectives that contain the cross-entropy of the fused classifier.
-INSTEAD = ('EntropyWeightedClassification', 'MDAN')
+INSTEAD = ('BlendedClassification', 'EntropyWeightedClassification', 'MDAN')
 
 ALL = dict(task_prefix='')
 #: Options under which a balancer weights all losses of any model.

@@ -11,9 +11,9 @@ from mmengine.runner import Runner
 
 from mmda_ext import compat
 from mmda_ext.engine.hooks import NonFiniteLossError
-from mmda_ext.engine.hooks.epoch_seed_hook import epoch_seed
 from mmda_ext.engine.hooks.records import write_json
 from mmda_ext.engine.hooks.stop_on_non_finite_hook import non_finite_inputs
+from mmda_ext.engine.random_state import epoch_seed
 from mmda_ext.registry import DATASETS, HOOKS
 from tests.toy_run import ToyDataset, toy_config
 from tests.two_processes import run_in_two_processes

@@ -61,20 +61,9 @@ def fit_probe(train: Part, val: Part, test: Part, strength: float = 1.0) -> dict
 
 def extract(model: Any, batches: Iterable[Any]) -> Part:
     """Run a recognizer over a loader and keep features and labels; samples without a label are passed over."""
-    import torch
+    from mmda_ext.engine.still_samples import labelled_features
 
-    features: dict[str, list[np.ndarray]] = {}
-    labels: list[int] = []
-    model.eval()
-    with torch.no_grad():
-        for batch in batches:
-            data = model.data_preprocessor(batch, False)
-            samples = data['data_samples']
-            kept = [i for i, sample in enumerate(samples) if 'gt_label' in sample]
-            labels += [int(samples[i].gt_label) for i in kept]
-            for name, values in model.extract_feat(data['inputs'], len(samples)).items():
-                features.setdefault(name, []).append(values[kept].float().cpu().numpy())
-    return Part({name: np.concatenate(values) for name, values in features.items()}, np.array(labels))
+    return Part(*labelled_features(model, batches))
 
 
 def load(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
@@ -99,34 +88,13 @@ def load(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
 
 def loader_configs(config: Any) -> dict[str, dict[str, Any]]:
     """Configurations of the loaders; train gets val's sampling, batch and pipeline, so that nothing is augmented."""
-    train, val = config.train_dataloader, config.val_dataloader
-    still = {key: value for key, value in val.items() if key != 'dataset'}
+    from mmda_ext.engine.still_samples import still_loader
+
     return {
-        'train': {**still, 'dataset': _with_pipeline(train['dataset'], _pipeline(val['dataset']))},
-        'val': dict(val),
+        'train': still_loader(config.train_dataloader, config.val_dataloader),
+        'val': dict(config.val_dataloader),
         'test': dict(config.test_dataloader),
     }
-
-
-def _pipeline(dataset: Any) -> Any:
-    """Pipeline of a data set, or of the first one inside of a wrapper such as ConcatDataset."""
-    if dataset.get('pipeline') is not None:
-        return dataset['pipeline']
-    inner = dataset.get('datasets') or [dataset['dataset']]
-    return _pipeline(inner[0])
-
-
-def _with_pipeline(dataset: Any, pipeline: Any) -> dict[str, Any]:
-    changed = dict(dataset)
-    if 'datasets' in changed:
-        changed['datasets'] = [_with_pipeline(inner, pipeline) for inner in changed['datasets']]
-    elif isinstance(changed.get('dataset'), dict):
-        changed['dataset'] = _with_pipeline(changed['dataset'], pipeline)
-    else:
-        changed['pipeline'] = pipeline
-        if 'test_mode' in changed:
-            changed['test_mode'] = True
-    return changed
 
 
 def show(scores: dict[str, dict[str, float]]) -> None:

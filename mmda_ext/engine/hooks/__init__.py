@@ -1,14 +1,17 @@
-"""Hooks: reproducible epochs, safe checkpoints, averaged teachers, a guard against NaN, the test of a run, pictures."""
+"""Hooks: reproducible epochs, safe checkpoints, a guard against bad losses, one test, pictures, strategies by epoch."""
 
 from .averaged_teacher_hook import AveragedTeacherHook
+from .diagnosing_relearning_hook import DiagnosingRelearningHook
 from .epoch_seed_hook import EpochSeedHook
 from .fitting_checkpoint_hook import FittingCheckpointHook
+from .gradient_blending_hook import GradientBlendingHook
 from .last_best_checkpoint_hook import LastBestCheckpointHook
 from .stop_on_non_finite_hook import NonFiniteLossError, StopOnNonFiniteHook
 from .test_best_hook import TestBestHook
 from .visualization_hook import MultimodalVisualizationHook
 
 __all__ = [
-    'AveragedTeacherHook', 'EpochSeedHook', 'FittingCheckpointHook', 'LastBestCheckpointHook',
-    'MultimodalVisualizationHook', 'NonFiniteLossError', 'StopOnNonFiniteHook', 'TestBestHook'
+    'AveragedTeacherHook', 'DiagnosingRelearningHook', 'EpochSeedHook', 'FittingCheckpointHook',
+    'GradientBlendingHook', 'LastBestCheckpointHook', 'MultimodalVisualizationHook', 'NonFiniteLossError',
+    'StopOnNonFiniteHook', 'TestBestHook'
 ]

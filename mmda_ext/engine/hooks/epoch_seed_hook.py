@@ -1,13 +1,9 @@
 """Random numbers that depend on the epoch, not on what ran before it."""
 
-import random
-
-import numpy as np
-import torch
-from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmda_ext.engine.random_state import seed_epoch
 from mmda_ext.registry import HOOKS
 
 
@@ -31,12 +27,4 @@ class EpochSeedHook(Hook):
                 'run will not repeat the uninterrupted one exactly; set persistent_workers=False if that matters')
 
     def before_train_epoch(self, runner: Runner) -> None:
-        seed = epoch_seed(runner.seed or 0, runner.epoch, get_rank())
-        random.seed(seed)
-        np.random.seed(seed)
-        torch.manual_seed(seed)
-
-
-def epoch_seed(seed: int, epoch: int, rank: int) -> int:
-    """Mix three small numbers into 32 bits, so that neighbouring epochs and ranks share no stream."""
-    return int(np.random.SeedSequence([seed, epoch, rank]).generate_state(1)[0])
+        seed_epoch(runner.seed, runner.epoch)

@@ -5,6 +5,7 @@ from mmda_ext.models.objectives.adaptation import AdaptationObjective, Adversari
 from mmda_ext.models.objectives.amanda import Amanda
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.objectives.batch import BatchObjective
+from mmda_ext.models.objectives.blended_classification import BlendedClassification
 from mmda_ext.models.objectives.cdan import CDAN
 from mmda_ext.models.objectives.classifier_guidance import ClassifierGuidance
 from mmda_ext.models.objectives.correlation_alignment import CorrelationAlignment
@@ -34,10 +35,10 @@ from mmda_ext.models.objectives.supervised_contrastive import SupervisedContrast
 from mmda_ext.models.objectives.voting_pseudo_label import VotingPseudoLabel
 
 __all__ = [
-    'A3D2', 'AdaptationObjective', 'AdversarialObjective', 'Amanda', 'BatchObjective', 'CDAN', 'ClassifierGuidance',
-    'ConditionalObjective', 'CorrelationAlignment', 'CrossModalDistillation', 'CrossModalTranslation', 'DADA2020',
-    'DADA2024', 'DALN', 'DANN', 'DomainAdversarial', 'EntropyMinimization', 'EntropyWeightedClassification',
-    'FeatureSplitting', 'InformationBottleneck', 'JAN', 'JDDA', 'LocalClassification', 'LocalDomainAdversarial',
-    'MADA', 'MDAN', 'MKMMD', 'MultimodalJigsaw', 'MutualDistillation', 'Objective', 'PCL', 'RelativeNormAlignment',
-    'SupervisedContrastive', 'VotingPseudoLabel'
+    'A3D2', 'AdaptationObjective', 'AdversarialObjective', 'Amanda', 'BatchObjective', 'BlendedClassification',
+    'CDAN', 'ClassifierGuidance', 'ConditionalObjective', 'CorrelationAlignment', 'CrossModalDistillation',
+    'CrossModalTranslation', 'DADA2020', 'DADA2024', 'DALN', 'DANN', 'DomainAdversarial', 'EntropyMinimization',
+    'EntropyWeightedClassification', 'FeatureSplitting', 'InformationBottleneck', 'JAN', 'JDDA',
+    'LocalClassification', 'LocalDomainAdversarial', 'MADA', 'MDAN', 'MKMMD', 'MultimodalJigsaw',
+    'MutualDistillation', 'Objective', 'PCL', 'RelativeNormAlignment', 'SupervisedContrastive', 'VotingPseudoLabel'
 ]

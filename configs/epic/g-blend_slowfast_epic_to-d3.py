@@ -1,0 +1,12 @@
+# Gradient-Blending without trainings beside the run: weights from the losses of all heads every five epochs.
+# Written by tools/spread_recipes.py from epic/g-blend_slowfast_epic_to-d1.py: change that one.
+_base_ = ['./base_slowfast_epic_to-d3.py']
+
+model = dict(
+    cls_head=dict(loss_weight=0.0),
+    objectives=[
+        *_base_.model.objectives,
+        dict(type='mmda_ext.LocalClassification', num_classes=8, loss_weight=0.0, task='heads'),
+        dict(type='mmda_ext.BlendedClassification'),
+    ])
+custom_hooks = [*_base_.custom_hooks, dict(type='mmda_ext.GradientBlendingHook', mode='boundaries', super_epoch=5)]

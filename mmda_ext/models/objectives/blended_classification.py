@@ -1,0 +1,62 @@
+"""Weighted sum of the cross-entropies of each modality's head and of the fused classifier."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from mmda_ext.models.heads.base import masked_cross_entropy
+from mmda_ext.models.objectives.base import Objective
+from mmda_ext.models.step import StepRecord
+from mmda_ext.registry import MODELS
+
+if TYPE_CHECKING:
+    from mmda_ext.models.recognizers import MultimodalRecognizer
+
+#: Name of the fused classifier among the heads; it is the last.
+FUSED = 'fused'
+
+
+@MODELS.register_module()
+class BlendedClassification(Objective):
+    r""":math:`\sum_{k=1}^{M+1} w_k \mathrm{CE}_k`, with weights that a hook sets.
+
+    (Gradient-Blending, Wang, Tran, Feiszli, CVPR 2020, Eq. 1.) It has no heads of its own: it reads the logits that
+    the recognizer's ``cls_head`` and an objective with a head for each modality filed in the record. Give those two
+    ``loss_weight=0.0``, so that no cross-entropy counts twice, and place this one behind them. The weights are a
+    buffer, so checkpoints carry them; they are equal until :class:`~mmda_ext.engine.hooks.GradientBlendingHook` sets
+    them.
+
+    Args:
+        fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
+        task (str): Task that the sum counts to; by default that of ``cls_head``.
+        init_cfg (dict, optional): As in MMEngine.
+
+    Raises:
+        ValueError: If the classifier adds its own cross-entropy as well.
+    """
+
+    weights: Tensor
+
+    def __init__(self, fusion: dict, task: str = 'cls', init_cfg: dict | None = None) -> None:
+        super().__init__(fusion, task, init_cfg)
+        self.names = (*fusion['in_channels'], FUSED)
+        self.register_buffer('weights', torch.full((len(self.names), ), 1 / len(self.names)))
+
+    def bind(self, model: 'MultimodalRecognizer') -> None:
+        """Refuse a classifier that adds its cross-entropy a second time."""
+        self.take_over_classification(model)
+
+    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+        """``{'loss_blend': scalar, 'ce_<modality>': scalar, ..., 'ce_fused': scalar}``."""
+        terms = {name: masked_cross_entropy(value, record.labels) for name, value in self.head_logits(record).items()}
+        total = (self.weights * torch.stack(list(terms.values()))).sum()
+        return {'loss_blend': total, **{f'ce_{name}': value.detach() for name, value in terms.items()}}
+
+    def head_logits(self, record: StepRecord) -> dict[str, Tensor]:
+        """Logits ``(N, C)`` of each head, the fused one last.
+
+        Raises:
+            ValueError: If the record lacks logits of a head.
+        """
+        return dict(zip(self.names, record.voters(type(self).__name__)))

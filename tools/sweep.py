@@ -37,6 +37,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--work-dir', type=Path, required=True)
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='handed to the trainer')
     parser.add_argument('--jobs', type=int, default=1, help='runs at the same time')
+    parser.add_argument('--preload', action='store_true', help='import once and fork: for many short runs')
     parser.add_argument('--trainer', default='tools/train.py')
     return parser.parse_args(arguments)
 
@@ -108,7 +109,7 @@ class Sweep:
     def step(self) -> list[Run]:
         """Start what may start and return the runs that have just ended."""
         while self.waiting and len(self.running) < self.args.jobs:
-            self.running.append(start(self.waiting.pop(0), self.args.trainer, self.args.jobs))
+            self.running.append(start(self.waiting.pop(0), self.args.trainer, self.args.jobs, self.args.preload))
         ended = [run for run in self.running if run.process.poll() is not None]
         for run in ended:
             self.running.remove(run)

@@ -16,6 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from preload import Forked
+
 _STEP = re.compile(r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\].*?eta: ((?:\d+ days?, )?\d+:\d\d:\d\d)')
 _PACKAGES = ('mmda_ext', 'mmengine', 'mmaction2', 'mmcv-lite', 'mmcv', 'torch', 'numpy')
 _GRACE_S = 20
@@ -59,7 +61,7 @@ class Run:
     """A cell whose trainer is running."""
 
     cell: Cell
-    process: subprocess.Popen
+    process: subprocess.Popen | Forked
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -99,7 +101,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def start(cell: Cell, trainer: str, jobs: int = 1) -> Run:
+def start(cell: Cell, trainer: str, jobs: int = 1, preload: bool = False) -> Run:
+    """Start the trainer of a cell, as a process of its own or forked from one that has everything imported."""
     command = [
         sys.executable,
         trainer,
@@ -115,7 +118,9 @@ def start(cell: Cell, trainer: str, jobs: int = 1) -> Run:
     cell.note(versions=versions())
     with open(cell.log, 'a') as log:
         log.write(f'\n$ {shlex.join(command)}\n')
-        log.flush()
+    if preload:
+        return Run(cell, Forked(command, cell.log, environment(jobs)))
+    with open(cell.log, 'a') as log:
         # A session of its own: Ctrl-C reaches the trainer and its loaders through stop(), once and in order.
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
                                    env=environment(jobs))
@@ -136,7 +141,7 @@ def stop(run: Run) -> None:
     """End a trainer and its children: ask, ask firmly, then insist."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         try:
-            os.killpg(run.process.pid, number)
+            os.killpg(run.process.pid or 0, number)
             run.process.wait(_GRACE_S)
             break
         except ProcessLookupError:

@@ -1,4 +1,5 @@
 # Boomda: information bottleneck, pseudo labels by voting, and correlation alignment balanced in closed form.
+# The strength was chosen on source validation of RAVDESS (docs/results/ravdess-adaptation); the paper has 0.1.
 # Written by tools/spread_recipes.py from adaptation/boomda_mlp_ravdess_actors01-12-to-13-24.py: change that one.
 _base_ = ['./dt_mlp_avdigits_mnist-to-usps.py']
 
@@ -6,6 +7,6 @@ model = dict(
     objectives=[
         dict(type='mmda_ext.InformationBottleneck', num_classes=10, beta=5e-4),
         dict(type='mmda_ext.VotingPseudoLabel', min_votes=3, loss_weight=0.5),
-        dict(type='mmda_ext.CorrelationAlignment', alpha2=0.1),
+        dict(type='mmda_ext.CorrelationAlignment', alpha2='auto'),
     ])
 optim_wrapper = dict(type='mmda_ext.BalancedOptimWrapper', balancer=dict(type='mmda_ext.MGDA', solver='closed_form'))

@@ -1,9 +1,10 @@
 # DANN: a discriminator of source and target on the concatenated features, behind a gradient reversal.
+# Its weight was chosen on source validation of RAVDESS (docs/results/ravdess-adaptation); 1 is usual.
 # Written by tools/spread_recipes.py from adaptation/dann_mlp_ravdess_actors01-12-to-13-24.py: change that one.
 _base_ = ['./dt_mlp_avdigits_mnist-to-usps.py']
 
 model = dict(
     objectives=[
         dict(type='mmda_ext.InformationBottleneck', num_classes=10, beta=5e-4),
-        dict(type='mmda_ext.DANN'),
+        dict(type='mmda_ext.DANN', loss_weight=0.3),
     ])

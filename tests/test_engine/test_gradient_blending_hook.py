@@ -71,8 +71,9 @@ def test_objective_is_the_weighted_sum_of_all_heads():
 
 
 def test_objective_without_heads_says_what_to_place_before_it():
-    model = model_of(objectives=[dict(type='mmda_ext.BlendedClassification')])
-    with pytest.raises(ValueError, match='place mmda_ext.LocalClassification'):
+    head = dict(type='mmda_ext.MultimodalClsHead', num_classes=3, loss_weight=0.)
+    model = model_of(cls_head=head, objectives=[dict(type='mmda_ext.BlendedClassification')])
+    with pytest.raises(ValueError, match='BlendedClassification needs the logits'):
         model(**model.data_preprocessor(batch_of()), mode='loss')
     with pytest.raises(TypeError):
         MODELS.build(dict(type='mmda_ext.BlendedClassification'))

@@ -1,7 +1,7 @@
 """Trainers that start from a process which has everything imported: some seconds less for each of many short runs.
 
-The standard library's fork server imports the trainer's modules once; each run is a fork of it, with an interpreter state
-of its own from there on, in a session of its own, and with standard output and error in its log.
+The standard library's fork server imports the trainer's modules once; each run is a fork of it, with a state of its own
+from there on, in a session of its own, and with standard output and error in its log.
 """
 
 import multiprocessing

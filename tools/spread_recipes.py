@@ -56,16 +56,17 @@ def _corpus(folder: str) -> list[Place]:
     """The combinations of modalities of a corpus: batches of 48 + 48, four classes."""
     places = []
     for part, names in PARTS.items():
-        views, weights = ', '.join(VIEWS[name] for name in names), ', '.join(WEIGHTS[name] for name in names)
+        views = ''.join(f'\n{" " * 16}{VIEWS[name]},' for name in names)
+        weights = ', '.join(WEIGHTS[name] for name in names)
         anchor = 'text' if 'text' in names else 'speech'
         indent = ' ' * 12
         words = {
             'num_classes=8': 'num_classes=4', CHOSEN: '', ".DANN', loss_weight=0.3": ".DANN'",
             '16**2': '48**2', 'n = 16 here': 'n = 48 here',
             "dict(type='mmda_ext.PCL', loss_weight=0.05)":
-                f"dict(\n{indent}type='mmda_ext.PCL', loss_weight=0.05,\n{indent}views=dict({views}))",
+                f"dict(\n{indent}type='mmda_ext.PCL',\n{indent}loss_weight=0.05,\n{indent}views=dict({views[:-1]}))",
             "dict(type='mmda_ext.A3D2', num_classes=4, anchor='audio', modality_weights=dict(face=0.7, audio=0.1))":
-                f"dict(\n{indent}type='mmda_ext.A3D2', num_classes=4, anchor='{anchor}',\n"
+                f"dict(\n{indent}type='mmda_ext.A3D2',\n{indent}num_classes=4,\n{indent}anchor='{anchor}',\n"
                 f'{indent}modality_weights=dict({weights}))'}
         places.append(Place(folder, f'{part}_{folder}', words, NO_CORPUS))
     return places
@@ -108,7 +109,7 @@ def copy_of(text: str, method: str, pattern: Place, place: Place) -> str:
     lines = [line for line in text.splitlines() if not line.startswith(MARK)]
     head = next(index for index, line in enumerate(lines) if not line.startswith('#'))
     source = f'{pattern.folder}/{method}_{pattern.tail}.py'
-    return '\n'.join([*lines[:head], f'{MARK}{source}: change that one.', *lines[head:]]) + '\n'
+    return '\n'.join([*lines[:head], f'{MARK}{source}', *lines[head:]]) + '\n'
 
 
 def copies() -> Iterator[tuple[Path, str]]:

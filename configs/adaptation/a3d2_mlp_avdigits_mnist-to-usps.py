@@ -1,5 +1,5 @@
 # A3D2: one modality is the anchor, the others drift towards it.
-# Written by tools/spread_recipes.py from adaptation/a3d2_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/a3d2_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_mlp_avdigits_mnist-to-usps.py']
 
 model = dict(

@@ -1,6 +1,6 @@
 # Boomda: information bottleneck, pseudo labels by voting, and correlation alignment balanced in closed form.
 # The strength was chosen on source validation of RAVDESS (docs/results/ravdess-adaptation); the paper has 0.1.
-# Written by tools/spread_recipes.py from adaptation/boomda_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/boomda_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_mlp_avdigits_mnist-to-usps.py']
 
 model = dict(

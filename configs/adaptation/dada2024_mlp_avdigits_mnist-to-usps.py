@@ -1,5 +1,5 @@
 # DADA (Ren et al., AAAI 2024), adapted: a discriminator of source, target and their mixture.
-# Written by tools/spread_recipes.py from adaptation/dada2024_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/dada2024_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_mlp_avdigits_mnist-to-usps.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # DAN: maximum mean discrepancy of the concatenated features, five Gaussian kernels, unbiased.
-# Written by tools/spread_recipes.py from adaptation/dan_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/dan_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_mlp_avdigits_mnist-to-usps.py']
 
 model = dict(

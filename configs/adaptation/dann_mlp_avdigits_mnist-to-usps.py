@@ -1,6 +1,6 @@
 # DANN: a discriminator of source and target on the concatenated features, behind a gradient reversal.
 # Its weight was chosen on source validation of RAVDESS (docs/results/ravdess-adaptation); 1 is usual.
-# Written by tools/spread_recipes.py from adaptation/dann_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/dann_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_mlp_avdigits_mnist-to-usps.py']
 
 model = dict(

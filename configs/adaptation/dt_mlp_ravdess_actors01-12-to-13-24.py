@@ -1,4 +1,4 @@
-# Direct transfer: the information-bottleneck loss on the source; target samples are in the batch, and nothing reads them.
+# Direct transfer: the information-bottleneck loss on the source; nothing reads the target samples of a batch.
 _base_ = [
     '../_base_/models/mlp_ravdess.py',
     '../_base_/datasets/features_ravdess_actors01-12-to-13-24.py',

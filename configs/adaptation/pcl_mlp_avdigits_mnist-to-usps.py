@@ -1,5 +1,5 @@
 # PCL on top of DANN: two views of a target sample agree in their class probabilities.
-# Written by tools/spread_recipes.py from adaptation/pcl_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/pcl_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dann_mlp_avdigits_mnist-to-usps.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # Pseudo labels alone: all three voters (two modalities and the fused classifier) must agree.
-# Written by tools/spread_recipes.py from adaptation/pl_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/pl_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_mlp_avdigits_mnist-to-usps.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # Alignment without balancing: all objectives weigh 1 / (M + 1). Its strength was chosen like that of Boomda.
-# Written by tools/spread_recipes.py from adaptation/uniform_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/uniform_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./boomda_mlp_avdigits_mnist-to-usps.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # BALGRAD: heads of the modalities learn from each other, and the classification gradient yields where it opposes that.
-# Written by tools/spread_recipes.py from epic/balgrad_slowfast_epic_to-d1.py: change that one.
+# Written by tools/spread_recipes.py from epic/balgrad_slowfast_epic_to-d1.py
 _base_ = ['./base_slowfast_epic_to-d2.py']
 
 model = dict(

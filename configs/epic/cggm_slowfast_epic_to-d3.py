@@ -1,5 +1,5 @@
 # CGGM: classification gradients scaled by what auxiliary classifiers gained; the adversarial one is left alone.
-# Written by tools/spread_recipes.py from epic/cggm_slowfast_epic_to-d1.py: change that one.
+# Written by tools/spread_recipes.py from epic/cggm_slowfast_epic_to-d1.py
 _base_ = ['./base_slowfast_epic_to-d3.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # Gradient-Blending without trainings beside the run: weights from the losses of all heads every five epochs.
-# Written by tools/spread_recipes.py from epic/g-blend_slowfast_epic_to-d1.py: change that one.
+# Written by tools/spread_recipes.py from epic/g-blend_slowfast_epic_to-d1.py
 _base_ = ['./base_slowfast_epic_to-d2.py']
 
 model = dict(

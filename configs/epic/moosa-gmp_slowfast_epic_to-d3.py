@@ -1,5 +1,5 @@
 # MOOSA with GMP: its own terms keep weight 1 beside the balanced classification and domain losses.
-# Written by tools/spread_recipes.py from epic/moosa-gmp_slowfast_epic_to-d1.py: change that one.
+# Written by tools/spread_recipes.py from epic/moosa-gmp_slowfast_epic_to-d1.py
 _base_ = ['./gmp_slowfast_epic_to-d3.py', '../_base_/methods/moosa.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # OGM: the encoder that is ahead gets a smaller classification gradient; the adversarial one is left alone.
-# Written by tools/spread_recipes.py from epic/ogm_slowfast_epic_to-d1.py: change that one.
+# Written by tools/spread_recipes.py from epic/ogm_slowfast_epic_to-d1.py
 _base_ = ['./base_slowfast_epic_to-d2.py']
 
 # MLPs hold no convolutions: the weights of linear layers have rank 2.

@@ -1,5 +1,5 @@
 # BALGRAD: heads of the modalities learn from each other, and the classification gradient yields where it opposes that.
-# Written by tools/spread_recipes.py from features/balgrad_mlp_ravdess_to-actors01-06.py: change that one.
+# Written by tools/spread_recipes.py from features/balgrad_mlp_ravdess_to-actors01-06.py
 _base_ = ['./base_mlp_avdigits_to-usps.py']
 
 model = dict(

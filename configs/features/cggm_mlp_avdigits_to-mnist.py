@@ -1,5 +1,5 @@
 # CGGM: classification gradients scaled by what auxiliary classifiers gained; the adversarial one is left alone.
-# Written by tools/spread_recipes.py from features/cggm_mlp_ravdess_to-actors01-06.py: change that one.
+# Written by tools/spread_recipes.py from features/cggm_mlp_ravdess_to-actors01-06.py
 _base_ = ['./base_mlp_avdigits_to-mnist.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # CMRF with GMP: its own terms keep weight 1 beside the balanced classification and domain losses.
-# Written by tools/spread_recipes.py from features/cmrf-gmp_mlp_ravdess_to-actors01-06.py: change that one.
+# Written by tools/spread_recipes.py from features/cmrf-gmp_mlp_ravdess_to-actors01-06.py
 _base_ = ['./gmp_mlp_avdigits_to-mnist.py', '../_base_/methods/cmrf.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # CMRF.
-# Written by tools/spread_recipes.py from features/cmrf_mlp_ravdess_to-actors01-06.py: change that one.
+# Written by tools/spread_recipes.py from features/cmrf_mlp_ravdess_to-actors01-06.py
 _base_ = ['./erm_mlp_avdigits_to-mnist.py', '../_base_/methods/cmrf.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # Gradient-Blending without trainings beside the run: weights from the losses of all heads every five epochs.
-# Written by tools/spread_recipes.py from features/g-blend_mlp_ravdess_to-actors01-06.py: change that one.
+# Written by tools/spread_recipes.py from features/g-blend_mlp_ravdess_to-actors01-06.py
 _base_ = ['./base_mlp_avdigits_to-mnist.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # MOOSA with GMP: its own terms keep weight 1 beside the balanced classification and domain losses.
-# Written by tools/spread_recipes.py from features/moosa-gmp_mlp_ravdess_to-actors01-06.py: change that one.
+# Written by tools/spread_recipes.py from features/moosa-gmp_mlp_ravdess_to-actors01-06.py
 _base_ = ['./gmp_mlp_ravdess_to-actors13-18.py', '../_base_/methods/moosa_features.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # MOOSA.
-# Written by tools/spread_recipes.py from features/moosa_mlp_ravdess_to-actors01-06.py: change that one.
+# Written by tools/spread_recipes.py from features/moosa_mlp_ravdess_to-actors01-06.py
 _base_ = ['./erm_mlp_ravdess_to-actors19-24.py', '../_base_/methods/moosa_features.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # OGM: the encoder that is ahead gets a smaller classification gradient; the adversarial one is left alone.
-# Written by tools/spread_recipes.py from features/ogm_mlp_ravdess_to-actors01-06.py: change that one.
+# Written by tools/spread_recipes.py from features/ogm_mlp_ravdess_to-actors01-06.py
 _base_ = ['./base_mlp_ravdess_to-actors13-18.py']
 
 # MLPs hold no convolutions: the weights of linear layers have rank 2.

@@ -1,5 +1,5 @@
 # SimMMDG with GMP, aligned mapping: the method's terms join the domain task and are balanced with it.
-# Written by tools/spread_recipes.py from features/simmmdg-gmp-aligned_mlp_ravdess_to-actors01-06.py: change that one.
+# Written by tools/spread_recipes.py from features/simmmdg-gmp-aligned_mlp_ravdess_to-actors01-06.py
 _base_ = ['./gmp_mlp_avdigits_to-mnist.py', '../_base_/methods/simmmdg_features.py']
 
 model = dict(

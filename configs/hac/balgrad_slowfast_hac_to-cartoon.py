@@ -1,5 +1,5 @@
 # BALGRAD: heads of the modalities learn from each other, and the classification gradient yields where it opposes that.
-# Written by tools/spread_recipes.py from hac/balgrad_slowfast_hac_to-human.py: change that one.
+# Written by tools/spread_recipes.py from hac/balgrad_slowfast_hac_to-human.py
 _base_ = ['./base_slowfast_hac_to-cartoon.py']
 
 model = dict(

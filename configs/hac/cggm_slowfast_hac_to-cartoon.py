@@ -1,5 +1,5 @@
 # CGGM: classification gradients scaled by what auxiliary classifiers gained; the adversarial one is left alone.
-# Written by tools/spread_recipes.py from hac/cggm_slowfast_hac_to-human.py: change that one.
+# Written by tools/spread_recipes.py from hac/cggm_slowfast_hac_to-human.py
 _base_ = ['./base_slowfast_hac_to-cartoon.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # CMRF.
-# Written by tools/spread_recipes.py from hac/cmrf_slowfast_hac_to-human.py: change that one.
+# Written by tools/spread_recipes.py from hac/cmrf_slowfast_hac_to-human.py
 _base_ = ['./erm_slowfast_hac_to-animal.py', '../_base_/methods/cmrf.py']
 
 model = dict(

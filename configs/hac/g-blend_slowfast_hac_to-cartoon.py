@@ -1,5 +1,5 @@
 # Gradient-Blending without trainings beside the run: weights from the losses of all heads every five epochs.
-# Written by tools/spread_recipes.py from hac/g-blend_slowfast_hac_to-human.py: change that one.
+# Written by tools/spread_recipes.py from hac/g-blend_slowfast_hac_to-human.py
 _base_ = ['./base_slowfast_hac_to-cartoon.py']
 
 model = dict(

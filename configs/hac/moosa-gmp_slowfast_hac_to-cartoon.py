@@ -1,5 +1,5 @@
 # MOOSA with GMP: its own terms keep weight 1 beside the balanced classification and domain losses.
-# Written by tools/spread_recipes.py from hac/moosa-gmp_slowfast_hac_to-human.py: change that one.
+# Written by tools/spread_recipes.py from hac/moosa-gmp_slowfast_hac_to-human.py
 _base_ = ['./gmp_slowfast_hac_to-cartoon.py', '../_base_/methods/moosa.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # MOOSA.
-# Written by tools/spread_recipes.py from hac/moosa_slowfast_hac_to-human.py: change that one.
+# Written by tools/spread_recipes.py from hac/moosa_slowfast_hac_to-human.py
 _base_ = ['./erm_slowfast_hac_to-cartoon.py', '../_base_/methods/moosa.py']
 
 model = dict(

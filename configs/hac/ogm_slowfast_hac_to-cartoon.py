@@ -1,5 +1,5 @@
 # OGM: the encoder that is ahead gets a smaller classification gradient; the adversarial one is left alone.
-# Written by tools/spread_recipes.py from hac/ogm_slowfast_hac_to-human.py: change that one.
+# Written by tools/spread_recipes.py from hac/ogm_slowfast_hac_to-human.py
 _base_ = ['./base_slowfast_hac_to-cartoon.py']
 
 # MLPs hold no convolutions: the weights of linear layers have rank 2.

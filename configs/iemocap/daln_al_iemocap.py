@@ -1,5 +1,5 @@
 # DALN: the classifier as its own critic, by the nuclear norm of its predictions.
-# Written by tools/spread_recipes.py from adaptation/daln_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/daln_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_al_iemocap.py']
 
 model = dict(

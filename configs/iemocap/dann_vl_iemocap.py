@@ -1,5 +1,5 @@
 # DANN: a discriminator of source and target on the concatenated features, behind a gradient reversal.
-# Written by tools/spread_recipes.py from adaptation/dann_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/dann_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_vl_iemocap.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # Deep CORAL: covariances of the concatenated features.
-# Written by tools/spread_recipes.py from adaptation/deep-coral_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/deep-coral_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_al_iemocap.py']
 
 model = dict(

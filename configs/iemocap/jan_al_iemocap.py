@@ -1,5 +1,5 @@
 # JAN: joint maximum mean discrepancy of both modalities and the fused class probabilities.
-# Written by tools/spread_recipes.py from adaptation/jan_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/jan_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_al_iemocap.py']
 
 model = dict(

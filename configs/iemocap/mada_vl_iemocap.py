@@ -1,5 +1,5 @@
 # MADA: one discriminator for each class.
-# Written by tools/spread_recipes.py from adaptation/mada_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/mada_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_vl_iemocap.py']
 
 model = dict(

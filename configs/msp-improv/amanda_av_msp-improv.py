@@ -1,5 +1,5 @@
 # Amanda, our reading of its abstract: logarithms of the alignment losses, source samples weighted by class shift.
-# Written by tools/spread_recipes.py from adaptation/amanda_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/amanda_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_av_msp-improv.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # CDAN: as DANN, on the product of features and class probabilities.
-# Written by tools/spread_recipes.py from adaptation/cdan_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/cdan_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_avl_msp-improv.py']
 
 model = dict(

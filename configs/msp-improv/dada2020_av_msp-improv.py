@@ -1,5 +1,5 @@
 # DADA (Tang and Jia, AAAI 2020): a classifier with one more output for the target domain, after pre-training.
-# Written by tools/spread_recipes.py from adaptation/dada2020_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/dada2020_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_av_msp-improv.py']
 
 model = dict(

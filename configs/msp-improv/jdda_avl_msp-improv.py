@@ -1,5 +1,5 @@
 # JDDA, instance form: CORAL as a mean of squares, and pairs of source samples close within a class, apart between.
-# Written by tools/spread_recipes.py from adaptation/jdda_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/jdda_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dt_avl_msp-improv.py']
 
 model = dict(

@@ -1,5 +1,5 @@
 # PCL on top of DANN: two views of a target sample agree in their class probabilities.
-# Written by tools/spread_recipes.py from adaptation/pcl_mlp_ravdess_actors01-12-to-13-24.py: change that one.
+# Written by tools/spread_recipes.py from adaptation/pcl_mlp_ravdess_actors01-12-to-13-24.py
 _base_ = ['./dann_al_msp-improv.py']
 
 model = dict(
@@ -7,6 +7,9 @@ model = dict(
         dict(type='mmda_ext.InformationBottleneck', num_classes=4, beta=5e-4),
         dict(type='mmda_ext.DANN'),
         dict(
-            type='mmda_ext.PCL', loss_weight=0.05,
-            views=dict(speech=dict(type='mmda_ext.AudioView'), text=dict(type='mmda_ext.TokenView', mask_id=103, special_ids=(0, 101, 102)))),
+            type='mmda_ext.PCL',
+            loss_weight=0.05,
+            views=dict(
+                speech=dict(type='mmda_ext.AudioView'),
+                text=dict(type='mmda_ext.TokenView', mask_id=103, special_ids=(0, 101, 102)))),
     ])

@@ -36,7 +36,7 @@ def test_words_and_the_base_change(small):
     assert tool.main(['--check']) == 1
     assert tool.main([]) == 0
     text = (folder / 'x_data_to-two.py').read_text()
-    assert text == (f"# X.\n{tool.MARK}a/x_data_to-one.py: change that one.\n"
+    assert text == (f"# X.\n{tool.MARK}a/x_data_to-one.py\n"
                     "_base_ = ['./base_data_to-two.py']\n\nnum_classes=7\n")
     assert tool.main(['--check']) == 0
 

@@ -1,4 +1,4 @@
-# Source: handwriting of MNIST with labels. Target: USPS, 80 % of each class in training without labels, 20 % held out.
+# Source: handwriting of MNIST with labels. Target: USPS, 80 % of each class trains without labels, 20 % is held out.
 _base_ = ['./features_avdigits.py']
 
 source_domains = ('mnist', )

@@ -1,4 +1,4 @@
-# Source: actors 1 to 12, labelled. Target: actors 13 to 24, 80 % of each class in training without labels, 20 % held out.
+# Source: actors 1 to 12, labelled. Target: actors 13 to 24, 80 % of each class trains without labels, 20 % is held out.
 _base_ = ['./features_ravdess.py']
 
 source_domains = ('actors01-06', 'actors07-12')

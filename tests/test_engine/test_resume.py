@@ -1,4 +1,4 @@
-"""A GMP run that is killed in the middle of an epoch and resumed ends with the bits of one that was not."""
+"""A run that is killed in the middle of an epoch and resumed ends with the bits of one that was not."""
 
 import os
 import signal
@@ -15,8 +15,43 @@ from tests.conftest import ROOT
 EPOCHS = 4
 
 
-@pytest.fixture(scope='module')
-def recipe(tmp_path_factory):
+ENCODERS = """
+encoder = dict(_delete_=True, type='mmda_ext.MLPBackbone', hidden_channels=(16, ), dropout=0.3, norm=True)
+model = dict(
+    backbones=dict(face=dict(in_channels=6, **encoder), audio=dict(in_channels=5, **encoder)),
+    fusion=dict(in_channels=dict(face=16, audio=16)),
+    cls_head=dict(num_classes=3),
+    objectives=[{objectives}])
+data = dict(ann_file={file!r}, source_domains=('x', 'y'))
+val_dataloader = dict(dataset=dict(domains=('x', 'y'), **data))
+test_dataloader = dict(dataset=dict(domains=('z', ), **data))
+train_cfg = dict(max_epochs={epochs})
+default_hooks = dict(logger=dict(interval=1))
+"""
+#: Base recipe, objectives, and what else the recipe states.
+RECIPES = {
+    'gmp': ('features/gmp_mlp_ravdess_to-actors01-06.py',
+            "dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2))", """
+train_dataloader = dict(batch_size=8, dataset=dict(domains=('x', 'y'), **data))
+"""),
+    # Everything that adaptation remembers: the chosen strength, moving variances, gamma over time.
+    'boomda': ('adaptation/boomda_mlp_ravdess_actors01-12-to-13-24.py', """
+    dict(type='mmda_ext.InformationBottleneck', num_classes=3, estimator='ema'),
+    dict(type='mmda_ext.VotingPseudoLabel', min_votes=2),
+    dict(type='mmda_ext.CorrelationAlignment', alpha2='auto', auto_batches=25),
+""", """
+parts = dict(_base_.train_dataloader.dataset.datasets[0], **data)
+train_dataloader = dict(
+    batch_size=12,
+    batch_sampler=dict(n_source=8, n_target=4),
+    dataset=dict(datasets=[dict(parts, domains=('x', 'y')), dict(parts, domains=('z', ))]))
+optim_wrapper = dict(balancer=dict(momentum=0.9, update_interval=2))
+"""),
+}
+
+
+@pytest.fixture(scope='module', params=RECIPES)
+def recipe(request, tmp_path_factory):
     """A recipe on a small feature file, with dropout and batch normalisation in the encoders."""
     folder = tmp_path_factory.mktemp('resume')
     generator = np.random.default_rng(0)
@@ -26,23 +61,10 @@ def recipe(tmp_path_factory):
               for name, width in (('face', 6), ('audio', 5))}
     np.savez(folder / 'features.npz', **arrays, label=label, classes=np.array(['a', 'b', 'c']),
              domain=np.array(['x', 'y', 'z'])[np.arange(size) % 3])
-    path = folder / 'gmp_resume.py'
-    base = ROOT / 'configs' / 'features' / 'gmp_mlp_ravdess_to-actors01-06.py'
-    path.write_text(f"""
-_base_ = [{str(base)!r}]
-encoder = dict(_delete_=True, type='mmda_ext.MLPBackbone', hidden_channels=(16, ), dropout=0.3, norm=True)
-model = dict(
-    backbones=dict(face=dict(in_channels=6, **encoder), audio=dict(in_channels=5, **encoder)),
-    fusion=dict(in_channels=dict(face=16, audio=16)),
-    cls_head=dict(num_classes=3),
-    objectives=[dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2))])
-data = dict(ann_file={str(folder / 'features.npz')!r}, source_domains=('x', 'y'))
-train_dataloader = dict(batch_size=8, dataset=dict(domains=('x', 'y'), **data))
-val_dataloader = dict(dataset=dict(domains=('x', 'y'), **data))
-test_dataloader = dict(dataset=dict(domains=('z', ), **data))
-train_cfg = dict(max_epochs={EPOCHS})
-default_hooks = dict(logger=dict(interval=1))
-""")
+    base, objectives, rest = RECIPES[request.param]
+    text = ENCODERS.format(objectives=objectives, file=str(folder / 'features.npz'), epochs=EPOCHS)
+    path = folder / f'{request.param}_resume.py'
+    path.write_text(f"_base_ = [{str(ROOT / 'configs' / base)!r}]\n{text}{rest}")
     return path
 
 

@@ -8,7 +8,8 @@ import cv2
 import pytest
 
 from mmda_ext.datasets.synthetic import DemoSpec, make_demo_data
-from mmda_ext.visualization.results import read_results
+from mmda_ext.visualization import accuracy_plot
+from mmda_ext.visualization.results import SweepResults, read_results
 from mmda_ext.visualization.tables import csv_table, markdown_table
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools' / 'analysis'
@@ -84,6 +85,40 @@ def test_command_line_writes_tables_and_plot(file, tmp_path, monkeypatch, capsys
     assert {path.name for path in tmp_path.iterdir()} == {'results.json', 'table.md', 'table.csv', 'accuracy.png'}
     height, width, _ = cv2.imread(str(tmp_path / 'accuracy.png')).shape
     assert 600 < height < width <= 1600
+
+
+def test_rows_are_chosen_by_name_and_in_order(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    import report_results
+
+    assert report_results.main([str(file), '--rows', 'GMP', 'Base', '--out', str(tmp_path / 'two')]) == 0
+    lines = (tmp_path / 'two' / 'table.md').read_text().splitlines()
+    assert [line.split(' | ')[0] for line in lines[2:4]] == ['| GMP', '| Base']
+    assert '| -2.0 [-4.5, +0.5] (n=3) |' in lines[3]
+    assert report_results.main([str(file), '--rows', 'GMPP']) == 2
+    assert '--rows GMPP: the sweep has Base, GMP, New' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('targets', [['a'], ['a', 'b', 'c']])
+def test_many_recipes_get_a_line_each(targets, tmp_path, monkeypatch):
+    rows = [f'method-{i}' for i in range(30)]
+    scores = {(row, target, seed): 50.0 + i / 10 + seed for i, row in enumerate(rows[:-1]) for target in targets
+              for seed in range(3)}
+    drawn = []
+    monkeypatch.setattr(accuracy_plot, 'save', lambda figure, path: drawn.append(figure) or path)
+    accuracy_plot.plot_accuracy(SweepResults(rows, targets, scores), tmp_path / 'x.png', chance=20)
+    figure = drawn[0]
+    figure.canvas.draw()
+    panels = figure.axes
+    assert len(panels) == (1 if len(targets) == 1 else 4)  # one target is its own mean
+    assert [label.get_text() for label in panels[0].get_yticklabels()] == rows
+    boxes = [label.get_window_extent() for label in panels[0].get_yticklabels()]
+    assert all(upper.y0 >= lower.y1 for upper, lower in zip(boxes, boxes[1:]))  # no name covers another
+    for panel in panels:
+        low, high = panel.get_xlim()
+        assert high - low >= 10
+        assert [text.get_text() for text in panel.texts] == ['not run']  # the last row
+        assert len(panel.get_lines()) >= 1
 
 
 def test_contact_sheet(tmp_path, monkeypatch):

@@ -1,17 +1,21 @@
 """Tables and plots of a sweep.
 
 Example: python tools/analysis/report_results.py work_dirs/demo/results.json --chance 20
-Writes table.md, table.csv, accuracy.png and curves_<target>.png beside the results file or into --out.
+Writes table.md, table.csv, accuracy.png and curves_<target>.png beside the results file or into --out. The curves have
+a column for each recipe and are left out for more than eight: name the interesting ones with --rows.
 """
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from mmda_ext.visualization.accuracy_plot import plot_accuracy
 from mmda_ext.visualization.curves import plot_curves
-from mmda_ext.visualization.results import read_results
+from mmda_ext.visualization.results import SweepResults, read_results
 from mmda_ext.visualization.tables import csv_table, markdown_table
+
+CURVES_FOR_AT_MOST = 8
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -20,15 +24,28 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', type=Path, help='folder; beside the results by default')
     parser.add_argument('--part', choices=('test', 'val'), default='test', help='target (test) or sources (val)')
     parser.add_argument('--metric', help="key of the score; the sweep's main metric by default")
+    parser.add_argument('--rows', nargs='+', help='only these recipes, the first is the reference; all by default')
     parser.add_argument('--chance', type=float, help='accuracy of guessing in percent, drawn as a line')
     return parser.parse_args(arguments)
+
+
+def chosen(results: SweepResults, rows: list[str] | None) -> SweepResults:
+    """The results of some recipes, in the order named.
+
+    Raises:
+        ValueError: If the sweep has no recipe of that name.
+    """
+    unknown = [row for row in rows or () if row not in results.rows]
+    if unknown:
+        raise ValueError(f'--rows {" ".join(unknown)}: the sweep has {", ".join(results.rows)}')
+    return replace(results, rows=rows) if rows else results
 
 
 def main(arguments: list[str] | None = None) -> int:
     args = parse_args(arguments)
     out = args.out or args.results.parent
     try:
-        results = read_results(args.results, args.part, args.metric)
+        results = chosen(read_results(args.results, args.part, args.metric), args.rows)
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
@@ -40,7 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     files = [out / 'table.md', out / 'table.csv']
     if results.scores:
         files.append(plot_accuracy(results, out / 'accuracy.png', args.chance))
-    files += [plot_curves(results, target, out / f'curves_{target}.png') for target in results.targets]
+    if len(results.rows) <= CURVES_FOR_AT_MOST:
+        files += [plot_curves(results, target, out / f'curves_{target}.png') for target in results.targets]
     print('written:', *(str(file) for file in files if file), sep='\n  ')
     return 0
 

@@ -1,0 +1,141 @@
+"""The gallery: rows found on disk, trained by a stand-in, published with what a reader must know."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+TOOLS = ROOT / 'tools'
+TRAINER = """
+import json, pathlib, sys
+argv = sys.argv
+folder = pathlib.Path(argv[argv.index('--work-dir') + 1])
+seed = int(argv[argv.index('--seed') + 1])
+recipe = pathlib.Path(argv[1])
+with open('calls.txt', 'a') as calls:
+    calls.write(f'{recipe.name} {seed} {argv[argv.index("--resume") + 1:]}\\n')
+if recipe.read_text() == 'fail':
+    sys.exit(3)
+score = 50.0 + seed + 10 * ('gmp' in recipe.name)
+result = {'val': {'acc/top1': 80.0}, 'test': {'acc/top1': score}, 'selection': 'source_validation'}
+(folder / 'result.json').write_text(json.dumps(result))
+"""
+GENERALIZATION = [f'mlp_avdigits_to-{target}' for target in ('mnist', 'optdigits', 'usps')]
+
+
+@pytest.fixture
+def gallery(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    import gallery
+    before = signal.getsignal(signal.SIGTERM)
+    yield gallery
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """A repository with the digits alone: three complete rows, one with a single target, two adaptation rows."""
+    recipes = [f'features/{row}_{tail}' for row in ('gmp', 'new', 'base') for tail in GENERALIZATION]
+    recipes += ['features/cagrad_mlp_avdigits_to-usps']
+    recipes += [f'adaptation/{row}_mlp_avdigits_mnist-to-usps' for row in ('boomda', 'dt')]
+    for part in ('features', 'adaptation'):
+        for row in ('base', 'dt'):
+            recipes += [f'{part}/{row}_mlp_ravdess_to-actors{own}' for own in ('01-06', '07-12', '13-18', '19-24')]
+            recipes += [f'{part}/{row}_mlp_ravdess_actors01-12-to-13-24']
+    for name in [*(f'configs/{recipe}.py' for recipe in recipes), 'data/av_digits/av_digits.npz']:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text('good')
+    (tmp_path / 'trainer.py').write_text(TRAINER)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(gallery, *more: str) -> int:
+    return gallery.main(['--trainer', 'trainer.py', '--jobs', '2', '--seeds', '0', *more])
+
+
+def calls(place: Path) -> list[str]:
+    return (place / 'calls.txt').read_text().splitlines() if (place / 'calls.txt').exists() else []
+
+
+def test_one_command_fills_every_table_that_has_data(gallery, place, capsys):
+    assert run(gallery) == 0
+    said = capsys.readouterr().out
+    assert 'ravdess-generalization is left out: data/ravdess_av/ravdess_av.npz is not there, docs/data.md says' in said
+    assert 'avdigits-generalization is without cagrad' in said
+    assert len(calls(place)) == 3 * 3 + 2
+    content = json.loads((place / 'work_dirs/gallery/avdigits-generalization/results.json').read_text())
+    assert content['rows'] == ['base', 'gmp', 'new']  # the reference, the order of the page, the unknown one
+    table = (place / 'work_dirs/gallery/avdigits-generalization/table.md').read_text()
+    assert '| gmp | 60.0 (n=1) |' in table
+    assert (place / 'work_dirs/gallery/avdigits-adaptation/accuracy.png').exists()
+    assert '| dt | 50.0 (n=1)' in (place / 'work_dirs/gallery/avdigits-adaptation/table.md').read_text()
+    assert run(gallery) == 0
+    assert len(calls(place)) == 11  # nothing is trained twice
+
+
+def test_a_failed_run_is_tried_again_and_nothing_incomplete_is_published(gallery, place):
+    broken = place / 'configs/adaptation/boomda_mlp_avdigits_mnist-to-usps.py'
+    broken.write_text('fail')
+    assert run(gallery, '--family', 'adaptation', '--publish') == 1
+    assert not (place / 'docs').exists()
+    assert 'Failed: boomda' in (place / 'work_dirs/gallery/avdigits-adaptation/table.md').read_text()
+    broken.write_text('good')
+    assert run(gallery, '--family', 'adaptation', '--publish') == 0
+    assert len(calls(place)) == 3
+    assert {path.name for path in (place / 'docs/results/gallery-avdigits-adaptation').iterdir()} == {
+        'README.md', *gallery.PUBLISHED}
+
+
+def test_what_is_published_says_how_it_came_about(gallery, place):
+    options = ('--data', 'avdigits', '--family', 'generalization', '--rows', 'gmp', '--cfg-options', 'lr=1')
+    assert run(gallery, *options, '--publish') == 0
+    assert all(line.endswith("['--cfg-options', 'lr=1']") for line in calls(place))
+    folder = place / 'docs/results/gallery-avdigits-generalization'
+    results, page = json.loads((folder / 'results.json').read_text()), (folder / 'README.md').read_text()
+    assert results['rows'] == ['base', 'gmp']  # the reference is always there
+    assert ('python tools/gallery.py --data avdigits --family generalization --seeds 0 --rows base gmp '
+            '--cfg-options lr=1 --publish') in page
+    assert f'on {results["updated"][:10]}.' in page
+    assert 'selected by: source validation.' in page
+    assert '2 recipes of [methods.md](../../methods.md). Seeds 0, targets:\nmnist, optdigits, usps.' in page
+
+
+def test_a_row_of_one_family_leaves_the_other_alone(gallery, place):
+    assert run(gallery, '--rows', 'boomda') == 0
+    assert sorted(line.split('_')[0] for line in calls(place)) == ['boomda', 'dt']
+
+
+def test_unknown_rows_and_a_wrong_folder_are_refused_in_one_sentence(gallery, place, capsys, monkeypatch):
+    assert run(gallery, '--rows', 'gmpp') == 2
+    assert '--rows gmpp: there are recipes of base, boomda, dt, gmp, new' in capsys.readouterr().out
+    (place / 'empty').mkdir()
+    monkeypatch.chdir(place / 'empty')
+    assert run(gallery) == 2
+    assert 'run the command in the root of the repository' in capsys.readouterr().out
+    assert not calls(place)
+
+
+def test_a_stop_ends_the_whole_gallery(gallery, place, monkeypatch):
+    begun = []
+
+    def stopped(command):
+        begun.append(command)
+        return 130
+
+    monkeypatch.setattr(gallery.sweep, 'main', stopped)
+    assert run(gallery) == 130
+    assert len(begun) == 1
+
+
+@pytest.mark.parametrize('family', ['generalization', 'adaptation'])
+def test_the_recipes_of_this_repository_are_all_found(gallery, monkeypatch, family):
+    monkeypatch.chdir(ROOT)
+    for part in (part for part in gallery.PARTS if part.family == family):
+        methods, partial = part.methods()
+        assert methods[0] == gallery.ORDER[family][0]
+        assert set(methods) <= set(gallery.ORDER[family]), 'a method without a place in ORDER'
+        assert not set(partial) & set(gallery.ORDER['generalization']), f'{partial} lack a recipe for some target'

@@ -31,9 +31,9 @@ ORDER = {
         'moosa-gmp', 'cmrf', 'cmrf-gmp', 'base-sum', 'gmp-sum', 'base-film', 'gmp-film', 'base-gated', 'gmp-gated',
     ),
     'adaptation': (
-        'dt', 'dan', 'dann', 'cdan', 'cdan-e', 'mdan', 'mada', 'dada2020', 'dada2024', 'daln', 'ddc', 'jan',
-        'deep-coral', 'jdda', 'amanda', 'pcl', 'a3d2', 'ca', 'pl', 'uniform', 'boomda', 'boomda-exact', 'aligned-mtl',
-        'cagrad', 'imtl-g', 'nash-mtl', 'upgrad', 'dwa', 'famo', 'gradnorm', 'uncertainty-weighting', 'cdan-balanced',
+        'dt', 'dann', 'cdan', 'cdan-e', 'cdan-balanced', 'mada', 'daln', 'pcl', 'dada2020', 'dada2024', 'mdan', 'dan',
+        'ddc', 'jan', 'deep-coral', 'jdda', 'amanda', 'a3d2', 'aligned-mtl', 'cagrad', 'imtl-g', 'nash-mtl', 'upgrad',
+        'dwa', 'famo', 'gradnorm', 'uncertainty-weighting', 'ca', 'pl', 'uniform', 'boomda', 'boomda-exact',
     ),
 }  # fmt: skip
 PUBLISHED = ('table.md', 'table.csv', 'results.json', 'accuracy.png')

@@ -9,13 +9,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 NORM_MODES = ('train', 'eval')
 
 
-def freeze(module: nn.Module, trainable: Sequence[str] | None, name: str) -> None:
+def freeze(module: nn.Module, trainable: Sequence[str] | None, option: str) -> None:
     """Let only the parameters below the named sub-modules train; ``None`` leaves everything as it is.
 
     Args:
         module (nn.Module): The backbone.
         trainable (Sequence[str], optional): Names of sub-modules, such as ``['slow_path.layer4']``. Empty freezes all.
-        name (str): Modality, for the message.
+        option (str): Name of the option that says so, for the message.
 
     Raises:
         ValueError: If a name matches no parameter.
@@ -30,7 +30,7 @@ def freeze(module: nn.Module, trainable: Sequence[str] | None, name: str) -> Non
     unknown = [prefix for prefix in trainable if prefix not in used]
     if unknown:
         children = ', '.join(child for child, _ in module.named_children())
-        raise ValueError(f'freeze.{name}.trainable={unknown} matches no parameter of {type(module).__name__}; '
+        raise ValueError(f'{option}={unknown} matches no parameter of {type(module).__name__}; '
                          f'its children are: {children}')
 
 

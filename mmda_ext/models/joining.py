@@ -1,9 +1,15 @@
-"""Rows of all processes together, for losses that are no mean over samples."""
+"""Batches of all processes together, for losses of which the mean over processes is not that of the joined batch.
+
+A mean over samples of one kind needs none of this: the samplers give every process as many of each kind. What needs it
+is a loss that is no mean (:func:`join_rows`), and a mean that is weighted, over a group whose share differs between
+processes, or under a function that is not linear (:func:`joined_mean`). All processes must get there: whether a batch
+has the samples that a criterion needs is decided by :func:`enough` for all of them.
+"""
 
 from typing import Any
 
 import torch
-from mmengine.dist import all_gather, get_rank, get_world_size
+from mmengine.dist import all_gather, all_reduce, get_rank, get_world_size
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -21,6 +27,37 @@ def join_rows(rows: Tensor) -> Tensor:
     if get_world_size() == 1:
         return rows
     return _Join.apply(rows)
+
+
+def joined_mean(values: Tensor, weights: Tensor | None = None) -> Tensor:
+    r""":math:`\sum_i w_i v_i / \sum_i w_i` over the samples of all processes; 0 where all weights are.
+
+    As with :func:`join_rows` the value is that of the joined batch on every process, and the gradient that of the own
+    samples multiplied by the number of processes. It does not wait for the device.
+
+    Args:
+        values (Tensor): :math:`v` of this process's samples, ``(n, )``.
+        weights (Tensor, optional): :math:`w \ge 0`, without gradient, ``(n, )``; 1 by default.
+    """
+    weights = torch.ones_like(values) if weights is None else weights.to(values)
+    own, total = (weights * values).sum(), weights.sum()
+    whole = own
+    if get_world_size() > 1:
+        everybody, total = joined_sum(torch.stack([own, total]))
+        whole = everybody + get_world_size() * (own - own.detach())
+    return whole / total.clamp_min(torch.finfo(total.dtype).tiny)
+
+
+def joined_sum(values: Tensor) -> Tensor:
+    """Sum over all processes, any shape, without gradient."""
+    values = values.detach().clone()
+    all_reduce(values)
+    return values
+
+
+def enough(*rows: Tensor, least: int) -> bool:
+    """Whether all processes together have ``least`` rows of each kind; with one it does not wait for the device."""
+    return min(joined_count(own) for own in rows) >= least
 
 
 def joined_count(rows: Tensor) -> int:

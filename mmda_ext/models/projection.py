@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from mmda_ext.models.alignment import EPS
-from mmda_ext.models.fusions.base import evaluating
+from mmda_ext.models.freezing import evaluating
 from mmda_ext.models.heads.base import widen
 
 
@@ -50,4 +50,9 @@ def direction_distance(rows: Tensor, targets: Tensor) -> Tensor:
         rows (Tensor): :math:`p`, shape ``(N, D)``.
         targets (Tensor): :math:`t`, shape ``(N, D)``; receives a gradient too unless it is detached.
     """
-    return torch.linalg.vector_norm(unit(rows) - unit(targets), dim=1).mean()
+    return distance(unit(rows), unit(targets))
+
+
+def distance(rows: Tensor, targets: Tensor) -> Tensor:
+    r""":math:`\frac{1}{N} \sum_i \lVert p_i - t_i \rVert_2` of ``(N, D)`` and ``(N, D)``, in float32 or wider."""
+    return torch.linalg.vector_norm(widen(rows) - widen(targets), dim=1).mean()

@@ -33,7 +33,8 @@ class StepRecord:
             predict from other features than those of the step.
         modality_classifiers (dict[str, nn.Module]): Modality -> head that made its ``modality_logits``.
         confidences (dict[str, Callable]): Task -> function that returns the batch sums of the true-class probability of
-            each modality, ``(M, )``. Evaluated only when a balancer asks.
+            each modality, ``(M, )``. Evaluated only when a balancer asks. It must not hold the record: a cycle would
+            keep inputs and graph alive until Python next looks for cycles.
         hits (dict[str, Callable]): Task -> function that returns how many samples of the batch each modality classifies
             right, ``(M, )``. Evaluated only when a balancer asks.
         inputs (dict[str, Tensor]): What went into the encoders, ``{m: (N * S_m, ...)}``.

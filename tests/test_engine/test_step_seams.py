@@ -1,11 +1,17 @@
 """What an objective or a balancer may ask of a step beyond losses and weights: further passes, hits, single tensors."""
 
+import gc
+import weakref
+
 import pytest
 import torch
 
 from mmda_ext.balancing import BalanceInputs, Balancer
 from mmda_ext.models.objectives import Objective
 from mmda_ext.models.step import StepRecord
+from tests.test_compatibility import BALANCED, OBJECTIVES, mixed_batch
+from tests.test_compatibility import model_of as any_model
+from tests.test_models.test_objectives_alignment import adapting
 from tests.tiny import batch_of, model_of, parameters_of, wrapper_of
 
 
@@ -130,3 +136,71 @@ def test_a_balancer_without_a_loss_to_balance_is_refused():
     model = model_of()
     with pytest.raises(ValueError, match=r"MGDA balances none of the losses of this model, \['cls', 'domain'\]"):
         stepped(model, wrapper_of(model, balancer=dict(type='MGDA')))
+
+
+# A split by modality belongs to its pass, and a record to its step.
+
+
+class Early(Objective):
+    """What the classifier's confidences and hits are before any other objective has run."""
+
+    def forward(self, record):
+        self.seen = [record.confidences['cls'](), record.hits['cls']()]
+        return {}
+
+
+@pytest.mark.parametrize('second', ['DALN', 'DADA2020', 'PCL'])
+def test_a_second_classification_leaves_the_split_of_the_first(second):
+    """Each pass has a dropout mask of its own; the linearised split needs that of the logits that trained."""
+    head = dict(type='mmda_ext.MultimodalClsHead', num_classes=3, modality_logits='linearised')
+    model, batch = adapting(('video', 'audio'), (dict(type=Early), dict(type=f'mmda_ext.{second}')), cls_head=head)
+    fusion = model.cls_head.fusion
+    fusion.dropout.p = .5
+    model(**model.data_preprocessor(batch, True), mode='loss')
+    record = model.take_step_record()
+    late = [record.confidences['cls'](), record.hits['cls']()]
+    torch.testing.assert_close(late, model.objectives[0].seen, rtol=0, atol=0)
+    if second == 'PCL':
+        assert len(fusion.gate) < record.num_samples, 'the last pass had target samples only'
+    else:
+        own = model.cls_head.confidences(record.features, record.labels)
+        assert not torch.equal(own, late[0]), 'the last pass had another mask'
+
+
+def test_a_split_is_no_pass():
+    fusion = model_of().cls_head.fusion
+    features = {name: torch.randn(4, width).double() for name, width in fusion.in_channels.items()}
+    fusion(features)
+    parts = fusion.modality_logits(features, 'linearised')
+    fusion.modality_logits(features, 'masked')
+    for name, value in fusion.modality_logits(features, 'linearised').items():
+        torch.testing.assert_close(value, parts[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('objective', sorted(OBJECTIVES))
+def test_a_record_ends_with_its_step(objective):
+    """Nothing in it holds it: inputs and graph would stay until Python looks for cycles, batch upon batch."""
+    balancer = dict(type='MGDA', **BALANCED['MGDA'])
+    for options, kept in ((dict(kind='OptimWrapper'), 1), (dict(balancer=balancer), 0)):
+        model, records = any_model(objective, 'ConcatFusion', 'MGDA'), []
+        head = model.cls_head.loss
+        model.cls_head.loss = lambda record, head=head, records=records: (
+            records.append(weakref.ref(record)), head(record))[1]
+        wrapper = wrapper_of(model, **options)
+        gc.disable()
+        try:
+            for step in range(2):
+                model.train_step(mixed_batch(step), wrapper)
+            alive = [record() is not None for record in records]
+        finally:
+            gc.enable()
+        assert alive == [False] * (2 - kept) + [True] * kept, options
+
+
+def test_the_record_before_is_gone_when_the_encoders_run():
+    model, seen = model_of(objectives=[]), []
+    model.backbones['video'].register_forward_pre_hook(lambda *_: seen.append(model.step_record))
+    for _ in range(2):
+        model(**model.data_preprocessor(batch_of(), True), mode='loss')
+    assert seen == [None, None]
+    assert model.step_record is not None

@@ -245,4 +245,3 @@ def test_what_is_missing_is_named():
         comparison.logits('fused')
     with pytest.raises(ValueError, match="no classifier of 'a'"):
         comparison.classify(record.features)
-    assert not comparison.both

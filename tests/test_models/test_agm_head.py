@@ -259,7 +259,7 @@ def test_linearised_split_still_belongs_to_the_full_pass():
     head.loss(record)
     fusion = head.fusion
     split = sum(head.modality_logits(record.features).values())
-    remainder = F.linear(fusion._gate * fusion.hidden.bias, fusion.output.weight, fusion.output.bias)
+    remainder = F.linear(fusion.gate * fusion.hidden.bias, fusion.output.weight, fusion.output.bias)
     torch.testing.assert_close(split + remainder, record.logits.detach())
 
 

@@ -8,7 +8,8 @@ import torch
 from mmengine.runner import Runner
 
 from mmda_ext import compat
-from mmda_ext.models import AveragedTeacher, CrossModalDistillation, StepRecord
+from mmda_ext.models import AveragedTeacher, StepRecord
+from mmda_ext.models.objectives import CrossModalDistillation
 from mmda_ext.models.objectives import cross_modal_distillation as distillation
 from mmda_ext.models.objectives.cross_modal_distillation import mix, mixture_weights
 from mmda_ext.models.projection import direction_distance

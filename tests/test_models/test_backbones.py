@@ -62,17 +62,17 @@ def test_mlp():
 
 def test_freezing_by_sub_module():
     model = AudioResNet(base_channels=4)
-    freeze(model, ['layer4'], 'audio')
+    freeze(model, ['layer4'], 'freeze.audio.trainable')
     trainable = {name.split('.')[0] for name, p in model.named_parameters() if p.requires_grad}
     assert trainable == {'layer4'}
     with pytest.raises(ValueError, match=r"freeze.audio.trainable=\['layer9'\].*layer4"):
-        freeze(model, ['layer4', 'layer9'], 'audio')
+        freeze(model, ['layer4', 'layer9'], 'freeze.audio.trainable')
 
 
 @pytest.mark.parametrize('mode', ['train', 'eval'])
 def test_frozen_normalisation(mode):
     model = AudioResNet(base_channels=4)
-    freeze(model, ['layer4'], 'audio')
+    freeze(model, ['layer4'], 'freeze.audio.trainable')
     model.train()
     set_frozen_norm(model, mode)
     before = model.bn1.running_mean.clone()
@@ -85,7 +85,7 @@ def test_frozen_normalisation(mode):
 
 def test_frozen_trunk_keeps_no_graph():
     model = AudioResNet(base_channels=4)
-    freeze(model, ['layer4'], 'audio')
+    freeze(model, ['layer4'], 'freeze.audio.trainable')
     kept = []
     model.layer3.register_forward_hook(lambda _, __, out: kept.append(out.requires_grad))
     model(torch.randn(2, 1, 64, 64))

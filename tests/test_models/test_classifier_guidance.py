@@ -33,6 +33,14 @@ def test_closed_form_is_the_gradient_of_the_last_layer():
     torch.testing.assert_close(output_gradient(record.logits, record.fused, record.labels), expected)
 
 
+def test_the_gradient_is_not_rounded_under_autocast():
+    record, _, _ = step()
+    expected = output_gradient(record.logits, record.fused, record.labels)
+    with torch.autocast('cpu', torch.bfloat16):
+        got = output_gradient(record.logits, record.fused, record.labels)
+    torch.testing.assert_close(got, expected, rtol=1e-6, atol=1e-7)
+
+
 @pytest.mark.parametrize('fusion', FUSIONS)
 def test_cosines_against_autograd(fusion):
     record, head, objective = step(fusion=fusion)

@@ -26,7 +26,10 @@ def concat_of_the_known_answer():
 def test_known_answers(mode, v, a):
     fusion = concat_of_the_known_answer()
     features = dict(v=torch.tensor([[3., 1]]), a=torch.tensor([[.5, 1]]))
+    torch.testing.assert_close(fusion.fuse(features), torch.tensor([[2.35, 2.3]]))
     torch.testing.assert_close(fusion(features), torch.tensor([[.25, 5.775]]))
+    remainder = torch.nn.functional.linear(fusion.gate * fusion.hidden.bias, fusion.output.weight, fusion.output.bias)
+    torch.testing.assert_close(remainder, torch.tensor([[.5, -.35]]))
     logits = fusion.modality_logits(features, mode)
     torch.testing.assert_close(logits['v'], torch.tensor([v]).float())
     torch.testing.assert_close(logits['a'], torch.tensor([a]).float())
@@ -58,7 +61,7 @@ def test_linearised_parts_and_the_remainder_sum_to_the_fused_logits(dropout, cou
     fusion = ConcatFusion(dict(list(dict(v=3, a=4, f=5).items())[:count]), 6, 16, dropout)
     features = draw(fusion)
     fused = fusion(features)
-    gate = fusion._gate
+    gate = fusion.gate
     remainder = (fusion.hidden.bias * gate) @ fusion.output.weight.T + fusion.output.bias
     total = torch.stack(list(fusion.modality_logits(features, 'linearised').values())).sum(0)
     torch.testing.assert_close(total + remainder, fused)

@@ -114,7 +114,10 @@ def test_cdan_by_hand(condition, entropy):
             bce = F.binary_cross_entropy_with_logits(own, torch.full_like(own, label), reduction='none')
             w = 1 + torch.exp((g[rows] * (g[rows] + 1e-5).log()).sum(1)) if entropy else torch.ones_like(own)
             expected = expected + (w / w.mean() * bce).mean() / 4
-    assert float(objective(record)['loss_align']) == pytest.approx(float(expected))
+    out, at_features, own = step(objective, record)
+    assert float(out['loss_align']) == pytest.approx(float(expected))
+    grads = torch.autograd.grad(expected, [*record.features.values(), *objective.parameters()])
+    torch.testing.assert_close([*at_features, *own], [*(-LAMBDA * grad for grad in grads[:2]), *grads[2:]])
 
 
 def test_conditions_pass_on_no_gradient():
@@ -134,13 +137,16 @@ def test_mada_of_one_class_is_dann():
 
 def test_mada_by_hand():
     objective, record = objective_of('MADA'), record_of()
-    joined, p = torch.cat(list(record.features.values()), dim=1), record.logits.softmax(1)
-    expected = []
+    leaves = [value.detach().requires_grad_() for value in record.features.values()]
+    joined, p, expected = torch.cat(leaves, dim=1), record.logits.detach().softmax(1), 0
     for k, discriminator in enumerate(objective.discriminators['fused']):
         logits = torch.cat([discriminator(p[i, k] * joined[i:i + 1]) for i in range(len(joined))])
         s, t = logits[~record.is_target], logits[record.is_target]
-        expected.append(.5 * (F.softplus(-s).mean() + F.softplus(t).mean()))
-    assert float(objective(record)['loss_align']) == pytest.approx(float(sum(expected)) / CLASSES)
+        expected = expected + .5 * (F.softplus(-s).mean() + F.softplus(t).mean()) / CLASSES
+    out, at_features, own = step(objective, record)
+    assert float(out['loss_align']) == pytest.approx(float(expected))
+    grads = torch.autograd.grad(expected, [*leaves, *objective.parameters()])
+    torch.testing.assert_close([*at_features, *own], [*(-LAMBDA * grad for grad in grads[:2]), *grads[2:]])
 
 
 def test_daln_learns_through_the_classifier():

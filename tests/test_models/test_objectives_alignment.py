@@ -67,6 +67,7 @@ def test_known_answers(low_rank):
         assert float(value) == pytest.approx(expected)
         assert on_source.tolist() == [[-8 * factor, 0], [8 * factor, 0]]
         assert on_target.tolist() == [[0, -8 * factor], [0, 8 * factor]]
+        assert float(on_source.square().sum() + on_target.square().sum()) == pytest.approx(256 * factor**2)
     moved = coral(SOURCE + torch.tensor([3., -7]), TARGET - 5, low_rank=low_rank)
     for one, two in zip(moved, coral(SOURCE, TARGET, low_rank=low_rank)):
         torch.testing.assert_close(one, two)
@@ -127,6 +128,19 @@ def test_known_gramian_and_gamma(normalize, losses, Q, gamma, r):
     if gamma is not None:
         assert weights.tolist() == pytest.approx(gamma, abs=1e-6)
         assert float(balancer.diagnostics['r']) == pytest.approx(r, abs=1e-6)
+
+
+def test_second_known_gramian():
+    """Spec A.3: three samples of each domain."""
+    column = lambda *values: torch.tensor(values, dtype=torch.float64)[:, None]  # noqa: E731
+    features = dict(m1=column(0, 1, 5, 1, 2, 3), m2=column(1, 0, 2, 0, 4, 2))
+    record = record_of(features, torch.arange(6) > 2)
+    out = objective_of(features)(record)
+    assert [float(out[f'loss_align/{name}']) for name in ('m1', 'm2', 'fused')] == pytest.approx([36, 9, 47])
+    got, weights, _ = gamma_of(record)
+    expected = [[2304, 0, 2448], [0, 360, 288], [2448, 288, 2912]]
+    torch.testing.assert_close(got, torch.tensor(expected, dtype=torch.float64))
+    assert weights.tolist() == pytest.approx([.122082, .781325, .096592], abs=1e-6)
 
 
 def covariance_gramian(features, is_target, factors, k_fused):

@@ -109,6 +109,16 @@ def test_contrastive_without_positives_is_zero_and_finite(labels):
     assert not torch.autograd.grad(loss, views)[0].any()
 
 
+def test_similarities_are_not_rounded_under_autocast():
+    """Divided by a temperature of 0.1, the third digit of a product is the second of a logit."""
+    generator = torch.Generator().manual_seed(0)
+    views = F.normalize(torch.randn(2, 8, 16, generator=generator), dim=2)
+    labels = torch.arange(8) % 3
+    with torch.autocast('cpu', torch.bfloat16):
+        loss = contrastive_loss(views, labels)
+    assert float(loss) == pytest.approx(float(contrastive_loss(views, labels)), rel=1e-6)
+
+
 @pytest.mark.parametrize(('option', 'widths'), [('shared_half', (3, 2)), ('full', (6, 4))])
 def test_what_is_projected(option, widths):
     features = random_features()
@@ -231,6 +241,10 @@ LOGITS = torch.stack([rows((2, 0, -1)), rows((.5, .2, .1)), rows((1.5, 1, -.5))]
 def test_entropy_weighting_known_answer():
     labels = torch.tensor([0])
     torch.testing.assert_close(entropies(LOGITS)[:, 0], rows(.524267, 1.083477, .884452), atol=5e-7, rtol=0)
+    weights = (-entropies(LOGITS)).softmax(0)[:, 0]
+    torch.testing.assert_close(weights, rows(.440683, .251921, .307397), atol=5e-7, rtol=0)
+    each = torch.stack([F.cross_entropy(value, labels) for value in LOGITS])
+    torch.testing.assert_close(each, rows(.169846, .880099, .554957), atol=5e-7, rtol=0)
     assert float(entropy_weighted_cross_entropy(LOGITS, labels)) == pytest.approx(.467155, abs=5e-7)
     unlabelled = torch.cat([LOGITS, 9 * torch.ones(3, 1, 3)], 1)
     torch.testing.assert_close(entropy_weighted_cross_entropy(unlabelled, torch.tensor([0, -1])),

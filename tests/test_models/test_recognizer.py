@@ -178,6 +178,26 @@ def test_local_objectives_weights_and_confidences():
     assert not list(off.parameters())
 
 
+def test_local_discriminator_by_hand():
+    """A mean cross-entropy per modality; encoders get -lambda times the gradient, the adversary the plain one."""
+    torch.manual_seed(0)
+    objective = LocalDomainAdversarial(
+        3, dict(in_channels=dict(v=4, a=3)), reversal=.3, loss_weight=.5, projection_channels=6, hidden_channels=5,
+        dropout=0.).double()
+    features = {m: torch.randn(8, width).double().requires_grad_() for m, width in dict(v=4, a=3).items()}
+    domains = torch.tensor([0, 1, 2, 0, 1, 2, -1, -1])
+    record = StepRecord(features, domains, domains)
+    loss = objective(record)['loss_domain']
+    logits = {m: objective.discriminator(objective.project[m](value)) for m, value in features.items()}
+    expected = .5 * sum(torch.nn.functional.cross_entropy(value[:6], domains[:6]) for value in logits.values())
+    torch.testing.assert_close(loss, expected)
+    wanted = [*features.values(), *objective.parameters()]
+    got, grads = (torch.autograd.grad(value, wanted, retain_graph=True) for value in (loss, expected))
+    torch.testing.assert_close(got, (*(-.3 * grad for grad in grads[:2]), *grads[2:]))
+    sums = [value.softmax(1)[range(6), domains[:6]].sum() for value in logits.values()]
+    torch.testing.assert_close(record.confidences['domain'](), torch.stack(sums).detach())
+
+
 def test_encoder_builder_is_any_module():
     """A backbone needs no registration: a class in a Python config is enough."""
     assert isinstance(model_of(backbone=Encoder).backbones['video'], Encoder)

@@ -42,11 +42,6 @@ class Comparison:
         """Their concatenation, ``(N, D)``."""
         return torch.cat(list(self.features.values()), dim=1)
 
-    @property
-    def both(self) -> bool:
-        """Whether there is anything to compare: known without asking the device."""
-        return len(self.source) > 0 and len(self.target) > 0
-
     def logits(self, of: str = 'own') -> Tensor:
         """Class logits ``(N, C)`` of the classifier on these features, or of the ``'fused'`` one.
 

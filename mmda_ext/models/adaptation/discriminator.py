@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mmda_ext.models.heads.base import widen
+from mmda_ext.models.joining import joined_mean
 from mmda_ext.registry import MODELS
 
 
@@ -73,7 +74,7 @@ def domain_cross_entropy(logits: Tensor, source: Tensor, target: Tensor,
                          weights: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
     r""":math:`\frac12 [\overline{\mathrm{BCE}(o^s, 1)} + \overline{\mathrm{BCE}(o^t, 0)}]`, a mean over each domain.
 
-    At confusion it is :math:`\ln 2 = 0.6931` and the accuracy 50 %.
+    At confusion it is :math:`\ln 2 = 0.6931` and the accuracy 50 %. Means are over the samples of all processes.
 
     Args:
         logits (Tensor): ``(N, )``.
@@ -85,11 +86,10 @@ def domain_cross_entropy(logits: Tensor, source: Tensor, target: Tensor,
         tuple: Scalar, and for the log ``bce`` and ``acc`` (percent, weighted alike).
     """
     logits = widen(logits)
-    weights = torch.ones_like(logits) if weights is None else weights.to(logits)
+    weights = torch.ones_like(logits) if weights is None else weights
     value, hits = logits.new_zeros(()), logits.new_zeros(())
     for rows, sign in ((source, 1.0), (target, -1.0)):
         own, share = sign * logits[rows], weights[rows]
-        total = share.sum().clamp_min(torch.finfo(share.dtype).tiny)
-        value = value + 0.5 * (share * F.softplus(-own)).sum() / total
-        hits = hits + 0.5 * (share * (own.detach() > 0)).sum() / total
+        value = value + 0.5 * joined_mean(F.softplus(-own), share)
+        hits = hits + 0.5 * joined_mean((own.detach() > 0).to(own), share)
     return value, dict(bce=value.detach(), acc=100.0 * hits)

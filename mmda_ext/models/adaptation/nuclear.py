@@ -6,20 +6,22 @@ import torch
 from torch import Tensor
 
 from mmda_ext.models.heads.base import widen
+from mmda_ext.models.joining import join_rows
 
 
 def nuclear_wasserstein(source: Tensor, target: Tensor) -> Tensor:
     r""":math:`\lVert P^s \rVert_* / n_s - \lVert P^t \rVert_* / n_t`, the norm being the sum of singular values.
 
-    In float32 or wider. A backward pass whose gradient is not finite passes on none for the whole term. The public
-    code divides both by the number of target samples.
+    In float32 or wider, and of the rows of all processes together. A backward pass whose gradient is not finite passes
+    on none for the whole term. The public code divides both by the number of target samples.
 
     Args:
         source (Tensor): :math:`P^s`, ``(n_s, C)``, each row a distribution.
         target (Tensor): :math:`P^t`, ``(n_t, C)``.
     """
-    # In one tensor, so that a gradient lost in one domain is lost in both.
-    rows = _SkipNonFinite.apply(widen(torch.cat([source, target])))
+    source, target = join_rows(widen(source)), join_rows(widen(target))
+    # In one tensor, so that a gradient lost in one domain is lost in both, and on every process.
+    rows = _SkipNonFinite.apply(torch.cat([source, target]))
     norms = [torch.linalg.svdvals(part).sum() / len(part) for part in rows.split([len(source), len(target)])]
     return norms[0] - norms[1]
 

@@ -27,6 +27,8 @@ class Fusion(BaseModule):
 
     #: Ways to split the prediction by modality that make sense for this fusion.
     modes: ClassVar[tuple[str, ...]] = ('masked', )
+    #: Factor of each hidden unit in the last pass, ``(N, hidden_channels)``; ``None`` where no split asks for it.
+    gate: Tensor | None = None
 
     def __init__(self,
                  in_channels: Mapping[str, int],
@@ -69,21 +71,30 @@ class Fusion(BaseModule):
                              f'choose one of {self.modes}')
 
     @torch.no_grad()
-    def modality_logits(self, features: Mapping[str, Tensor], mode: str = 'masked') -> dict[str, Tensor]:
+    def modality_logits(self, features: Mapping[str, Tensor], mode: str = 'masked',
+                        gate: Tensor | None = None) -> dict[str, Tensor]:
         """Logits of each modality alone, ``{m: (N, out_channels)}``, without gradient.
 
         * ``'masked'``: the fused prediction with every other modality's features set to zero; evaluation mode.
         * ``'share'``: additive split, biases shared equally.
-        * ``'linearised'``: additive split with the hidden units of the last full forward pass held fixed.
+        * ``'linearised'``: additive split with the hidden units of a full forward pass held fixed.
+
+        Args:
+            features (dict[str, Tensor]): Modality -> ``(N, D_m)``.
+            mode (str): Which split.
+            gate (Tensor, optional): :attr:`gate` after the pass that is split; by default that of the last one.
         """
         self.check_mode(mode)
+        last = self.gate
         # Outside autocast, features of a mixed-precision step meet weights of full precision.
         dtype = next(self.parameters()).dtype
         features = {name: features[name].detach().to(dtype) for name in self.modalities}
         with evaluating(self):
-            return getattr(self, f'_{mode}')(features)
+            logits = getattr(self, f'_{mode}')(features, last if gate is None else gate)
+        self.gate = last  # a split is no pass
+        return logits
 
-    def _masked(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _masked(self, features: Mapping[str, Tensor], gate: Tensor | None) -> dict[str, Tensor]:
         zeros = {name: torch.zeros_like(value) for name, value in features.items()}
         return {name: self({**zeros, name: value}) for name, value in features.items()}
 

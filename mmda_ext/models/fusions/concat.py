@@ -25,7 +25,6 @@ class ConcatFusion(Fusion):
         width = sum(self.in_channels.values())
         self.hidden = nn.Linear(width, self.hidden_channels) if self.hidden_channels else None
         self.output = nn.Linear(self.hidden_channels or width, self.out_channels)
-        self._gate: Tensor | None = None
 
     def fuse(self, features: Mapping[str, Tensor]) -> Tensor:
         """Hidden layer ``(N, hidden_channels)``, or the plain concatenation when linear."""
@@ -35,7 +34,7 @@ class ConcatFusion(Fusion):
         before = self.hidden(joined)
         # ReLU and dropout as one diagonal factor, kept for the linearised split of this very pass.
         gate = self.dropout((before > 0).to(before.dtype))
-        self._gate = gate.detach()
+        self.gate = gate.detach()
         return before * gate
 
     def classify(self, fused: Tensor) -> Tensor:
@@ -45,7 +44,7 @@ class ConcatFusion(Fusion):
     def _blocks(self, layer: nn.Linear) -> dict[str, Tensor]:
         return dict(zip(self.modalities, layer.weight.split(list(self.in_channels.values()), dim=1)))
 
-    def _share(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _share(self, features: Mapping[str, Tensor], gate: Tensor | None) -> dict[str, Tensor]:
         parts = len(self.modalities)
         first = self.output if self.hidden is None else self.hidden
         split = {m: F.linear(features[m], w, first.bias / parts) for m, w in self._blocks(first).items()}
@@ -53,12 +52,12 @@ class ConcatFusion(Fusion):
             return split
         return {m: F.linear(F.relu(h), self.output.weight, self.output.bias / parts) for m, h in split.items()}
 
-    def _linearised(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _linearised(self, features: Mapping[str, Tensor], gate: Tensor | None) -> dict[str, Tensor]:
         if self.hidden is None:
             return {m: F.linear(features[m], w) for m, w in self._blocks(self.output).items()}
         rows = next(iter(features.values())).shape[0]
-        if self._gate is None or len(self._gate) != rows:
+        if gate is None or len(gate) != rows:
             raise RuntimeError('the linearised split needs the forward pass of the same batch before it')
-        gate = self._gate.to(self.output.weight)
+        gate = gate.to(self.output.weight)
         return {m: F.linear(F.linear(features[m], w) * gate, self.output.weight)
                 for m, w in self._blocks(self.hidden).items()}

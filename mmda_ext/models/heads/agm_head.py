@@ -89,7 +89,6 @@ class AGMClsHead(MultimodalClsHead):
         first, last = self.window or (0, math.inf)
         if not self.training or epoch > last:
             return super().loss(record)
-        # In front of the full pass: a split by modality that is asked for later belongs to the last pass.
         logits = self.blanked_logits(record)
         logits[self.fusion.modalities] = self.predict_step(record)
         outputs = shapley(logits, self.fusion.modalities)

@@ -45,17 +45,21 @@ class MultimodalHead(BaseModule):
         """``{m: (N, D_m)}`` -> fused logits ``(N, C)``."""
         return self.fusion(features)
 
-    def modality_logits(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Logits of each modality alone, ``{m: (N, C)}``, without gradient."""
+    def modality_logits(self, features: Mapping[str, Tensor], gate: Tensor | None = None) -> dict[str, Tensor]:
+        """Logits of each modality alone, ``{m: (N, C)}``, without gradient; ``gate`` as for the fusion's."""
         if self.heads is None:
-            return self.fusion.modality_logits(features, self.mode)
+            return self.fusion.modality_logits(features, self.mode, gate)
         with torch.no_grad(), evaluating(self.heads):
             dtype = next(self.heads.parameters()).dtype
             return {name: head(features[name].to(dtype)) for name, head in self.heads.items()}
 
-    def confidences(self, features: Mapping[str, Tensor], targets: Tensor) -> Tensor:
+    def confidences(self, features: Mapping[str, Tensor], targets: Tensor, gate: Tensor | None = None) -> Tensor:
         """Batch sums of the true-class probability of each modality, ``(M, )``; targets of -1 do not count."""
-        return true_class_sums(self.modality_logits(features), targets)
+        return true_class_sums(self.modality_logits(features, gate), targets)
+
+    def hits(self, features: Mapping[str, Tensor], targets: Tensor, gate: Tensor | None = None) -> Tensor:
+        """How many samples each modality classifies right, ``(M, )``; targets of -1 do not count."""
+        return hits(self.modality_logits(features, gate), targets)
 
     def cross_entropy(self, logits: Tensor, features: Mapping[str, Tensor], targets: Tensor,
                       name: str) -> dict[str, Tensor]:

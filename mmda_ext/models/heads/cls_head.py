@@ -1,10 +1,11 @@
 """Classifier on the fused features."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from torch import Tensor
 
-from mmda_ext.models.heads.base import MultimodalHead, hits
+from mmda_ext.models.heads.base import MultimodalHead
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 
@@ -42,8 +43,9 @@ class MultimodalClsHead(MultimodalHead):
         record.classifier = self.fusion
         record.fused = self.fusion.fuse(record.features)
         record.logits = self.fusion.classify(record.fused)
-        record.confidences[self.task] = lambda: self.confidences(record.features, record.labels)
-        record.hits[self.task] = lambda: hits(self.modality_logits(record.features), record.labels)
+        of_this_pass = record.features, record.labels, self.fusion.gate
+        record.confidences[self.task] = partial(self.confidences, *of_this_pass)
+        record.hits[self.task] = partial(self.hits, *of_this_pass)
         return record.logits
 
     def predict(self, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -5,14 +5,15 @@ from collections.abc import Iterator, Mapping
 import torch
 from mmengine.logging import MessageHub
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mmda_ext.models.adaptation import Comparison, MultilinearMap, Ramp, discriminators, domain_cross_entropy
 from mmda_ext.models.covariance import generalised_variance
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.heads.gradient_reversal import reverse_gradient
-from mmda_ext.models.joining import join_rows, joined_count
+from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.base import Objective
+from mmda_ext.models.objectives.batch import SkipCounter
+from mmda_ext.models.projection import unit
 from mmda_ext.models.step import StepRecord
 from mmda_ext.models.transport import moment_cost, transport_plan
 from mmda_ext.registry import MODELS
@@ -21,7 +22,7 @@ DETERMINANTS = ('root', 'plain', 'off')
 
 
 @MODELS.register_module()
-class A3D2(Objective):
+class A3D2(SkipCounter, Objective):
     r""":math:`w \sum_m a_m \mathrm{DA}_m + \delta \sum_m |C(Z_m^s)| + \sum_{m \ne a} \mathrm{OT}_m`, for one anchor.
 
     One modality, the anchor ``a``, is taken to have no shift; the others drift. :math:`\mathrm{DA}_m` discriminates the
@@ -85,7 +86,6 @@ class A3D2(Objective):
         for name, kind, size in self._plans(widths[anchor], num_classes):
             # Each feature goes with that of the same position, at first.
             self.register_buffer(f'plan_{kind}_{name}', torch.eye(size) / size)
-        self.skipped = 0
 
     def _plans(self, width: int, num_classes: int) -> Iterator[tuple[str, str, int]]:
         for name in self.names:
@@ -100,8 +100,7 @@ class A3D2(Objective):
             ValueError: If the record lacks logits of the classifier or of a modality's head.
         """
         source, target = record.source_rows, record.target_rows
-        defined = min(joined_count(source), joined_count(target)) >= 2
-        self.skipped += not defined
+        defined = self.enough(source, target)
         parts = {name: Comparison(name, (name, ), record, source, target) for name in self.names}
         none = 0.0 * torch.stack([widen(value).sum() for value in record.features.values()] +
                                  [parameter.sum() for parameter in self.parameters()]).sum()
@@ -112,8 +111,7 @@ class A3D2(Objective):
         if self.transport_weight:
             started = defined and self._started()
             out['loss_transport'] = none + self.transport_weight * self._transport(parts) if started else none
-        seen = dict(align_lambda=self.ramp(), align_skipped=self.skipped)
-        return {**out, **{name: torch.tensor(float(value)) for name, value in seen.items()}}
+        return {**out, **self.skips('align'), 'align_lambda': torch.tensor(float(self.ramp()))}
 
     def _started(self) -> bool:
         iteration = MessageHub.get_current_instance().get_info('iter')
@@ -153,7 +151,7 @@ class A3D2(Objective):
     def _compared(self, part: Comparison) -> dict[str, Tensor]:
         """Features with rows of length 1, and class probabilities, of the target samples of all processes."""
         features, logits = widen(part.joined[part.target]), widen(part.logits()[part.target])
-        return dict(features=join_rows(F.normalize(features, eps=1e-3)), classes=join_rows(logits.softmax(1)))
+        return dict(features=join_rows(unit(features)), classes=join_rows(logits.softmax(1)))
 
 
 class QuadraticRamp(Ramp):

@@ -1,6 +1,7 @@
 """What objectives that compare source and target have in common: placement, gradient reversal, conditioning."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 from mmda_ext.models.adaptation import FUSED, Comparison, Ramp
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.heads.gradient_reversal import reverse_gradient
+from mmda_ext.models.joining import enough
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.step import StepRecord
 
@@ -28,7 +30,7 @@ class AdaptationObjective(Objective):
     ===================  =====================================================  =======================
 
     With ``balanced`` the weights are left to a balancer: each criterion is a task of its own. A subclass implements
-    :meth:`criterion`; a batch without source or without target samples adds 0.
+    :meth:`criterion`; a batch without source or without target samples, on all processes together, adds 0.
 
     Args:
         fusion (dict): Fusion config of the recognizer.
@@ -63,21 +65,26 @@ class AdaptationObjective(Objective):
             self.members[FUSED] = tuple(widths)
         self.widths = {name: sum(widths[m] for m in members) for name, members in self.members.items()}
 
+    #: Domains of which the criterion needs samples, and how many of each.
+    compared: tuple[str, ...] = ('source', 'target')
+    fewest = 1
+
     @abstractmethod
     def criterion(self, comparison: Comparison) -> tuple[Tensor, dict[str, Tensor]]:
         """Value and detached diagnostics of one criterion, for a batch of which :meth:`defined` is true."""
 
-    def defined(self, comparison: Comparison) -> bool:
-        """Whether the batch has the samples that the criterion needs."""
-        return comparison.both
+    def defined(self, rows: Mapping[str, Tensor]) -> bool:
+        """Whether a batch, its positions by domain, has the samples that the criterion needs; all processes agree."""
+        return enough(*(rows[name] for name in self.compared), least=self.fewest)
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar}`` or one loss per task; diagnostics are ``<task>/<criterion>_<name>``."""
-        source, target = record.source_rows, record.target_rows
+        rows = dict(source=record.source_rows, target=record.target_rows)
+        defined = self.defined(rows)
         terms, out = {}, {}
         for name, members in self.members.items():
-            comparison = Comparison(name, members, record, source, target)
-            terms[name], seen = self.criterion(comparison) if self.defined(comparison) else (self._none(comparison), {})
+            comparison = Comparison(name, members, record, **rows)
+            terms[name], seen = self.criterion(comparison) if defined else (self._none(comparison), {})
             out.update({f'{self.name}/{name}_{key}': value for key, value in seen.items()})
         if self.balanced:
             out.update({f'loss_{self.name}/{name}': self.loss_weight * value for name, value in terms.items()})

@@ -1,5 +1,7 @@
 """An auxiliary classifier per modality that watches its features without moving them."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -71,7 +73,7 @@ class ClassifierGuidance(Objective):
         """``{'loss_<task>': scalar, 'loss_direction/<modality>': scalar, ...}``; files the hits of the classifiers."""
         hidden = {name: own(record.features[name].detach()).relu() for name, own in self.auxiliary_hidden.items()}
         logits = {name: own(hidden[name]) for name, own in self.auxiliary_output.items()}
-        record.hits[self.name] = lambda: hits(logits, record.labels)
+        record.hits[self.name] = partial(hits, logits, record.labels)
         losses = [masked_cross_entropy(value, record.labels) for value in logits.values()]
         out = {f'loss_{self.name}': torch.stack(losses).sum()}
         if self.direction == 'off':
@@ -101,7 +103,8 @@ def output_gradient(logits: Tensor, hidden: Tensor, targets: Tensor) -> Tensor:
     """
     known = (targets >= 0)[:, None]
     residual = (widen(logits).softmax(1) - F.one_hot(targets.clamp_min(0), logits.shape[1])) * known
-    return residual.T @ hidden.to(residual) / known.sum().clamp_min(1)
+    with torch.autocast(residual.device.type, enabled=False):
+        return residual.T @ hidden.to(residual) / known.sum().clamp_min(1)
 
 
 def _fused_channels(fusion: dict) -> int:

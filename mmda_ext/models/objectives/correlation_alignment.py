@@ -1,13 +1,14 @@
 """Alignment of second moments of source and target, one loss per modality and one for their concatenation (CORAL)."""
 
 import torch
-from mmengine.dist import all_reduce, get_world_size
+from mmengine.dist import get_world_size
 from torch import Tensor
 
 from mmda_ext.models.adaptation.comparison import FUSED
 from mmda_ext.models.alignment import attach, coral
-from mmda_ext.models.joining import join_rows, joined_count, own_rows
+from mmda_ext.models.joining import join_rows, joined_sum, own_rows
 from mmda_ext.models.objectives.base import Objective
+from mmda_ext.models.objectives.batch import SkipCounter
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 
@@ -18,7 +19,7 @@ OPTIONS = {
 
 
 @MODELS.register_module()
-class CorrelationAlignment(Objective):
+class CorrelationAlignment(SkipCounter, Objective):
     r""":math:`\alpha_2 k_m \lVert C(Z_m^s) - C(Z_m^t) \rVert_F^2` for each modality and the fused one.
 
     (Boomda Eq. 10.) The tasks are ``align/<modality>`` and ``align/fused``; a balancer gives them :math:`\gamma_m`, and
@@ -86,12 +87,11 @@ class CorrelationAlignment(Objective):
         else:
             self.alpha2 = float(alpha2)
         self.auto_batches, self._done = auto_batches, False
-        self.skipped = 0
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_align/<modality>': scalar, ..., 'loss_align/fused': scalar}``; files the gradients in the record."""
         terms = self._terms(record)
-        out = {'align_skipped': torch.tensor(float(self.skipped))}
+        out = self.skips('align')
         alpha2 = self.alpha2
         if isinstance(alpha2, Tensor):
             self._choose(alpha2, record, [gradients for _, gradients in terms.values()])
@@ -106,8 +106,7 @@ class CorrelationAlignment(Objective):
         """Value and gradients at whole features ``{m: (N, D_m)}`` of each task, without :math:`\\alpha_2`."""
         source, target = record.source_rows, record.target_rows
         features = {name: record.features[name].detach() for name in self.names}
-        defined = min(joined_count(source), joined_count(target)) >= 2
-        self.skipped += not defined
+        defined = self.enough(source, target)
         return {
             task: self._term({name: features[name] for name in members}, source, target, defined)
             for task, members in self.groups.items()
@@ -140,9 +139,9 @@ class CorrelationAlignment(Objective):
         classifier = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True)
         mean = [torch.stack([own[name] for own in gradients if name in own]).sum(0) / len(gradients)
                 for name in self.names]
-        own = torch.stack([alpha2.new_ones(()), _length(classifier).to(alpha2), _length(mean).to(alpha2)])
-        all_reduce(own, op='mean')
-        self._lengths += own
+        squares = joined_sum(torch.stack([_square(classifier), _square(mean)]).to(alpha2))
+        # Those of the joined batch: a process has its own rows multiplied by the number of processes.
+        self._lengths += torch.cat([alpha2.new_ones(1), squares.sqrt() / get_world_size()])
         ratio = self.auto_fraction * self._lengths[1] / self._lengths[2].clamp_min(torch.finfo(alpha2.dtype).tiny)
         alpha2.copy_(torch.where(self._lengths[2] > 0, ratio, 0.0))
 
@@ -153,5 +152,5 @@ class CorrelationAlignment(Objective):
         return self._done
 
 
-def _length(parts: list[Tensor] | tuple[Tensor | None, ...]) -> Tensor:
-    return torch.stack([part.float().square().sum() for part in parts if part is not None]).sum().sqrt()
+def _square(parts: list[Tensor] | tuple[Tensor | None, ...]) -> Tensor:
+    return torch.stack([part.float().square().sum() for part in parts if part is not None]).sum()

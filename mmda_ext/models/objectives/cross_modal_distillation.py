@@ -10,7 +10,7 @@ from mmengine.logging import print_log
 from torch import Tensor
 
 from mmda_ext.models.objectives.base import Objective, modalities_of, weights_by_modality
-from mmda_ext.models.objectives.local_classification import LocalClassification
+from mmda_ext.models.objectives.modality_heads import ModalityHeads
 from mmda_ext.models.objectives.supervised_contrastive import SupervisedContrastive
 from mmda_ext.models.projection import direction_distance
 from mmda_ext.models.step import StepRecord
@@ -71,7 +71,7 @@ class CrossModalDistillation(Objective):
     def bind(self, model: 'MultimodalRecognizer') -> None:
         """Copy the model; the copy has no teacher of its own."""
         self._projects = _position(model, SupervisedContrastive)
-        self._classifies = _position(model, LocalClassification)
+        self._classifies = _position(model, ModalityHeads)
         if self._projects is None:
             raise ValueError('CrossModalDistillation distils projections: place mmda_ext.SupervisedContrastive '
                              '(features="full") before it in `objectives`')
@@ -142,5 +142,5 @@ def mix(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
     return share * first + (1 - share) * second
 
 
-def _position(model: 'MultimodalRecognizer', kind: type[Objective]) -> int | None:
+def _position(model: 'MultimodalRecognizer', kind: type) -> int | None:
     return next((index for index, objective in enumerate(model.objectives) if isinstance(objective, kind)), None)

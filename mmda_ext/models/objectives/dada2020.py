@@ -11,6 +11,7 @@ from mmda_ext.models.adaptation import FUSED, Comparison
 from mmda_ext.models.freezing import held
 from mmda_ext.models.fusions.base import fused_width
 from mmda_ext.models.heads.base import widen
+from mmda_ext.models.joining import joined_mean
 from mmda_ext.models.objectives.adaptation import AdversarialObjective
 from mmda_ext.registry import MODELS
 
@@ -48,9 +49,9 @@ class DADA2020(AdversarialObjective):
         widths = {**fusion['in_channels'], FUSED: fused_width(fusion)}
         self.units = nn.ModuleDict({name: nn.Linear(widths[name], 1) for name in self.members})
 
-    def defined(self, comparison: Comparison) -> bool:
+    def defined(self, rows: Mapping[str, Tensor]) -> bool:
         """As everywhere, and only after the pre-training."""
-        return super().defined(comparison) and self.ramp.started
+        return self.ramp.started and super().defined(rows)
 
     def criterion(self, comparison: Comparison) -> tuple[Tensor, dict[str, Tensor]]:
         """Each side on a pass that the other's parameters have no gradient from."""
@@ -68,9 +69,8 @@ class DADA2020(AdversarialObjective):
         fused, logits = comparison.classify(features)
         joined = torch.cat([logits, self.units[comparison.name](fused)], dim=1)
         labels = comparison.record.labels[comparison.source]
-        known = labels >= 0
-        on_source = (source_term(joined[comparison.source], labels) * known).sum() / known.sum().clamp_min(1)
-        return on_source, *(value.mean() for value in target_terms(joined[comparison.target]))
+        on_source = joined_mean(source_term(joined[comparison.source], labels), labels >= 0)
+        return on_source, *(joined_mean(value) for value in target_terms(joined[comparison.target]))
 
 
 def source_term(logits: Tensor, labels: Tensor) -> Tensor:

@@ -4,11 +4,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mmda_ext.models.adaptation import Comparison, nuclear_wasserstein
 from mmda_ext.models.heads.base import masked_cross_entropy, widen
+from mmda_ext.models.joining import joined_mean
 from mmda_ext.models.objectives.adaptation import AdversarialObjective
+from mmda_ext.models.projection import unit
 from mmda_ext.registry import MODELS
 
 
@@ -85,24 +86,24 @@ class DADA2024(AdversarialObjective):
         return value, dict(ce=of_domains.detach(), acc=accuracy, nwd=nwd.detach())
 
     def _unit(self, x: Tensor) -> Tensor:
-        return F.normalize(x) if self.normalize else x
+        return unit(x) if self.normalize else x
 
 
 def mix(source: Tensor, target: Tensor, beta: float) -> Tensor:
-    """``(1 - t) source + t target`` in random pairs, ``(max(n_s, n_t), D)``."""
-    count = max(len(source), len(target))
+    """``(1 - t) source + t target`` in random pairs, ``(max(n_s, n_t), D)``; none where one of them is empty."""
+    count = max(len(source), len(target)) if len(source) and len(target) else 0
     index = torch.arange(count, device=source.device)
-    partner = torch.randperm(len(target), device=source.device)[index % len(target)]
+    partner = torch.randperm(len(target), device=source.device)[index % max(len(target), 1)]
     shape = torch.full((count, 1), beta, device=source.device)
     # Checking the arguments would wait for the device.
     t = torch.distributions.Beta(shape, shape, validate_args=False).sample().to(source.dtype)
-    return (1 - t) * source[index % len(source)] + t * target[partner]
+    return (1 - t) * source[index % max(len(source), 1)] + t * target[partner]
 
 
 def three_way(parts: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
     """Mean cross-entropy and accuracy (percent) of domains given as one batch of logits each, ``(n_k, K)``."""
     values, hits = [], []
     for k, logits in enumerate(parts):
-        values.append(-widen(logits).log_softmax(1)[:, k].mean())
-        hits.append((logits.detach().argmax(1) == k).float().mean())
+        values.append(joined_mean(-widen(logits).log_softmax(1)[:, k]))
+        hits.append(joined_mean((logits.detach().argmax(1) == k).float()))
     return torch.stack(values).mean(), 100.0 * torch.stack(hits).mean()

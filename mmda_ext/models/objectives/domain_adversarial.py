@@ -1,5 +1,7 @@
 """Domain-adversarial training on the fused features (Ganin et al., JMLR 2016; GMP Eq. 1-3)."""
 
+from functools import partial
+
 from torch import Tensor
 
 from mmda_ext.models.objectives.base import Objective
@@ -37,6 +39,7 @@ class DomainAdversarial(Objective):
         """``{'loss_<task>': L_d, '<task>_acc': percent}``; files the domain confidences."""
         if self.head is None:
             return {}
-        head = self.head
-        record.confidences[self.name] = lambda: head.confidences(record.features, record.domain_labels)
-        return head.loss(record.features, record.domain_labels, self.name)
+        out = self.head.loss(record.features, record.domain_labels, self.name)
+        record.confidences[self.name] = partial(
+            self.head.confidences, record.features, record.domain_labels, self.head.fusion.gate)
+        return out

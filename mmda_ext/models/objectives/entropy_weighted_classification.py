@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmda_ext.models.heads.base import entropies, widen
-from mmda_ext.models.objectives.local_classification import LocalClassification
+from mmda_ext.models.objectives.modality_heads import ModalityHeads
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @MODELS.register_module()
-class EntropyWeightedClassification(LocalClassification):
+class EntropyWeightedClassification(ModalityHeads):
     r""":math:`w \operatorname{mean}_i \sum_h \omega_{ih} \mathrm{CE}_{ih}`, heads of the modalities and the fused one.
 
     :math:`\omega_i` is the softmax over heads of :math:`-H_{ih} / T`, with :math:`H` the entropy of a prediction; the
@@ -42,11 +42,10 @@ class EntropyWeightedClassification(LocalClassification):
                  loss_weight: float = 1.0,
                  task: str = 'cls',
                  init_cfg: dict | None = None) -> None:
-        super().__init__(num_classes, fusion, loss_weight, task, name='entropy_weighted', balanced_heads=False,
-                         init_cfg=init_cfg)
+        super().__init__(num_classes, fusion, task, init_cfg)
         if not temperature > 0:
             raise ValueError(f'EntropyWeightedClassification: temperature={temperature!r} must be a number > 0')
-        self.temperature = temperature
+        self.temperature, self.loss_weight = temperature, loss_weight
 
     def bind(self, model: 'MultimodalRecognizer') -> None:
         """Refuse a classifier that adds its cross-entropy a second time."""
@@ -54,11 +53,10 @@ class EntropyWeightedClassification(LocalClassification):
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_entropy_weighted': scalar}``; files the logits of the heads in the record."""
-        record.modality_logits = self.classify(record.features)
-        record.modality_classifiers = dict(self.heads.items())
+        self.file_logits(record)
         logits = torch.stack(record.voters(type(self).__name__))
         loss = entropy_weighted_cross_entropy(logits, record.labels, self.temperature)
-        return {f'loss_{self.name}': self.loss_weight * loss}
+        return {'loss_entropy_weighted': self.loss_weight * loss}
 
 
 def entropy_weighted_cross_entropy(logits: Tensor, labels: Tensor, temperature: float = 1.0) -> Tensor:

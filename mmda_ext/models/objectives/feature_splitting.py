@@ -4,9 +4,9 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from mmda_ext.models.heads.base import widen
+from mmda_ext.models.joining import joined_mean
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
@@ -46,7 +46,9 @@ class FeatureSplitting(Objective):
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_splitting': scalar}``, at most 0."""
-        terms = torch.stack([F.mse_loss(*halves(widen(record.features[name]))) for name in self.names])
+        gaps = [shared - specific for shared, specific in (halves(widen(record.features[name])) for name in self.names)]
+        # The bound is one of the joined batch.
+        terms = torch.stack([joined_mean(gap.square().mean(1)) for gap in gaps])
         return {'loss_splitting': -self.loss_weight * terms.clamp(max=self.margin or math.inf).mean()}
 
 

@@ -8,9 +8,10 @@ from torch.nn import functional as F
 
 from mmda_ext.models.adaptation import Comparison
 from mmda_ext.models.alignment import EPS
+from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import join_rows
 from mmda_ext.models.kernels import squared_distances
-from mmda_ext.models.objectives.batch import BatchObjective, rows_of
+from mmda_ext.models.objectives.batch import BatchObjective
 from mmda_ext.registry import MODELS
 
 FORMS = ('instance', 'centre')
@@ -53,7 +54,7 @@ class JDDA(BatchObjective):
     more; put that into ``loss_weight``. Samples without a label and classes that are not in the batch take no part.
     """
 
-    domains = ('source', )
+    compared = ('source', )
 
     def __init__(self,
                  num_classes: int,
@@ -79,7 +80,7 @@ class JDDA(BatchObjective):
 
     def criterion(self, comparison: Comparison) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the form chosen; ``intra`` and ``inter`` are its two parts."""
-        rows = rows_of(comparison.joined, comparison)[0]
+        rows = join_rows(widen(comparison.joined[comparison.source]))
         labels = join_rows(comparison.record.labels[comparison.source])
         if self.form == 'instance':
             intra, inter = self._of_instances(rows, labels)

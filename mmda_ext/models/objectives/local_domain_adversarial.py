@@ -1,5 +1,7 @@
 """A domain projection per modality in front of one shared discriminator."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -62,6 +64,6 @@ class LocalDomainAdversarial(Objective):
             for name, project in self.project.items()
         }
         domains = record.domain_labels
-        record.confidences[self.name] = lambda: true_class_sums(logits, domains)
+        record.confidences[self.name] = partial(true_class_sums, logits, domains)
         losses = [masked_cross_entropy(value, domains) for value in logits.values()]
         return {f'loss_{self.name}': self.loss_weight * torch.stack(losses).sum()}

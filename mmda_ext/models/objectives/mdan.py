@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from mmda_ext.models.adaptation import FUSED, Comparison, discriminators, domain_cross_entropy
 from mmda_ext.models.heads.base import widen
+from mmda_ext.models.joining import joined_mean, joined_sum
 from mmda_ext.models.objectives.adaptation import AdversarialObjective
 from mmda_ext.registry import MODELS
 
@@ -39,9 +40,13 @@ class MDAN(AdversarialObjective):
         ValueError: If ``mode`` is unknown, ``gamma`` or ``num_domains`` is not positive, or the classifier adds its own
             cross-entropy as well.
 
-    A domain without labelled samples in the batch takes no part in the step. Difference from the paper: :math:`a_i` is
-    the mean, not the sum, of the losses on source :math:`i` and on the target, as everywhere here.
+    A domain without labelled samples in the batch, that of all processes together, takes no part in the step.
+    Difference from the paper: :math:`a_i` is the mean, not the sum, of the losses on source :math:`i` and on the
+    target, as everywhere here.
     """
+
+    #: The classifier learns from source samples alone too.
+    compared = ('source', )
 
     def __init__(self,
                  num_domains: int,
@@ -65,27 +70,23 @@ class MDAN(AdversarialObjective):
         """Refuse a classifier that adds its cross-entropy a second time."""
         self.take_over_classification(model)
 
-    def defined(self, comparison: Comparison) -> bool:
-        """The classifier learns from source samples alone too."""
-        return len(comparison.source) > 0
-
     def criterion(self, comparison: Comparison) -> tuple[Tensor, dict[str, Tensor]]:
         """The formula of the class, and what its parts were for each domain."""
         features = self.reverse(comparison.joined)
         domains, labels = comparison.record.domain_labels, comparison.record.labels
         entropies = F.cross_entropy(widen(comparison.logits(FUSED)), labels, ignore_index=-1, reduction='none')
-        errors, gaps, present, seen = [], [], [], {}
+        errors, gaps, counts, seen = [], [], [], {}
         opinions = self.discriminators[comparison.name]([features] * self.num_domains)
         for i, logits in enumerate(opinions):
             inside = (domains == i).index_fill(0, comparison.target, False)
             weights = inside.to(entropies).index_fill(0, comparison.target, 1)
             gap, parts = domain_cross_entropy(logits, comparison.source, comparison.target, weights)
             known = inside & (labels >= 0)
-            errors.append((entropies * known).sum() / known.sum().clamp_min(1))
+            errors.append(joined_mean(entropies, known))
             gaps.append(gap)
-            present.append(known.any())
+            counts.append(known.sum())
             seen.update({f'{key}_{i}': value for key, value in parts.items()})
-        return self._combine(torch.stack(errors), torch.stack(gaps), torch.stack(present)), seen
+        return self._combine(torch.stack(errors), torch.stack(gaps), joined_sum(torch.stack(counts)) > 0), seen
 
     def _combine(self, errors: Tensor, gaps: Tensor, present: Tensor) -> Tensor:
         """Soft or hard maximum over the domains that are there, 0 if there is none; all ``(num_domains, )``."""

@@ -43,7 +43,7 @@ class PCL(BatchObjective):
     Differences from the public code: the first view is not augmented beyond what the pipeline does.
     """
 
-    domains = ('target', )
+    compared = ('target', )
 
     def __init__(self,
                  fusion: dict,
@@ -65,7 +65,7 @@ class PCL(BatchObjective):
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """As :class:`BatchObjective`, after one more pass of the target samples through the encoders."""
         rows = record.target_rows
-        self._second = self._second_pass(record, rows) if len(rows) else record.features
+        self._second = self._second_pass(record, rows) if len(rows) else {m: v[:0] for m, v in record.features.items()}
         out = super().forward(record)
         self._second = {}
         return out

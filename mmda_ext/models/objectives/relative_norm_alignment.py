@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mmda_ext.models.alignment import EPS
 from mmda_ext.models.heads.base import widen
+from mmda_ext.models.joining import joined_mean
 from mmda_ext.models.objectives.base import Objective, modalities_of
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
@@ -17,7 +18,7 @@ from mmda_ext.registry import MODELS
 class RelativeNormAlignment(Objective):
     r""":math:`w` times the mean over pairs of modalities of :math:`(N^a / N^b - 1)^2`.
 
-    :math:`N^m = \frac{1}{B} \sum_i \lVert z_i^m \rVert_2`; both norms carry gradient.
+    :math:`N^m = \frac{1}{B} \sum_i \lVert z_i^m \rVert_2` over the samples of all processes; both norms carry gradient.
 
     Args:
         fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
@@ -48,6 +49,6 @@ class RelativeNormAlignment(Objective):
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_relative_norm': scalar}``."""
-        norms = [torch.linalg.vector_norm(widen(record.features[name]), dim=1).mean() for name in self.order]
+        norms = [joined_mean(torch.linalg.vector_norm(widen(record.features[name]), dim=1)) for name in self.order]
         terms = [(above / below.clamp_min(EPS) - 1).square() for above, below in combinations(norms, 2)]
         return {'loss_relative_norm': self.loss_weight * torch.stack(terms).mean()}

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmda_ext.models.heads.base import widen
+from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.objectives.feature_splitting import half_widths, halves
 from mmda_ext.models.projection import ProjectionHead
@@ -80,7 +81,8 @@ def contrastive_loss(views: Tensor, labels: Tensor, temperature: float = 0.1, ba
         \Big[ S_{ij} - \log \sum_{k \ne i} \exp S_{ik} \Big],\qquad S = F F^T / \tau
 
     :math:`P(i)` are all other rows of the same class, the other views of the same sample among them. Rows without a
-    label take no part, and a row without a positive adds nothing. Under DDP each process compares its own samples.
+    label take no part, and a row without a positive adds nothing. The samples of all processes are compared, as in
+    public code of contrastive learning: with 16 of them on a process, half of the batch would have other positives.
 
     Args:
         views (Tensor): Unit rows, ``(M, N, P)``.
@@ -88,11 +90,13 @@ def contrastive_loss(views: Tensor, labels: Tensor, temperature: float = 0.1, ba
         temperature (float): :math:`\tau`.
         base_temperature (float): :math:`\tau_0`; the factor :math:`\tau / \tau_0` keeps losses comparable.
     """
-    rows, labels = widen(views).flatten(0, 1), labels.repeat(len(views))
+    rows = join_rows(widen(views).transpose(0, 1)).transpose(0, 1).flatten(0, 1)
+    labels = join_rows(labels).repeat(len(views))
     known = labels >= 0
     others = known[:, None] & known & ~torch.eye(len(rows), dtype=torch.bool, device=rows.device)
     positives = others & (labels[:, None] == labels)
-    similarity = rows @ rows.T / temperature
+    with torch.autocast(rows.device.type, enabled=False):
+        similarity = rows @ rows.T / temperature
     # A finite floor instead of minus infinity: a row without others would turn its gradient into NaN.
     log_sum = similarity.masked_fill(~others, torch.finfo(similarity.dtype).min).logsumexp(1, keepdim=True)
     count = positives.sum(1)

@@ -5,12 +5,12 @@ import math
 from collections.abc import Sequence
 
 import torch
-from mmengine.dist import all_reduce, get_world_size
 from mmengine.logging import print_log
 from torch import Tensor
 from torch.nn import functional as F
 
 from mmda_ext.models.heads.base import widen
+from mmda_ext.models.joining import joined_mean
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
@@ -73,15 +73,11 @@ class VotingPseudoLabel(Objective):
         kept = votes >= self.min_votes
         learning = heads if self.pl_heads == 'all' else heads[-1:]
         entropies = [F.cross_entropy(widen(value), labels, reduction='none') for value in learning]
-        total = (torch.stack(entropies) * kept).sum()
-        count, everywhere = kept.sum(), kept.sum()
-        all_reduce(everywhere)
-        # The mean over processes of their shares is then the mean over the samples that all of them keep.
-        share = get_world_size() * total / everywhere.clamp_min(1)
+        total, count = torch.stack(entropies).sum(0), kept.sum().float()
         out = {
-            f'loss_{self.name}': self.loss_weight * share,
-            f'{self.name}_kept': count.to(total).detach(),
-            f'{self.name}_kept_fraction': count.to(total).detach() / max(len(rows), 1)}
+            f'loss_{self.name}': self.loss_weight * joined_mean(total, kept),
+            f'{self.name}_kept': count,
+            f'{self.name}_kept_fraction': count / max(len(rows), 1)}
         truth = _monitored(record)
         if truth is not None:
             hits, known = (kept & (labels == truth)).sum(), (kept & (truth >= 0)).sum()

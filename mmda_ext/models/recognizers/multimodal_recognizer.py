@@ -31,6 +31,8 @@ class MultimodalRecognizer(BaseModel):
         necks (dict[str, dict], optional): Modality -> config of its neck; ``PoolNeck`` where nothing is named.
         freeze (dict[str, dict], optional): Modality -> ``dict(trainable=[sub-modules], norm='train' | 'eval')``: what
             trains in its backbone, and the mode of normalisation layers that do not.
+        trainable (Sequence[str], optional): Names of sub-modules that train alone, such as ``['objectives.1']``: all
+            else is frozen and stays in evaluation mode. For a second stage from a trained model (``load_from``).
         pretrained (dict[str, str], optional): Modality -> checkpoint of MMAction2 for its backbone; its head is left
             out. Must fit completely.
         joint_forward (bool): Pass source and target samples of a training batch through the encoders together. By
@@ -50,6 +52,7 @@ class MultimodalRecognizer(BaseModel):
                  objectives: Sequence[dict] = (),
                  necks: Mapping[str, dict] | None = None,
                  freeze: Mapping[str, dict] | None = None,
+                 trainable: Sequence[str] | None = None,
                  pretrained: Mapping[str, str] | None = None,
                  joint_forward: bool = False,
                  data_preprocessor: dict | None = None,
@@ -63,6 +66,7 @@ class MultimodalRecognizer(BaseModel):
         self.cls_head = MODELS.build({'fusion': fusion, **cls_head})
         self.objectives = ModuleList([MODELS.build({'fusion': fusion, **cfg}) for cfg in objectives])
         self._frozen_norm = {name: dict(cfg).get('norm', 'train') for name, cfg in (freeze or {}).items()}
+        self._trainable = None if trainable is None else tuple(trainable)
         self._apply_freeze(freeze or {})
         self._pretrained = dict(pretrained or {})
         self.joint_forward = joint_forward
@@ -82,7 +86,8 @@ class MultimodalRecognizer(BaseModel):
 
     def _apply_freeze(self, options: Mapping[str, dict]) -> None:
         for name, option in options.items():
-            freeze(self.backbones[name], option.get('trainable'), name)
+            freeze(self.backbones[name], option.get('trainable'), f'freeze.{name}.trainable')
+        freeze(self, self._trainable, 'trainable')
 
     def init_weights(self) -> None:
         """As in MMEngine, then the published weights of ``pretrained``."""
@@ -95,11 +100,12 @@ class MultimodalRecognizer(BaseModel):
         return {**self.__dict__, 'step_record': None}
 
     def train(self, mode: bool = True) -> 'MultimodalRecognizer':
-        """As in PyTorch; normalisation layers of frozen parts follow ``freeze``."""
-        super().train(mode)
-        if mode:
-            for name, norm in self._frozen_norm.items():
-                set_frozen_norm(self.backbones[name], norm)
+        """As in PyTorch, but for what ``freeze`` and ``trainable`` hold still."""
+        super().train(mode and self._trainable is None)
+        for name in (self._trainable or ()) if mode else ():
+            self.get_submodule(name).train()
+        for name, norm in self._frozen_norm.items() if self.training else ():
+            set_frozen_norm(self.backbones[name], norm)
         return self
 
     def modality_parameters(self) -> dict[str, list[nn.Parameter]]:
@@ -158,6 +164,8 @@ class MultimodalRecognizer(BaseModel):
 
     def loss(self, inputs: Mapping[str, Tensor], data_samples: list[Any]) -> dict[str, Tensor]:
         """Losses and diagnostics of head and objectives; keeps the record of the step."""
+        # A stock wrapper takes no record: that of the step before goes before this one fills the memory.
+        self.step_record = None
         is_target = targets_of(data_samples)
         features = self.extract_feat(inputs, len(data_samples), is_target)
         labels, domains = labels_of(data_samples, next(iter(features.values())).device)

@@ -1,6 +1,6 @@
 # SimMMDG, second stage: its translators alone, so that one may stand for a modality that is missing at test time.
 # Start from a trained SimMMDG: --cfg-options load_from=work_dirs/.../best_....pth
-# Written by tools/spread_recipes.py from hac/simmmdg-translators_slowfast_hac_to-human.py: change that one.
+# Written by tools/spread_recipes.py from hac/simmmdg-translators_slowfast_hac_to-human.py
 _base_ = ['./simmmdg_slowfast_hac_to-cartoon.py']
 
 model = dict(

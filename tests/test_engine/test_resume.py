@@ -1,4 +1,4 @@
-"""A GMP run that is killed in the middle of an epoch and resumed ends with the bits of one that was not."""
+"""A run that is killed in the middle of an epoch and resumed ends with the bits of one that was not."""
 
 import os
 import signal
@@ -13,10 +13,18 @@ from mmda_ext.compat import checkpoint_globals
 from tests.conftest import ROOT
 
 EPOCHS = 4
+#: A balancer without memory, and one that learns beside a classifier that remembers.
+METHODS = {
+    'gmp': '',
+    'gradnorm_agm': """
+model['cls_head'].update(type='mmda_ext.AGMClsHead')
+optim_wrapper = dict(balancer=dict(_delete_=True, type='mmda_ext.GradNorm', tasks=('cls', 'domain')))
+""",
+}
 
 
-@pytest.fixture(scope='module')
-def recipe(tmp_path_factory):
+@pytest.fixture(scope='module', params=METHODS)
+def recipe(request, tmp_path_factory):
     """A recipe on a small feature file, with dropout and batch normalisation in the encoders."""
     folder = tmp_path_factory.mktemp('resume')
     generator = np.random.default_rng(0)
@@ -26,7 +34,7 @@ def recipe(tmp_path_factory):
               for name, width in (('face', 6), ('audio', 5))}
     np.savez(folder / 'features.npz', **arrays, label=label, classes=np.array(['a', 'b', 'c']),
              domain=np.array(['x', 'y', 'z'])[np.arange(size) % 3])
-    path = folder / 'gmp_resume.py'
+    path = folder / f'{request.param}_resume.py'
     base = ROOT / 'configs' / 'features' / 'gmp_mlp_ravdess_to-actors01-06.py'
     path.write_text(f"""
 _base_ = [{str(base)!r}]
@@ -42,7 +50,7 @@ val_dataloader = dict(dataset=dict(domains=('x', 'y'), **data))
 test_dataloader = dict(dataset=dict(domains=('z', ), **data))
 train_cfg = dict(max_epochs={EPOCHS})
 default_hooks = dict(logger=dict(interval=1))
-""")
+{METHODS[request.param]}""")
     return path
 
 
@@ -96,4 +104,7 @@ def test_killed_and_resumed_equals_uninterrupted(recipe, tmp_path):
     one, two = final(whole), final(cut)
     assert_same(one['state_dict'], two['state_dict'], 'model')
     assert_same(one['optimizer'], two['optimizer'], 'optimizer')
+    if 'agm' in recipe.name:
+        assert len(one['optimizer']['balancer']['memory']) == 2
+        assert one['state_dict']['cls_head.iterations'] == EPOCHS * 16
     assert (cut / 'result.json').exists()

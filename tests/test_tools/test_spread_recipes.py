@@ -24,7 +24,8 @@ def small(tool, monkeypatch, tmp_path):
     """A pattern for one target, and the place of another."""
     monkeypatch.setattr(tool, 'CONFIGS', tmp_path)
     pattern = tool.Place('a', 'data_to-one')
-    monkeypatch.setattr(tool, 'FAMILIES', {pattern: [tool.Place('a', 'data_to-two', {'num_classes=8': 'num_classes=7'})]})
+    copy = tool.Place('a', 'data_to-two', {'num_classes=8': 'num_classes=7'})
+    monkeypatch.setattr(tool, 'FAMILIES', {pattern: [copy]})
     (tmp_path / 'a').mkdir()
     (tmp_path / 'a' / 'x_data_to-one.py').write_text("# X.\n_base_ = ['./base_data_to-one.py']\n\nnum_classes=8\n")
     return tool, tmp_path / 'a'

@@ -53,9 +53,8 @@ class EntropyWeightedClassification(LocalClassification):
         self.take_over_classification(model)
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_entropy_weighted': scalar}``; files the logits of the heads in the record."""
-        record.modality_logits = self.classify(record.features)
-        record.modality_classifiers = dict(self.heads.items())
+        """``{'loss_entropy_weighted': scalar}``; files logits and confidences of the heads."""
+        self.predict_step(record, self.name)
         logits = torch.stack(record.voters(type(self).__name__))
         loss = entropy_weighted_cross_entropy(logits, record.labels, self.temperature)
         return {f'loss_{self.name}': self.loss_weight * loss}

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from mmda_ext.models.alignment import EPS
-from mmda_ext.models.heads.base import masked_cross_entropy, true_class_sums, widen
+from mmda_ext.models.heads.base import masked_cross_entropy, widen
 from mmda_ext.models.joining import join_rows
-from mmda_ext.models.objectives.base import Objective
+from mmda_ext.models.objectives.modality_heads import ModalityHeads
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 
@@ -14,7 +14,7 @@ OPTIONS = {'entropy': ('log_eps', 'log1p', 'off'), 'estimator': ('batch', 'ema')
 
 
 @MODELS.register_module()
-class InformationBottleneck(Objective):
+class InformationBottleneck(ModalityHeads):
     r""":math:`\sum_{m=1}^{M+1} \frac{\beta}{2} \log|\Sigma_m^s| + \mathrm{CE}(O_m^s, y^s)`, less the fused CE.
 
     (Boomda.) :math:`\Sigma_m` is the diagonal covariance of the source features, from :math:`I(X; Z) = H(Z)` for a
@@ -54,16 +54,13 @@ class InformationBottleneck(Objective):
                  loss_weight: float = 1.0,
                  task: str | None = None,
                  init_cfg: dict | None = None) -> None:
-        super().__init__(fusion, task, init_cfg)
+        super().__init__(num_classes, fusion, task, init_cfg)
         for key, value in dict(entropy=entropy, estimator=estimator).items():
             if value not in OPTIONS[key]:
                 raise ValueError(f'InformationBottleneck: {key}={value!r} is unknown: choose one of {OPTIONS[key]}')
         if not 0 <= momentum < 1:
             raise ValueError(f'InformationBottleneck: momentum={momentum!r} must be in [0, 1)')
         self.beta, self.entropy, self.loss_weight = beta, entropy, loss_weight
-        self.heads = nn.ModuleDict(
-            {name: nn.Linear(width, num_classes)
-             for name, width in fusion['in_channels'].items()})
         self.averages = nn.ModuleDict({
             name: VarianceAverage(width, momentum) if estimator == 'ema' else nn.Identity()
             for name, width in fusion['in_channels'].items()
@@ -71,11 +68,9 @@ class InformationBottleneck(Objective):
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_heads': scalar, 'loss_entropy': scalar}``; files logits and confidences of the heads."""
-        logits = {name: head(record.features[name]) for name, head in self.heads.items()}
-        record.modality_logits, record.modality_classifiers = logits, dict(self.heads.items())
+        logits = self.predict_step(record, self.task or 'heads')
         rows = record.source_rows
         labels = record.labels[rows]
-        record.confidences[self.task or 'heads'] = lambda: true_class_sums(logits, record.labels)
         losses = [masked_cross_entropy(value[rows], labels) for value in logits.values()]
         out = {'loss_heads': self.loss_weight * torch.stack(losses).sum()}
         if self.entropy != 'off':

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from mmda_ext.models.heads.base import masked_cross_entropy, true_class_sums
-from mmda_ext.models.objectives.base import Objective, weights_by_modality
+from mmda_ext.models.heads.base import masked_cross_entropy
+from mmda_ext.models.objectives.base import weights_by_modality
+from mmda_ext.models.objectives.modality_heads import ModalityHeads
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 
 
 @MODELS.register_module()
-class LocalClassification(Objective):
+class LocalClassification(ModalityHeads):
     r""":math:`w \sum_m \beta_m \mathrm{CE}(W^m z^m + b^m, y)`; supplies the class confidences of its task.
 
     By default the form of GMP in the first author's later release: the head of a modality is balanced with its encoder,
@@ -44,23 +45,14 @@ class LocalClassification(Objective):
                  modality_weights: Mapping[str, float] | None = None,
                  balanced_heads: bool = True,
                  init_cfg: dict | None = None) -> None:
-        super().__init__(fusion, None if by_modality else task, init_cfg)
+        super().__init__(num_classes, fusion, None if by_modality else task, init_cfg)
         self.name, self.by_modality, self.balanced_heads = name or task, by_modality, balanced_heads
         self.loss_weight = loss_weight
         self.modality_weights = weights_by_modality(modality_weights, fusion, type(self).__name__)
-        self.heads = nn.ModuleDict(
-            {name: nn.Linear(width, num_classes)
-             for name, width in fusion['in_channels'].items()})
-
-    def classify(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Logits ``{m: (N, C)}`` of features ``{m: (N, D_m)}``."""
-        return {name: head(features[name]) for name, head in self.heads.items()}
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_<name>': scalar}``, or ``{'loss_<name>/<modality>': scalar, ...}``; files logits and confidences."""
-        logits = self.classify(record.features)
-        record.modality_logits, record.modality_classifiers = logits, dict(self.heads.items())
-        record.confidences[self.name] = lambda: true_class_sums(logits, record.labels)
+        logits = self.predict_step(record, self.name)
         losses = {
             name: self.loss_weight * self.modality_weights[name] * masked_cross_entropy(value, record.labels)
             for name, value in logits.items()

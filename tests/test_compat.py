@@ -18,9 +18,10 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmda_ext import compat
+from mmda_ext.stack import version_of
 
 ROOT = Path(__file__).resolve().parents[1]
-NUMPY_2 = compat.version_of('numpy') >= (2, )
+NUMPY_2 = version_of('numpy') >= (2, )
 
 
 def run(code, *flags, **env):
@@ -81,7 +82,7 @@ def test_importlib_metadata_is_provided_only_where_missing(monkeypatch):
     compat.provide_importlib_metadata()
     assert sys.modules['importlib_metadata'] is real
     monkeypatch.delitem(sys.modules, 'importlib_metadata')
-    monkeypatch.setattr(compat, 'installed', lambda name: False)
+    monkeypatch.setattr(compat.imports, 'installed', lambda name: False)
     compat.provide_importlib_metadata()
     assert sys.modules['importlib_metadata'] is metadata
 
@@ -91,7 +92,7 @@ def test_drn_that_exists_is_left_alone(monkeypatch, tmp_path):
     monkeypatch.delitem(sys.modules, name, raising=False)
     (tmp_path / 'models' / 'localizers' / 'drn').mkdir(parents=True)
     spec = types.SimpleNamespace(origin=str(tmp_path / '__init__.py'))
-    monkeypatch.setattr(compat.importlib.util, 'find_spec', lambda _: spec)
+    monkeypatch.setattr(compat.imports.importlib.util, 'find_spec', lambda _: spec)
     compat.provide_drn()
     assert name not in sys.modules
 
@@ -102,8 +103,8 @@ def test_drn_that_exists_is_left_alone(monkeypatch, tmp_path):
 def test_vindlu_is_disabled_where_it_cannot_work(monkeypatch, version, others, stubbed):
     name = 'mmaction.models.multimodal'
     monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.setattr(compat, 'version_of', lambda _: version)
-    monkeypatch.setattr(compat, 'installed', lambda _: others)
+    monkeypatch.setattr(compat.imports, 'version_of', lambda _: version)
+    monkeypatch.setattr(compat.imports, 'installed', lambda _: others)
     compat.disable_vindlu()
     assert (name in sys.modules) == stubbed
     monkeypatch.delitem(sys.modules, name, raising=False)
@@ -111,10 +112,10 @@ def test_vindlu_is_disabled_where_it_cannot_work(monkeypatch, version, others, s
 
 def test_version_of_reads_leading_integers(monkeypatch):
     for text, expected in [('2.13.0+cpu', (2, 13, 0)), ('5.0rc1', (5, )), ('1.26.4', (1, 26, 4)), ('', ())]:
-        monkeypatch.setattr(compat.metadata, 'version', lambda _, text=text: text)
-        assert compat.version_of('x') == expected
+        monkeypatch.setattr(metadata, 'version', lambda _, text=text: text)
+        assert version_of('x') == expected
     monkeypatch.undo()
-    assert compat.version_of('no-such-distribution') == ()
+    assert version_of('no-such-distribution') == ()
 
 
 def test_configs_of_packages_load_without_pkg_resources(tmp_path):
@@ -193,7 +194,7 @@ def checkpoint():
 
 def test_checkpoints_of_mmengine_are_read(tmp_path):
     path = save(tmp_path / 'a.pth', checkpoint())
-    if compat.version_of('torch') >= (2, 6):
+    if version_of('torch') >= (2, 6):
         with pytest.raises(pickle.UnpicklingError):
             torch.load(path)
     compat.allow_mmengine_checkpoints()
@@ -244,7 +245,7 @@ class GetsAttribute:
         return getattr, (np.ndarray, 'tofile')
 
 
-@pytest.mark.skipif(compat.version_of('torch') < (2, 6), reason='older torch reads everything')
+@pytest.mark.skipif(version_of('torch') < (2, 6), reason='older torch reads everything')
 @pytest.mark.parametrize('content', ['evil', 'attribute'])
 def test_files_that_run_code_are_refused(tmp_path, content):
     mark = tmp_path / 'mark'
@@ -294,7 +295,7 @@ def test_config_for_processes_on_a_cpu(monkeypatch):
 
 
 def test_with_an_accelerator_nothing_is_touched(monkeypatch):
-    monkeypatch.setattr(compat, 'has_accelerator', lambda: True)
+    monkeypatch.setattr(compat.devices, 'has_accelerator', lambda: True)
     from mmengine.optim.optimizer import amp_optimizer_wrapper as module
     monkeypatch.setattr(module, 'is_cuda_available', 'untouched')
     compat.allow_cpu_amp()

@@ -11,9 +11,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import mmda_ext.balancing
+from mmda_ext.balancing.rules import Draws
 from mmda_ext.registry import BALANCERS, MODELS, OPTIM_WRAPPERS
 from tests.conftest import ROOT
-from tests.tiny import sample_of
+from tests.tiny import batch_of, model_of, parameters_of, sample_of, wrapper_of
 
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').rglob('*.md'))]
 
@@ -67,6 +68,26 @@ def test_its_config_trains_a_step(example):
                  data_samples=[sample_of(index % 8, index % 3) for index in range(6)])
     assert torch.isfinite(model.train_step(batch, wrapper)['loss'])
     assert 'train/balance/longest_face' in wrapper.message_hub.log_scalars
+
+
+def test_the_example_of_single_tensors_adds_its_noise():
+    page = (ROOT / 'docs' / 'add_a_balancer.md').read_text()
+    text = re.search(r'```python\n(class NoisySum.*?)```', page, flags=re.S).group(1)
+    names = {'Balancer': mmda_ext.balancing.Balancer, 'Draws': Draws, 'torch': torch}
+    exec(text, names)
+    steps = []
+    for balancer in (names['NoisySum'](sigma=0.), names['NoisySum'](), names['NoisySum']()):
+        model = model_of(dtype=torch.float32)
+        before = parameters_of(model)
+        wrapper = wrapper_of(model, balancer=balancer)
+        torch.manual_seed(0)
+        model.train_step(batch_of(dtype=torch.float32), wrapper)
+        steps.append({name: value - before[name] for name, value in parameters_of(model).items()})
+        assert wrapper.state_dict()['balancer'] == dict(steps=1)
+    plain, noisy, again = steps
+    for name, value in plain.items():
+        assert torch.equal(noisy[name], again[name])
+        assert torch.equal(noisy[name], value) == (not name.startswith('backbones') or 'unused' in name), name
 
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda path: path.name)

@@ -108,7 +108,7 @@ def test_wheel_holds_package_and_assets(source, tmp_path):
     wheel = next(tmp_path.glob('mmda_ext-*.whl'))
     assert __version__ in wheel.name
     names = set(zipfile.ZipFile(wheel).namelist())
-    expected = ['py.typed', 'compat.py', 'engine/hooks/test_best_hook.py', '.mim/model-index.yml',
+    expected = ['py.typed', 'compat/__init__.py', 'engine/hooks/test_best_hook.py', '.mim/model-index.yml',
                 '.mim/dataset-index.yml', '.mim/configs/metafile.yml', '.mim/configs/_base_/default_runtime.py',
                 '.mim/tools/train.py', '.mim/tools/dist_train.sh']
     assert {f'mmda_ext/{name}' for name in expected} <= names

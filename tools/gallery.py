@@ -28,7 +28,8 @@ ORDER = {
     'generalization': (
         'base', 'erm', 'g-blend', 'g-blend-online', 'g-blend-offline', 'ogm', 'ogm-ge', 'agm', 'cggm', 'drb', 'balgrad',
         'pcgrad', 'gmp', 'rna-net', 'rna-net-gmp', 'simmmdg', 'simmmdg-gmp', 'simmmdg-gmp-aligned',
-        'simmmdg-translators', 'moosa', 'moosa-gmp', 'cmrf', 'cmrf-gmp', 'base-sum', 'gmp-sum', 'base-film', 'gmp-film', 'base-gated', 'gmp-gated',
+        'simmmdg-translators', 'moosa', 'moosa-gmp', 'cmrf', 'cmrf-gmp', 'base-sum', 'gmp-sum', 'base-film',
+        'gmp-film', 'base-gated', 'gmp-gated',
     ),
     'adaptation': (
         'dt', 'dann', 'cdan', 'cdan-e', 'cdan-balanced', 'mada', 'daln', 'pcl', 'dada2020', 'dada2024', 'mdan', 'dan',

@@ -35,7 +35,7 @@ class Place:
 DIGITS = {'num_classes=8': 'num_classes=10', 'num_domains=3': 'num_domains=2', 'face=': 'image=', "'face'": "'image'"}
 #: Encoders with convolutions, in which the rules for convolutions hold as published.
 VIDEO = {'num_domains=3': 'num_domains=2', 'face=': 'video=', "'face'": "'video'", ', min_rank=2': '',
-         'lr_mult=0.5': 'lr_mult=5.0'}
+         '# MLPs hold no convolutions: the weights of linear layers have rank 2.\n': '', 'lr_mult=0.5': 'lr_mult=5.0'}
 HAC = {'num_classes=8': 'num_classes=7'}
 #: One small data set is enough for rules that balance any losses.
 GENERAL = ('aligned-mtl', 'cagrad', 'imtl-g', 'nash-mtl', 'upgrad')

@@ -2,6 +2,5 @@
 # Written by tools/spread_recipes.py from epic/ogm_slowfast_epic_to-d1.py
 _base_ = ['./base_slowfast_epic_to-d3.py']
 
-# MLPs hold no convolutions: the weights of linear layers have rank 2.
 optim_wrapper = dict(
     type='mmda_ext.BalancedOptimWrapper', balancer=dict(type='mmda_ext.OGM', alpha=0.3))

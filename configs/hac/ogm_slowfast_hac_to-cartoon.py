@@ -2,6 +2,5 @@
 # Written by tools/spread_recipes.py from hac/ogm_slowfast_hac_to-human.py
 _base_ = ['./base_slowfast_hac_to-cartoon.py']
 
-# MLPs hold no convolutions: the weights of linear layers have rank 2.
 optim_wrapper = dict(
     type='mmda_ext.BalancedOptimWrapper', balancer=dict(type='mmda_ext.OGM', alpha=0.3))

@@ -2,6 +2,5 @@
 # Written by tools/spread_recipes.py from features/ogm_mlp_ravdess_to-actors01-06.py
 _base_ = ['./base_slowfast_hac_to-human.py']
 
-# MLPs hold no convolutions: the weights of linear layers have rank 2.
 optim_wrapper = dict(
     type='mmda_ext.BalancedOptimWrapper', balancer=dict(type='mmda_ext.OGM', alpha=0.3))

@@ -1,7 +1,7 @@
 """The mathematics of balancing. Imports torch only; every rule here can be tried on a 2 x 3 matrix."""
 
 from mmda_ext.balancing.balgrad import BalGrad
-from mmda_ext.balancing.base import BalanceInputs, Balancer
+from mmda_ext.balancing.base import BalanceInputs, Balancer, scaled
 from mmda_ext.balancing.cagrad import CAGrad
 from mmda_ext.balancing.cggm import CGGM
 from mmda_ext.balancing.dwa import DWA
@@ -19,5 +19,5 @@ from mmda_ext.balancing.upgrad import UPGrad
 
 __all__ = [
     'BalGrad', 'BalanceInputs', 'Balancer', 'CAGrad', 'CGGM', 'DWA', 'FAMO', 'GMP', 'GradNorm', 'MGDA', 'NashMTL',
-    'OGM', 'PCGrad', 'Sum', 'TorchJDWeighting', 'UPGrad', 'UncertaintyWeighting'
+    'OGM', 'PCGrad', 'Sum', 'TorchJDWeighting', 'UPGrad', 'UncertaintyWeighting', 'scaled'
 ]

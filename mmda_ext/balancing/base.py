@@ -22,7 +22,7 @@ class BalanceInputs:
             gives to the true class of that task.
         hits (dict[str, Tensor]): Task -> ``(M, )`` number of samples that modality ``m`` alone classifies right.
         losses (Tensor, optional): Values of the task losses, shape ``(T, )``.
-        num_samples (Tensor | int | None): Number of samples behind the sums in ``confidences`` and ``hits``.
+        num_samples (Tensor | int | None): Number of labelled samples, over which ``confidences`` and ``hits`` sum.
         epoch (int | None): Epoch of the run, from 0; ``None`` outside of a run.
     """
 
@@ -40,6 +40,22 @@ class BalanceInputs:
         known = [self.gramian, self.losses, *self.confidences.values(), *self.hits.values()]
         like = next((tensor for tensor in known if tensor is not None), torch.empty(0))
         return torch.ones(len(self.modalities), len(self.tasks), dtype=like.dtype, device=like.device)
+
+    def confidence(self, task: str, asked_by: str) -> Tensor:
+        """Batch sums ``(M, )`` of the confidences of ``task``.
+
+        Raises:
+            ValueError: If nobody filed them, in the name of the balancer ``asked_by``.
+        """
+        if task not in self.confidences:
+            raise ValueError(f'{asked_by} needs the confidences of task {task!r}, got only {sorted(self.confidences)}: '
+                             'name a task whose head predicts from every modality alone')
+        return self.confidences[task]
+
+    def mean(self, sums: Tensor) -> Tensor:
+        """``sums`` over the number of labelled samples; 0 where there is none."""
+        count = torch.as_tensor(1 if self.num_samples is None else self.num_samples, device=sums.device)
+        return sums / count.clamp_min(1)
 
 
 class Balancer(ABC):
@@ -99,8 +115,8 @@ class Balancer(ABC):
                 not reach the parameter. May be overwritten.
             weights (Tensor): Row of :meth:`weights` that belongs to the parameter's modality, ``(T, )``.
         """
-        present = [(gradient, weight) for gradient, weight in zip(gradients, weights) if gradient is not None]
-        return torch.stack([weight.to(gradient) * gradient for gradient, weight in present]).sum(0) if present else None
+        present = [scaled(gradient, weight) for gradient, weight in zip(gradients, weights) if gradient is not None]
+        return torch.stack(present).sum(0) if present else None
 
     def check(self, shapes: Mapping[str, Sequence[torch.Size]]) -> None:  # noqa: B027
         """Told the shapes of the parameters that it moves, by modality, before the first step and when they change.
@@ -131,8 +147,18 @@ class Balancer(ABC):
 
     def __repr__(self) -> str:
         options = ', '.join(f'{key}={value!r}' for key, value in vars(self).items()
-                            if key != 'diagnostics' and not key.startswith('_'))
+                            if key not in ('diagnostics', 'needs') and not key.startswith('_'))
         return f'{type(self).__name__}({options})'
+
+
+def scaled(gradient: Tensor, weight: Tensor | float) -> Tensor:
+    """``weight * gradient``; a weight of 0 gives 0 even where the gradient is not finite."""
+    if not isinstance(weight, Tensor):
+        return weight * gradient
+    # A small weight vanishes in half precision; its product with a scaled gradient need not.
+    wide = torch.promote_types(gradient.dtype, torch.float32)
+    factor = weight.to(gradient.device, wide)
+    return torch.where(factor == 0, 0.0, factor * gradient.to(wide)).to(gradient.dtype)
 
 
 def choose(name: str, value: str, allowed: tuple[str, ...]) -> str:
@@ -144,3 +170,14 @@ def choose(name: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise ValueError(f'{name}={value!r} is unknown: choose one of {", ".join(map(repr, allowed))}')
     return value
+
+
+def task_names(tasks: Sequence[str]) -> tuple[str, ...]:
+    """``tasks`` as a tuple.
+
+    Raises:
+        ValueError: If it is one string, whose letters would be taken for names, or empty.
+    """
+    if isinstance(tasks, str) or not tasks:
+        raise ValueError(f"tasks={tasks!r} must be a sequence of task names such as ('cls', 'domain')")
+    return tuple(tasks)

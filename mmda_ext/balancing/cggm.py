@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import BalanceInputs, Balancer
+from mmda_ext.balancing.base import BalanceInputs, Balancer, task_names
 
 #: Added to the summed gain, as published.
 EPS = 1e-8
@@ -58,7 +58,7 @@ class CGGM(Balancer):
             raise ValueError(f'rho={rho!r} must be a number > 0')
         if clamp is not None and not clamp[0] <= 1 <= clamp[1]:
             raise ValueError(f'clamp={clamp!r} must be two numbers with 1 between them, or None for no bounds')
-        self.rho, self.clamp, self.tasks = rho, clamp, tuple(tasks)
+        self.rho, self.clamp, self.tasks = rho, clamp, task_names(tasks)
         self.guidance_task, self.direction_prefix = guidance_task, direction_prefix
         self._accuracies: Tensor | None = None
 
@@ -76,8 +76,11 @@ class CGGM(Balancer):
         if self.guidance_task not in inputs.hits or inputs.losses is None or inputs.num_samples is None:
             raise ValueError(f'CGGM needs the hits of task {self.guidance_task!r}, got only {sorted(inputs.hits)}: add '
                              'mmda_ext.ClassifierGuidance to `objectives`')
-        accuracies = inputs.hits[self.guidance_task].to(table) / inputs.num_samples
-        shares = self._shares(accuracies)
+        accuracies = inputs.mean(inputs.hits[self.guidance_task].to(table))
+        before = torch.zeros_like(accuracies) if self._accuracies is None else self._accuracies.to(accuracies)
+        # A batch without labels says nothing.
+        accuracies = torch.where(torch.as_tensor(inputs.num_samples, device=table.device) > 0, accuracies, before)
+        shares = self._shares(accuracies - before)
         self._accuracies = accuracies
         self.diagnostics.update(B=shares, accuracy=accuracies)
         direction = []
@@ -92,12 +95,10 @@ class CGGM(Balancer):
             self.diagnostics['direction'] = torch.stack(direction).sum()
         return table
 
-    def _shares(self, accuracies: Tensor) -> Tensor:
+    def _shares(self, gains: Tensor) -> Tensor:
         """:math:`B_m`, ``(M, )``; 1 for a modality that is alone, which would stand still."""
-        if len(accuracies) < 2:
-            return torch.ones_like(accuracies)
-        before = torch.zeros_like(accuracies) if self._accuracies is None else self._accuracies.to(accuracies)
-        gains = accuracies - before
+        if len(gains) < 2:
+            return torch.ones_like(gains)
         total = gains.sum()
         shares = (total - gains) / (total + EPS)
         if self.clamp is None:

@@ -77,7 +77,7 @@ class DWA(TaskWeights):
         if self._tasks:
             self._means = [*self._means, self._sums[:-1] / self._sums[-1].clamp_min(1)][-2:]
         self._tasks, self._epoch = inputs.tasks, epoch
-        self._sums = torch.zeros(len(inputs.tasks) + 1, dtype=torch.float64)
+        self._sums = torch.zeros(len(inputs.tasks) + 1)
 
     def state_dict(self) -> dict[str, Any]:
         """Means of the last two epochs; sums (the last entry counts steps) and number of the present one."""
@@ -86,6 +86,7 @@ class DWA(TaskWeights):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore; an empty state begins anew."""
+        super().load_state_dict(state)
         self._tasks, self._epoch, self._steps = tuple(state.get('tasks', ())), state.get('epoch'), state.get('steps', 0)
         self._sums = state.get('sums', torch.zeros(1)).clone()
         self._means = [mean.clone() for mean in state.get('means', ())]

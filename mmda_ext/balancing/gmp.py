@@ -41,11 +41,14 @@ class GMP(Balancer):
         space (str): ``'parameter'`` (as published) or ``'feature'`` (inner products of feature gradients: an
             approximation at the cost of a plain step).
         smooth (bool): ``1 - tanh(alpha (ratio - 1))`` instead, continuous at ratio 1. Not in the paper.
+        domain_floor (float): Smallest mean domain confidence that counts; lower ones are taken for it. One over the
+            number of source domains is chance, below which a modality is no more invariant: without a floor, as
+            published, a discriminator that is wrong throughout counts as the best. Not in the paper.
         class_task (str): Name of the classification task.
         domain_task (str): Name of the adversarial task, whose gradient arrives reversed and times lambda.
 
     Raises:
-        ValueError: If an option is unknown or a strength is negative.
+        ValueError: If an option is unknown or out of range.
 
     Differences from the paper: more than two modalities compare with the mean of the others, as in the first author's
     release; the tie Gamma = 1 projects classification.
@@ -61,13 +64,17 @@ class GMP(Balancer):
                  projection: str = 'adaptive',
                  space: str = 'parameter',
                  smooth: bool = False,
+                 domain_floor: float = 0.0,
                  class_task: str = 'cls',
                  domain_task: str = 'domain') -> None:
         super().__init__(space)
         for name, value in (('alpha_k', alpha_k), ('alpha_p', alpha_p)):
             if not value >= 0:
                 raise ValueError(f'{name}={value!r} must be a number >= 0')
-        self.alpha_k, self.alpha_p, self.smooth = alpha_k, alpha_p, smooth
+        if not 0 <= domain_floor <= 1:
+            raise ValueError(f'domain_floor={domain_floor!r} must be a probability, such as one over the number of '
+                             'source domains')
+        self.alpha_k, self.alpha_p, self.smooth, self.domain_floor = alpha_k, alpha_p, smooth, domain_floor
         self.modulation = choose('modulation', modulation, self.modulations)
         self.projection = choose('projection', projection, self.projections)
         self.class_task, self.domain_task = class_task, domain_task
@@ -101,11 +108,11 @@ class GMP(Balancer):
         """Confidence of each modality over the mean of the others (or the inverse), ``(M, )``; 1 when it is alone."""
         if 'confidences' not in self.needs or len(inputs.modalities) < 2:
             return one
-        if task not in inputs.confidences:
-            raise ValueError(f'GMP needs the confidences of task {task!r}, got only {sorted(inputs.confidences)}')
-        own = inputs.confidences[task].to(one)
+        own = inputs.confidence(task, 'GMP').to(one)
         if inputs.num_samples is not None:
-            self.diagnostics[f'confidence_{task}'] = own / inputs.num_samples
+            self.diagnostics[f'confidence_{task}'] = inputs.mean(own)
+            if inverse and self.domain_floor:
+                own = own.clamp_min(self.domain_floor * inputs.num_samples)
         return confidence_ratio(own, inverse=inverse)
 
     def _coefficients(self, rho: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:

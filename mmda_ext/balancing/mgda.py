@@ -1,6 +1,6 @@
 r"""One convex combination of the tasks for all modalities: MGDA and its closed-form approximation (Boomda, 2025)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -38,6 +38,7 @@ class MGDA(GramianWeights):
         compare (int): In every n-th step (0: never; ``True``: in all) log :math:`\gamma^T Q \gamma` of the closed form
             and of the exact solution (``'frank_wolfe'`` beyond 8 objectives), which waits for the device.
         task_prefix (str): Tasks whose names start so are balanced.
+        tasks (Sequence[str], optional): Balance exactly these tasks instead.
         fused (str): Task, without prefix, with which the others are compared in the logged cosines.
         space (str): ``'feature'`` (MGDA-UB, as published) or ``'parameter'`` (MGDA).
 
@@ -62,29 +63,33 @@ class MGDA(GramianWeights):
                  momentum: float | None = None,
                  compare: int = 0,
                  task_prefix: str = 'align/',
+                 tasks: Sequence[str] | None = None,
                  fused: str = 'fused',
                  space: str | None = None) -> None:
-        super().__init__(task_prefix=task_prefix, space=space)
+        super().__init__(task_prefix=task_prefix, tasks=tasks, space=space)
         self.solver = choose('solver', solver, self.solvers)
         self.zero_policy = choose('zero_policy', zero_policy, self.zero_policies)
-        if update_interval < 1 or compare < 0 or not 0 <= (momentum or 0) < 1:
-            raise ValueError(f'update_interval={update_interval!r} must be at least 1, momentum={momentum!r} None or '
-                             f'in [0, 1), and compare={compare!r} at least 0')
-        if solver in ('uniform', 'fixed') and (update_interval > 1 or momentum is not None or compare):
-            raise ValueError(f'update_interval, momentum and compare belong to solvers that read the Gramian, got '
-                             f'solver={solver!r}: leave them out')
-        if max_ratio is not None and (solver != 'closed_form' or not max_ratio >= 1):
-            raise ValueError(f'max_ratio={max_ratio!r} must be a number >= 1 and belongs to solver=\'closed_form\', '
-                             f'got solver={solver!r}: leave it out')
         if (fixed is not None) != (solver == 'fixed'):
             raise ValueError(f'fixed={fixed!r} does not go with solver={solver!r}: give the weights with '
                              'solver=\'fixed\', and only there')
-        self.max_ratio, self.fixed = max_ratio, dict(fixed or {})
+        self.max_ratio, self.fixed, self.fused = max_ratio, dict(fixed or {}), fused
         self.update_interval, self.momentum, self.compare = update_interval, momentum, int(compare)
-        self.fused = fused
+        self._check_options()
         self.needs = frozenset(() if solver in ('uniform', 'fixed') else ('gramian', ))
         self._steps = 0
         self._last: dict[str, Tensor] = {}
+
+    def _check_options(self) -> None:
+        """Refuse numbers out of range, and options that the solver does not read."""
+        if self.update_interval < 1 or self.compare < 0 or not 0 <= (self.momentum or 0) < 1:
+            raise ValueError(f'update_interval={self.update_interval!r} must be at least 1, momentum={self.momentum!r} '
+                             f'None or in [0, 1), and compare={self.compare!r} at least 0')
+        if self.solver in ('uniform', 'fixed') and (self._remembers or self.compare):
+            raise ValueError(f'update_interval, momentum and compare belong to solvers that read the Gramian, got '
+                             f'solver={self.solver!r}: leave them out')
+        if self.max_ratio is not None and (self.solver != 'closed_form' or not self.max_ratio >= 1):
+            raise ValueError(f'max_ratio={self.max_ratio!r} must be a number >= 1 and belongs to '
+                             f'solver=\'closed_form\', got solver={self.solver!r}: leave it out')
 
     def task_weights(self, inputs: BalanceInputs) -> Tensor:
         """:math:`\\gamma`, ``(T, )``."""

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import BalanceInputs, Balancer, choose
+from mmda_ext.balancing.base import BalanceInputs, Balancer, choose, scaled, task_names
 from mmda_ext.balancing.rules import Draws, confidence_ratio, suppress
 
 #: Smallest standard deviation of the noise, as published.
@@ -65,7 +65,7 @@ class OGM(Balancer):
             raise ValueError(f'window={window!r} must be two epochs, the first >= 0 and not after the second')
         self.alpha, self.ge, self.window, self.min_rank = alpha, ge, window, min_rank
         self.ratio = choose('ratio', ratio, self.ratios)
-        self.tasks = tuple(tasks)
+        self.tasks = task_names(tasks)
         self.draws = Draws(seed)
         self.needs = frozenset(['confidences'] + ['tensors'] * (ge or min_rank > 0))
         self._active = True
@@ -89,12 +89,10 @@ class OGM(Balancer):
             ValueError: If the first task has no confidences.
         """
         table = inputs.ones()
-        if self.tasks[0] not in inputs.confidences:
-            raise ValueError(f'OGM needs the confidences of task {self.tasks[0]!r}, got only '
-                             f'{sorted(inputs.confidences)}')
+        sums = inputs.confidence(self.tasks[0], 'OGM')
         self._active = self.window is None or inputs.epoch is None or self.window[0] <= inputs.epoch <= self.window[1]
         self.draws.next_step()
-        rho = confidence_ratio(inputs.confidences[self.tasks[0]].to(table), self.ratio)
+        rho = confidence_ratio(sums.to(table), self.ratio)
         k = suppress(rho, self.alpha) if self._active else torch.ones_like(rho)
         self.diagnostics.update(rho=rho, k=k)
         for column, task in enumerate(inputs.tasks):
@@ -107,8 +105,8 @@ class OGM(Balancer):
         plain = super().combine(gradients, torch.ones_like(weights))
         if plain is None or not self._active or plain.dim() < self.min_rank:
             return plain
-        total = super().combine(gradients, weights)
-        if total is None or not self.ge:
+        total = scaled(plain, weights[0])
+        if not self.ge:
             return total
         std = plain.std(correction=min(1, plain.numel() - 1)) + NOISE
         noise = torch.randn(plain.shape, generator=self.draws.on(plain.device), device=plain.device, dtype=plain.dtype)

@@ -6,11 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import BalanceInputs, Balancer, choose
+from mmda_ext.balancing.base import BalanceInputs, choose
 from mmda_ext.balancing.rules import Draws
+from mmda_ext.balancing.shared import TaskWeights
 
 
-class PCGrad(Balancer):
+class PCGrad(TaskWeights):
     r"""Remove from each task's gradient what opposes another's, then add all of them up (PCGrad, Algorithm 1).
 
     Start with :math:`g_i' = g_i`; for the other tasks :math:`j` in random order,
@@ -23,13 +24,13 @@ class PCGrad(Balancer):
     all: the rows :math:`w_i` start as unit vectors and :math:`w_{ij}` loses :math:`(Q w_i)_j / Q_{jj}`.
 
     Args:
-        tasks (Sequence[str], optional): Tasks that are balanced; all by default.
         scope (str): ``'per_modality'`` (each encoder has its own conflicts, as in GMP's ablation) or ``'shared'``
             (inner products over all encoders together, as published for shared parameters).
-        normalize (bool): Divide the weights by their sum, which is the number of tasks or more.
         seed (int): Of the random orders, the same on all processes. One order per task and step serves all modalities;
             with two tasks it plays no part.
+        task_prefix (str): As :class:`TaskWeights`; by default all tasks are balanced.
         space (str): ``'parameter'`` (as published) or ``'feature'`` (an approximation at the cost of a plain step).
+        kwargs: As :class:`TaskWeights`: ``tasks``, ``normalize`` (the sum is the number of tasks or more).
 
     Raises:
         ValueError: If an option is unknown.
@@ -38,36 +39,27 @@ class PCGrad(Balancer):
     """
 
     needs = frozenset({'gramian'})
+    space = 'parameter'
     scopes = ('per_modality', 'shared')
 
     def __init__(self,
-                 tasks: Sequence[str] | None = None,
                  scope: str = 'per_modality',
-                 normalize: bool = False,
                  seed: int = 0,
-                 space: str | None = None) -> None:
-        super().__init__(space)
-        self.tasks = None if tasks is None else tuple(tasks)
+                 task_prefix: str = '',
+                 space: str | None = None,
+                 **kwargs: Any) -> None:
+        super().__init__(task_prefix=task_prefix, space=space, **kwargs)
         self.scope = choose('scope', scope, self.scopes)
-        self.normalize = normalize
         self.draws = Draws(seed)
 
-    def balances(self, task: str) -> bool:
-        """The tasks named, or all."""
-        return self.tasks is None or task in self.tasks
-
-    def weights(self, inputs: BalanceInputs) -> Tensor:
-        """Sums of the rows :math:`w_i`, ``(M, T)``; branch-free, so nothing waits for the device."""
-        table = inputs.ones()
-        if inputs.gramian is None or not inputs.tasks:
-            return table
+    def task_weights(self, inputs: BalanceInputs) -> Tensor:
+        """Sums of the rows :math:`w_i`, ``(M, T)`` or ``(T, )``; branch-free, so nothing waits for the device."""
+        assert inputs.gramian is not None
         self.draws.next_step()
         Q = inputs.gramian if self.scope == 'per_modality' else inputs.gramian.sum(0, keepdim=True)
         weights = torch.stack([_project(Q, i, order) for i, order in enumerate(self._orders(len(inputs.tasks)))]).sum(0)
-        self.diagnostics['conflicts'] = ((Q < 0).sum((1, 2)) / 2).to(Q).expand(len(table))
-        if self.normalize:
-            weights = weights / weights.sum(1, keepdim=True)
-        return weights.expand_as(table).clone()
+        self.diagnostics['conflicts'] = ((Q < 0).sum((1, 2)) / 2).to(Q).expand(len(inputs.modalities))
+        return weights if self.scope == 'per_modality' else weights[0]
 
     def _orders(self, count: int) -> list[list[int]]:
         """For each task, the others in random order."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import choose
+from mmda_ext.balancing.rules import Draws
 from mmda_ext.balancing.shared import GramianWeights
 
 
@@ -22,8 +23,8 @@ class TorchJDWeighting(GramianWeights):
             extras of TorchJD, such as ``torchjd[cagrad]``; ``UPGrad``, ``CAGrad`` and ``NashMTL`` of this package need
             nothing.
         options (dict, optional): Arguments of the weighting; sequences of numbers become tensors.
-        seed (int): Step ``t`` draws from ``seed + t``, apart from every other random number: all processes find the
-            same weights, and so does a resumed run.
+        seed (int): Of the weightings that draw; all processes find the same weights, and so does a resumed run. No
+            other random number of the run depends on them.
         kwargs: As :class:`GramianWeights`: ``scope``, ``normalize``, ``task_prefix``, ``tasks``, ``space``.
 
     Raises:
@@ -36,33 +37,35 @@ class TorchJDWeighting(GramianWeights):
         aggregation = _import()
         suffix = 'Weighting'
         known = [key.removesuffix(suffix) for key in vars(aggregation) if key.endswith(suffix) and key != suffix]
-        self.name, self.options, self.seed = choose('name', name, tuple(sorted(known))), dict(options or {}), seed
+        self.name, self.options = choose('name', name, tuple(sorted(known))), dict(options or {})
+        self.draws = Draws(seed)
         arguments = {key: torch.tensor(value, dtype=torch.float64) if isinstance(value, (list, tuple)) else value
                      for key, value in self.options.items()}
         self._weighting = getattr(aggregation, name + suffix)(**arguments)
         if hasattr(self._weighting, 'reset'):
             raise ValueError(f'name={name!r} remembers earlier steps, and a resumed run would not: choose a weighting '
                              'without memory, or a balancer of this package')
-        self.step = 0
 
     def rule(self, Q: Tensor) -> Tensor:
         """Weights ``(K, )`` as TorchJD gives them."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed + self.step)
+            # Not torch.manual_seed, which would start the generators of all devices anew as well.
+            torch.default_generator.set_state(self.draws.on(Q.device).get_state())
             return self._weighting(Q / Q.trace())
 
     def solve(self, Q: Tensor) -> Tensor:
         """As :class:`GramianWeights`; counts the step."""
-        self.step += 1
+        self.draws.next_step()
         return super().solve(Q)
 
     def state_dict(self) -> dict[str, Any]:
-        """Number of steps taken."""
-        return dict(step=self.step)
+        """Where the draws stand."""
+        return self.draws.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore; an empty state begins anew."""
-        self.step = state.get('step', 0)
+        """Restore what :meth:`state_dict` returned."""
+        super().load_state_dict(state)
+        self.draws.load_state_dict(state)
 
 
 def _import() -> ModuleType:

@@ -33,5 +33,7 @@ def check_memory(kind, **options):
     for again, start in ((empty, 0), (state, 5), ({}, 0)):
         cut.load_state_dict(again)
         assert all(torch.equal(a, b) for a, b in zip(run(cut, range(start, 12)), whole[start:]))
+    with pytest.raises(ValueError, match=f'{kind.__name__} has no memory of .*another balancer'):
+        kind(**options).load_state_dict(dict(accuracies=None))
     with pytest.raises(ValueError, match='let every step have the same balanced losses'):
         cut(inputs_of(torch.eye(2), losses=[1., 1.], epoch=9))

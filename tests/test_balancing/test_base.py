@@ -3,6 +3,9 @@
 import ast
 from pathlib import Path
 
+import pytest
+import torch
+
 import mmda_ext.balancing as balancing
 from mmda_ext.registry import BALANCERS
 
@@ -29,3 +32,22 @@ def test_every_file_registers_its_balancer():
     for name in ('Sum', 'GMP'):
         assert type(BALANCERS.build(dict(type=name))).__name__ == name
     assert 'Balancer' not in BALANCERS
+
+
+@pytest.mark.parametrize(('balancer', 'text'), [
+    (balancing.Sum(), "Sum(space='parameter')"),
+    (balancing.MGDA(), "MGDA(space='feature', task_prefix='align/', "),
+    (balancing.OGM(seed=3), "draws=Draws(seed=3))"),
+])
+def test_repr_shows_the_options_alone(balancer, text):
+    shown = repr(balancer)
+    assert text in shown
+    assert not {'needs', 'diagnostics', 'non_finite', '_steps'} & set(shown.replace('=', ' ').replace('(', ' ').split())
+
+
+def test_means_are_over_labelled_samples():
+    inputs = balancing.BalanceInputs(('cls', ), ('v', ), confidences=dict(cls=torch.tensor([3.])), num_samples=4)
+    assert inputs.mean(inputs.confidence('cls', 'X')).tolist() == [.75]
+    assert balancing.BalanceInputs((), (), num_samples=torch.tensor(0)).mean(torch.zeros(2)).tolist() == [0, 0]
+    with pytest.raises(ValueError, match=r"X needs the confidences of task 'domain', got only \['cls'\]: name a task"):
+        inputs.confidence('domain', 'X')

@@ -94,12 +94,41 @@ def test_never_looks_at_a_value():
 
 
 def test_refusals():
-    for options, match in ((dict(rho=0), 'rho=0'), (dict(clamp=(1.5, 2)), r'clamp=\(1.5, 2\)')):
+    for options, match in ((dict(rho=0), 'rho=0'), (dict(clamp=(1.5, 2)), r'clamp=\(1.5, 2\)'),
+                           (dict(tasks='cls'), "tasks='cls' must be a sequence of task names")):
         with pytest.raises(ValueError, match=match):
             CGGM(**options)
     with pytest.raises(ValueError, match="hits of task 'guidance'.*ClassifierGuidance"):
         CGGM()(BalanceInputs(('cls', ), ('a', ), hits=dict(cls=torch.ones(1)), losses=torch.ones(1), num_samples=1))
     assert not CGGM().balances('domain')
+
+
+def test_accuracy_is_that_of_the_labelled_samples():
+    """A batch without any is passed over: equal shares, and the next one is compared with the batch before it."""
+    guide = dict(type='mmda_ext.ClassifierGuidance', num_classes=3)
+    model = model_of(objectives=[guide])
+    wrapper = wrapper_of(model, balancer=dict(type='CGGM'), lr=0.)
+    whole, part, none = (batch_of(size=8) for _ in range(3))
+    for batch, unlabelled in ((part, range(4, 8)), (none, range(8))):
+        for index in unlabelled:
+            del batch['data_samples'][index].gt_label
+    labelled = {key: value[:4] for key, value in part.items()}
+    seen = []
+    for batch in (labelled, part, none, whole):
+        torch.manual_seed(0)
+        model.eval()
+        data = model.data_preprocessor(batch, True)
+        with wrapper.optim_context(model):
+            losses, _ = model.parse_losses(model(**data, mode='loss'))
+        wrapper.update_params(losses)
+        seen.append({key: value.clone() for key, value in wrapper.balancer.diagnostics.items()})
+    assert seen[0]['accuracy'].any()
+    for later in seen[1:3]:
+        assert torch.equal(later['accuracy'], seen[0]['accuracy'])
+        assert later['B'].tolist() == [1, 1]
+    gains = seen[3]['accuracy'] - seen[0]['accuracy']
+    torch.testing.assert_close(seen[3]['B'], ((gains.sum() - gains) / gains.sum()).clamp(0, 2)
+                               if abs(gains.sum()) > 1e-3 else torch.ones_like(gains))
 
 
 @pytest.mark.parametrize('adversary', [True, False], ids=['adversary', 'plain'])

@@ -92,6 +92,74 @@ def test_projection_toy_modulated(gamma_first, projection, expected):
     torch.testing.assert_close(w[0, 0] * g_c + w[0, 1] * g_d, torch.tensor(expected).double())
 
 
+@pytest.mark.parametrize(('gamma_first', 'expected'), [(True, (-.5, 1.5)), (False, (1, 1))])
+def test_projection_toy_adaptive(gamma_first, expected):
+    """mmdg G.1 with k = p = 1: Gamma > 1 projects the class gradient, Gamma < 1 the domain gradient."""
+    g_c, g_d = torch.tensor([1., 0]).double(), torch.tensor([-1., 1]).double()
+    q = [2., 1.] if gamma_first else [1., 2.]
+    w = GMP(modulation='none')(inputs_of([g_c, g_c], [g_d, g_d], q, [1., 1.]))
+    torch.testing.assert_close(w[0, 0] * g_c + w[0, 1] * g_d, torch.tensor(expected).double())
+
+
+# Row of the paper's ablation (mmdg 0.4) -> options, and (A, B) under conflict from k, p, a, b, c: Gamma > 1, Gamma < 1.
+ABLATION = {
+    'Base': (dict(modulation='none', projection='none'), lambda k, p, a, b, c: ((1, 1), (1, 1))),
+    'IGDM-only': (dict(projection='none'), lambda k, p, a, b, c: ((k, p), (k, p))),
+    'CAGP-only': (dict(modulation='none'), lambda k, p, a, b, c: ((1, 1 - c / b), (1 - c / a, 1))),
+    'Full': ({}, lambda k, p, a, b, c: ((k, p - k * c / b), (k - p * c / a, p))),
+    'Unified Modulation': (dict(modulation='unified', projection='none'), lambda k, p, a, b, c: ((k, k), (k, k))),
+    'w/o k': (dict(modulation='domain_only', projection='none'), lambda k, p, a, b, c: ((1, p), (1, p))),
+    'w/o p': (dict(modulation='class_only', projection='none'), lambda k, p, a, b, c: ((k, 1), (k, 1))),
+    'Fixed Proj-Class': (dict(modulation='none', projection='class'),
+                         lambda k, p, a, b, c: ((1, 1 - c / b), (1, 1 - c / b))),
+    'Fixed Proj-Domain': (dict(modulation='none', projection='domain'),
+                          lambda k, p, a, b, c: ((1 - c / a, 1), (1 - c / a, 1))),
+    'PCGrad': (dict(modulation='none', projection='both'),
+               lambda k, p, a, b, c: ((1 - c / a, 1 - c / b), (1 - c / a, 1 - c / b))),
+    'Reverse CAGP': (dict(modulation='none', projection='reverse'),
+                     lambda k, p, a, b, c: ((1 - c / a, 1), (1, 1 - c / b))),
+}
+
+
+@pytest.mark.parametrize('name', ABLATION)
+def test_rows_of_the_ablation(name):
+    """mmdg 0.4, in the closed form of 0.2: two modalities, rho = (3, 1/3), sigma = (2, 1/2), so Gamma = (1.5, 2/3)."""
+    options, formula = ABLATION[name]
+    g_c, g_d = torch.tensor([1., .3]).double(), torch.tensor([-1., .5]).double()
+    a, b, c = float(g_c @ g_c), float(g_d @ g_d), float(g_c @ g_d)
+    balancer = GMP(.2, .3, **options)
+    weights = balancer(inputs_of([g_c, g_c], [g_d, g_d], [3., 1.], [1., 2.]))
+    ahead = formula(1 - math.tanh(.2 * 3), 1 - math.tanh(.3 * 2), a, b, c)[0]
+    behind = formula(1., 1., a, b, c)[1]
+    torch.testing.assert_close(weights, torch.tensor([ahead, behind]).double())
+    for key in ('rho', 'sigma', 'Gamma') if 'confidences' in balancer.needs else ():
+        values = balancer.diagnostics[key]
+        assert float(values[0] * values[1]) == pytest.approx(1), 'two modalities: inverse of each other'
+
+
+def test_coefficient_just_above_one():
+    """mmdg 0.2: k jumps from 1 to 1 - tanh(alpha) = .537883."""
+    balancer = GMP(projection='none', modulation='class_only')
+    sums = torch.tensor([1 + 1e-9, 1.], dtype=torch.float64)
+    balancer(BalanceInputs(TASKS, ('v', 'a'), confidences=dict(cls=sums, domain=torch.ones(2))))
+    assert balancer.diagnostics['k'].tolist() == pytest.approx([.537883, 1], abs=1e-6)
+
+
+def test_floor_of_the_domain_confidence():
+    """Below chance nobody is more invariant: (.2, .6) of 10 samples become (.5, .6); classification is left alone."""
+    inputs = BalanceInputs(TASKS, ('v', 'a'), torch.eye(2).expand(2, 2, 2), dict(
+        cls=torch.tensor([1., 2.]), domain=torch.tensor([2., 6.])), num_samples=10)
+    plain, floored = GMP(), GMP(domain_floor=.5)
+    plain(inputs)
+    floored(inputs)
+    assert plain.diagnostics['sigma'].tolist() == pytest.approx([3, 1 / 3])
+    assert floored.diagnostics['sigma'].tolist() == pytest.approx([1.2, 1 / 1.2])
+    assert floored.diagnostics['rho'].tolist() == plain.diagnostics['rho'].tolist()
+    assert floored.diagnostics['confidence_domain'].tolist() == pytest.approx([.2, .6])
+    with pytest.raises(ValueError, match='domain_floor=2'):
+        GMP(domain_floor=2)
+
+
 def test_coefficients_known_answers():
     """S^v = 6.4, S^a = 3.2: ratio 2, so k^v = .802625 at alpha .1 and .238406 at .5, and k^a = 1."""
     for alpha, expected in ((.1, .802625), (.5, .238406)):
@@ -150,6 +218,11 @@ def test_saturated_coefficient_skips_the_projection():
     w = GMP(alpha_k=50.)(BalanceInputs(TASKS, ('a', 'b'), torch.stack([gram, gram]), dict(
         cls=torch.tensor([9., 1.]), domain=torch.ones(2))))
     assert w[0].tolist() == [0, 1]
+    for options, sums, expected in ((dict(alpha_k=50., alpha_p=0.), (2., 9.), [0, 1]),
+                                    (dict(alpha_k=0., alpha_p=50.), (9., 2.), [1, 0])):
+        w = GMP(**options)(BalanceInputs(TASKS, ('a', 'b'), torch.stack([gram, gram]), dict(
+            cls=torch.tensor([sums[0], 1.]), domain=torch.tensor([1., sums[1]]))))
+        assert w[0].tolist() == expected, 'the one that is left would be projected against nothing'
 
 
 def test_without_the_domain_task_only_classification_is_modulated():

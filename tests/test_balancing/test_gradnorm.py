@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from mmda_ext.balancing import GradNorm
+from mmda_ext.balancing import FAMO, GradNorm
 from tests.test_balancing.rules import check_interface, solve
-from tests.test_balancing.steps import GRAMIANS, LOSSES, check_memory
+from tests.test_balancing.steps import EYE, GRAMIANS, LOSSES, check_memory
 
 
 def test_equals_the_published_loss_under_autograd():
@@ -59,5 +59,10 @@ def test_scale_of_gradients_and_losses_does_not_matter():
 def test_memory_and_interface():
     check_memory(GradNorm, lr=.1)
     check_interface(GradNorm)
+    other, own = FAMO(), GradNorm()
+    solve(other, EYE, losses=LOSSES[0])
+    own.load_state_dict(other.state_dict())
+    with pytest.raises(ValueError, match="GradNorm remembers .*'initial'.*the checkpoint holds .*another balancer"):
+        solve(own, EYE, losses=LOSSES[1])
     with pytest.raises(ValueError, match='alpha=-1'):
         GradNorm(alpha=-1)

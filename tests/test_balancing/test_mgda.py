@@ -8,6 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmda_ext.balancing import MGDA, BalanceInputs
 from mmda_ext.balancing.solvers import arrowhead, exact, frank_wolfe
+from mmda_ext.balancing.solvers.simplex import _segment
 from tests.test_balancing.rules import inputs_of, random_gramian, tasks_of
 
 SOLVING = ('closed_form', 'exact', 'frank_wolfe')
@@ -42,6 +43,10 @@ def solve(Q, dtype=torch.float64, modalities=('v', 'a'), **options):
     return weights[0], balancer
 
 
+#: mmda C.2: gamma' Q gamma of the closed form, where the table gives it.
+CLOSED_VALUES = {'arrowhead': .514560, 'fused is the sum': .767533}
+
+
 def brute_force(Q, steps=200):
     """Smallest value of gamma' Q gamma on a grid of the simplex."""
     best = torch.inf
@@ -58,6 +63,8 @@ def test_known_answers(case):
     gamma, balancer = solve(Q)
     assert gamma.tolist() == pytest.approx(closed, abs=2e-6)
     assert [float(balancer.diagnostics[f'gamma_{n}']) for n in [*'abc'[:len(Q) - 1], 'fused']] == gamma.tolist()
+    if case in CLOSED_VALUES:
+        assert float(balancer.diagnostics['objective']) == pytest.approx(CLOSED_VALUES[case], abs=1e-6)
     if best is None:
         return
     for solver, tolerance in (('exact', 1e-6), ('frank_wolfe', 1e-3)):
@@ -139,7 +146,7 @@ def test_properties_of_the_closed_form():
 
 
 @pytest.mark.parametrize('solver', [*SOLVING, 'arrowhead'])
-@pytest.mark.parametrize('factor', [1e-15, 1e-6, 1e6])
+@pytest.mark.parametrize('factor', [1e-15, 1e-6, 1e6, 1e12])
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
 def test_scale_invariance(solver, factor, dtype):
     Q = torch.tensor(COUPLED, dtype=dtype)
@@ -203,6 +210,14 @@ def test_one_objective_and_none():
     for solver in (*SOLVING, 'arrowhead', 'uniform'):
         assert solve([[3.]], solver=solver, modalities=('v', ))[0].tolist() == pytest.approx([1.])
     assert MGDA()(BalanceInputs((), ('v', ), torch.zeros(1, 0, 0))).shape == (1, 0)
+
+
+@pytest.mark.parametrize(('aa', 'ab', 'bb', 'share'), [
+    (1, 2, 4, 1), (4, 2, 1, 0), (1, 1, 1, 1), (1, 0, 1, .5), (9, 0, 16, .64), (4, -2, 1, 1 / 3), (0, 0, 0, 1)])
+def test_line_search_of_two_objectives(aa, ab, bb, share):
+    """mmda C.1: exact 1 and 0 at the ends, where public code has .999 and .001."""
+    values = (torch.tensor(float(value)) for value in (aa, ab, bb))
+    assert _segment(*values) == pytest.approx(share)
 
 
 def test_many_objectives():
@@ -380,6 +395,10 @@ def test_options_are_checked():
                        (dict(fixed=dict(a=1.)), "solver='closed_form'")):
         with pytest.raises(ValueError, match=match):
             MGDA(**bad)
+    with pytest.raises(ValueError, match="tasks='cls' must be a sequence of task names"):
+        MGDA(tasks='cls')
+    assert MGDA(tasks=('cls', 'domain')).balances('domain')
+    assert not MGDA(tasks=('cls', 'domain')).balances('align/video')
     balancer = MGDA()
     assert balancer.balances('align/video')
     assert not balancer.balances('cls')

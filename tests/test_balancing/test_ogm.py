@@ -122,7 +122,8 @@ def test_asks_only_for_what_it_reads():
 
 def test_refusals():
     for options, match in ((dict(alpha=-1), 'alpha=-1'), (dict(window=(3, 2)), r'window=\(3, 2\)'),
-                           (dict(ratio='min'), "ratio='min' is unknown")):
+                           (dict(ratio='min'), "ratio='min' is unknown"),
+                           (dict(tasks='cls'), "tasks='cls' must be a sequence of task names")):
         with pytest.raises(ValueError, match=match):
             OGM(**options)
     with pytest.raises(ValueError, match="needs the confidences of task 'cls'"):

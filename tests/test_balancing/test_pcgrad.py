@@ -121,7 +121,10 @@ def test_never_looks_at_a_value(monkeypatch):
 def test_options():
     with pytest.raises(ValueError, match="scope='global' is unknown"):
         PCGrad(scope='global')
+    with pytest.raises(ValueError, match="tasks='cls' must be a sequence of task names"):
+        PCGrad(tasks='cls')
     assert PCGrad().balances('anything')
+    assert PCGrad().space == 'parameter'
     assert not PCGrad(tasks=('cls', 'domain')).balances('aux')
     assert PCGrad(space='feature').space == 'feature'
 

@@ -15,6 +15,7 @@ from tests.test_balancing.rules import (
     check_per_modality,
     check_permutation,
     check_scale,
+    inputs_of,
     random_gramian,
     solve,
 )
@@ -73,7 +74,7 @@ def test_shared_properties(name):
     check_interface(TorchJDWeighting, name=name)
 
 
-def test_random_weights_are_those_of_the_step_on_every_process_and_after_a_resume():
+def test_random_weights_are_those_of_the_step_on_every_process_and_after_a_resume(monkeypatch):
     Q = random_gramian(0, 3, 3)
     torch.manual_seed(1)
     whole, balancer = [], built('Random')
@@ -82,6 +83,9 @@ def test_random_weights_are_those_of_the_step_on_every_process_and_after_a_resum
         whole.append(solve(balancer, Q))
         assert torch.equal(torch.get_rng_state(), before), 'draws nothing from the generator of the model'
     assert not torch.equal(whole[0], whole[1])
+    monkeypatch.setattr(torch.cuda, 'manual_seed_all', None)
+    balancer(inputs_of(Q))
+    monkeypatch.undo()
     torch.manual_seed(2)
     other = built('Random')
     assert [solve(other, Q).tolist() for _ in range(2)] == [own.tolist() for own in whole[:2]]

@@ -95,13 +95,17 @@ def test_equals_reference(modulation, projection, count):
 CASE_2 = dict(
     encoders=dict(video=[[0, 2], [.5, -1]], audio=[[-.5, -1.5], [1.5, 0]]),
     classifier=[[-1.5, -1, -1, -1], [.5, -1, -1, 0]], discriminator=[[-1.5, -1, -.5, -1], [.5, -1.5, .5, 2]],
-    losses=(.549022, 2.029296), rho=(2.360112, .423709), sigma=(1.027657, .973087), k=(.172531, 1), p=(.527077, 1),
+    losses=(.549022, 2.029296), confidence_cls=(.5 + .982014 + .982014, .182426 + .679179 + .182426),
+    confidence_domain=(.562177 + .989013 + .014064, .004070 + .622459 + .982014),
+    dots=((.219086, .322607, -.227825), (.154888, .329780, -.195277)), Gamma=(2.296596, .435427),
+    rho=(2.360112, .423709), sigma=(1.027657, .973087), k=(.172531, 1), p=(.527077, 1),
     weights=[[.172531, .648918], [2.260760, 1]],
     video=[[-.256873, -.131838], [.084195, .030039]], audio=[[-.071543, .166912], [.442295, -.099338]])
 CASE_3 = dict(
     encoders=dict(video=[[1, .5], [-.5, 1]], audio=[[.5, -.5], [1, 0]]),
     classifier=[[1, -1, .2, .4], [-.5, 1, -.4, .1]], discriminator=[[.6, -.2, -.5, .8], [-.6, .4, .3, -.7]],
-    losses=(.510960, .631685), rho=(1.036376, .964901), sigma=(.560529, 1.784030), k=(.523700, 1), p=(1, .287613),
+    losses=(.510960, .631685), dots=((None, None, .005126), (.021938, .089287, -.000268)),
+    Gamma=(None, .540855), rho=(1.036376, .964901), sigma=(.560529, 1.784030), k=(.523700, 1), p=(1, .287613),
     weights=[[.523700, 1], [1.003519, .287613]],
     video=[[.276692, .187361], [-.285412, -.303115]], audio=[[-.094540, .088844], [-.107574, -.030340]])
 
@@ -129,9 +133,19 @@ def test_known_answers_end_to_end(case):
     got, wrapper = written_gradients(model, batch, balancer=dict(type='mmda_ext.GMP'))
     for key in ('rho', 'sigma', 'k', 'p'):
         assert wrapper.balancer.diagnostics[key].tolist() == pytest.approx(case[key], abs=2e-6), key
-    for name in ('video', 'audio'):
+    for index, name in enumerate(('video', 'audio')):
         expected = torch.tensor(case[name]).double()
         torch.testing.assert_close(got[f'backbones.{name}.weight'], expected, atol=2e-6, rtol=0)
+        weights = [balancer_weight(wrapper, task, index) for task in ('cls', 'domain')]
+        assert weights == pytest.approx(case['weights'][index], abs=2e-6)
+        seen = {key: float(value[index]) for key, value in wrapper.balancer.diagnostics.items()}
+        lengths = seen['grad_norm_class'], seen['grad_norm_domain']
+        values = (lengths[0]**2, lengths[1]**2, seen['cosine'] * lengths[0] * lengths[1], seen['Gamma'],
+                  3 * seen['confidence_cls'], 3 * seen['confidence_domain'])
+        known = (*case['dots'][index], case['Gamma'][index],
+                 *(case[key][index] if key in case else None for key in ('confidence_cls', 'confidence_domain')))
+        for value, answer in zip(values, known):
+            assert answer is None or value == pytest.approx(answer, abs=3e-6)
 
 
 def test_stock_wrapper_is_the_plain_sum():

@@ -9,9 +9,14 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from tests.tiny import batch_of, model_of, parameters_of, wrapper_of
+from tests.tiny import batch_of, model_of, wrapper_of
 
 STEPS = 3
+ADVERSARY = dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2, reversal=.7))
+HEADS = dict(type='mmda_ext.LocalClassification', num_classes=3, loss_weight=1., task='heads', by_modality=True,
+             balanced_heads=False)
+GUIDE = dict(type='mmda_ext.ClassifierGuidance', num_classes=3, direction='live')
+# Arguments of the wrapper, and under ``model`` those of the recognizer.
 CASES = {
     'parameter': dict(balancer=dict(type='GMP')),
     'one pass': dict(balancer=dict(type='GMP', projection='none')),
@@ -19,6 +24,13 @@ CASES = {
     'simplex': dict(balancer=dict(type='MGDA', task_prefix='')),
     'simplex parameter': dict(balancer=dict(type='MGDA', solver='exact', space='parameter', task_prefix='')),
     'noise': dict(balancer=dict(type='OGM', ge=True, min_rank=2)),
+    'order': dict(balancer=dict(type='PCGrad'), model=dict(
+        objectives=[ADVERSARY, dict(type='mmda_ext.LocalClassification', num_classes=3, task='heads')])),
+    'accuracies': dict(balancer=dict(type='CGGM'), model=dict(objectives=[ADVERSARY, GUIDE])),
+    'distillation': dict(balancer=dict(type='BalGrad'), model=dict(
+        objectives=[ADVERSARY, HEADS, dict(type='mmda_ext.MutualDistillation')])),
+    'scores': dict(balancer=dict(type='Sum'), model=dict(cls_head=dict(type='mmda_ext.AGMClsHead', num_classes=3))),
+    'learned': dict(balancer=dict(type='GradNorm', tasks=('cls', 'domain'))),
     'accumulated': dict(balancer=dict(type='GMP'), accumulative_counts=2),
     'accumulated feature': dict(balancer=dict(type='GMP', space='feature'), accumulative_counts=2),
 }
@@ -41,9 +53,14 @@ def part_of(batch, rank, world):
     return {key: value[rank * size:(rank + 1) * size] for key, value in batch.items()}
 
 
+def state_of(model):
+    """Parameters, and the running scores of a head that has them."""
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
 def run(model, wrapped, options, rank, world, dtype):
     # A learning rate this small keeps three steps from amplifying the rounding of a different order of summation.
-    wrapper = wrapper_of(model, lr=.05, **options)
+    wrapper = wrapper_of(model, lr=.05, **{key: value for key, value in options.items() if key != 'model'})
     for step in range(STEPS * options.get('accumulative_counts', 1)):
         wrapped.train_step(part_of(batch_of(size=8, seed=step, dtype=dtype), rank, world), wrapper)
     return wrapper
@@ -55,10 +72,10 @@ def worker(rank, world, folder, dtype):
     dist.init_process_group('gloo', init_method=f'file://{folder}/init', rank=rank, world_size=world)
     results = {}
     for name, options in CASES.items():
-        model = build(dtype)
+        model = build(dtype, **copy.deepcopy(options.get('model', {})))
         wrapped = MMDistributedDataParallel(module=model, device_ids=None, broadcast_buffers=False)
         wrapper = run(model, wrapped, copy.deepcopy(options), rank, world, dtype)
-        results[name] = (parameters_of(model), dict(wrapper.balancer.diagnostics))
+        results[name] = (state_of(model), dict(wrapper.balancer.diagnostics))
     torch.save(results, Path(folder) / f'{rank}.pt')
     dist.destroy_process_group()
 
@@ -73,10 +90,10 @@ def two_processes(request):
 @pytest.mark.parametrize('case', CASES)
 def test_two_processes_equal_one(two_processes, case):
     dtype, (first, second) = two_processes
-    model = build(dtype)
+    model = build(dtype, **copy.deepcopy(CASES[case].get('model', {})))
     wrapper = run(model, model, copy.deepcopy(CASES[case]), 0, 1, dtype)
     tolerance = 1e-12 if dtype == torch.float64 else 1e-6
-    for name, value in parameters_of(model).items():
+    for name, value in state_of(model).items():
         assert torch.equal(first[case][0][name], second[case][0][name]), f'{name} differs between the processes'
         torch.testing.assert_close(first[case][0][name], value, rtol=tolerance, atol=tolerance)
     for key, value in wrapper.balancer.diagnostics.items():
@@ -84,9 +101,15 @@ def test_two_processes_equal_one(two_processes, case):
 
 
 def test_the_cases_reach_the_projection(two_processes):
-    """Otherwise the parity above would say nothing about it."""
-    _, (first, _) = two_processes
+    """Otherwise the parity above would say nothing about it; nor about an order that changes nothing."""
+    dtype, (first, _) = two_processes
     assert first['parameter'][1]['conflict'].sum() > 0
+    other = copy.deepcopy(CASES['order'])
+    model = build(dtype, **other['model'])
+    run(model, model, dict(balancer=dict(other['balancer'], seed=1)), 0, 1, dtype)
+    assert any(not torch.allclose(value, first['order'][0][name], rtol=1e-4) for name, value in state_of(model).items())
+    assert (first['accuracies'][1]['B'] != 1).all()
+    assert first['scores'][0]['cls_head.iterations'] == STEPS
 
 
 def test_both_processes_use_one_gamma(two_processes):

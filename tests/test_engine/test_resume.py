@@ -14,7 +14,6 @@ from tests.conftest import ROOT
 
 EPOCHS = 4
 
-
 ENCODERS = """
 encoder = dict(_delete_=True, type='mmda_ext.MLPBackbone', hidden_channels=(16, ), dropout=0.3, norm=True)
 model = dict(
@@ -33,6 +32,13 @@ RECIPES = {
     'gmp': ('features/gmp_mlp_ravdess_to-actors01-06.py',
             "dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2))", """
 train_dataloader = dict(batch_size=8, dataset=dict(domains=('x', 'y'), **data))
+"""),
+    # A balancer that learns, beside a classifier that remembers.
+    'gradnorm_agm': ('features/gmp_mlp_ravdess_to-actors01-06.py',
+                     "dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2))", """
+model['cls_head'].update(type='mmda_ext.AGMClsHead')
+train_dataloader = dict(batch_size=8, dataset=dict(domains=('x', 'y'), **data))
+optim_wrapper = dict(balancer=dict(_delete_=True, type='mmda_ext.GradNorm', tasks=('cls', 'domain')))
 """),
     # Everything that adaptation remembers: the chosen strength, moving variances, gamma over time.
     'boomda': ('adaptation/boomda_mlp_ravdess_actors01-12-to-13-24.py', """
@@ -118,4 +124,7 @@ def test_killed_and_resumed_equals_uninterrupted(recipe, tmp_path):
     one, two = final(whole), final(cut)
     assert_same(one['state_dict'], two['state_dict'], 'model')
     assert_same(one['optimizer'], two['optimizer'], 'optimizer')
+    if 'agm' in recipe.name:
+        assert len(one['optimizer']['balancer']['memory']) == 2
+        assert one['state_dict']['cls_head.iterations'] == EPOCHS * 16
     assert (cut / 'result.json').exists()

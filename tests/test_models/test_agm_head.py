@@ -9,7 +9,7 @@ from mmengine.logging import MessageHub
 from torch.nn import functional as F
 
 from mmda_ext.models.heads import AGMClsHead
-from mmda_ext.models.heads.agm_head import shapley, subsets
+from mmda_ext.models.heads.agm_head import _lead, shapley, subsets
 from mmda_ext.models.step import StepRecord
 from tests.gradients import assert_written, written
 from tests.tiny import batch_of, model_of, parameters_of, wrapper_of
@@ -62,6 +62,8 @@ def test_shapley_values_sum_to_the_whole(count):
 
 def test_coefficients_and_running_scores_known_answers():
     """s (.9, .5), S (.8, .6): kappa (1.159989, .763057); if this is step 5, the new S is (.82, .58)."""
+    assert _lead(torch.tensor([.9, .5])).tolist() == pytest.approx([.670320, 1.491825], abs=1e-6)
+    assert _lead(torch.tensor([.8, .6])).tolist() == pytest.approx([.818731, 1.221403], abs=1e-6)
     head = head_of()
     head.running_scores.copy_(torch.tensor([.8, .6]))
     head.iterations.fill_(4)
@@ -72,6 +74,16 @@ def test_coefficients_and_running_scores_known_answers():
     head._remember(scores, torch.tensor(0.))
     assert int(head.iterations) == 5
     assert head.running_scores.tolist() == pytest.approx([.82, .58])
+
+
+def test_a_score_that_is_not_finite_is_not_remembered():
+    """An overflow in half precision would otherwise stay in the mean, and in every coefficient, for ever."""
+    head = head_of()
+    head._remember(torch.tensor([.9, .5]).double(), torch.tensor(2.))
+    for bad in (float('nan'), float('inf')):
+        head._remember(torch.tensor([bad, .5]).double(), torch.tensor(2.))
+    assert head.running_scores.tolist() == pytest.approx([.9, .5])
+    assert int(head.iterations) == 1
 
 
 def test_exponent_is_bounded():
@@ -145,6 +157,14 @@ def test_scores_are_the_cross_entropies_of_the_outputs(fusion):
     expected = F.cross_entropy(m_a, record.labels, ignore_index=-1)
     torch.testing.assert_close(out['score_audio'], expected.detach())
     torch.testing.assert_close(head.running_scores[0], expected.detach())
+
+
+def test_probabilities_in_a_score_have_a_floor():
+    """mmdg A.3: 1e-8, so a hopeless sample costs 18.42; the unlabelled one counts for nothing."""
+    outputs = dict(audio=torch.tensor([[100., 0.], [0., 0.]]), video=torch.zeros(2, 2))
+    scores, count = head_of()._scores(outputs, torch.tensor([1, -1]))
+    assert scores.tolist() == pytest.approx([-math.log(1e-8), math.log(2)])
+    assert int(count) == 1
 
 
 def agm(names, seed=0, **options):

@@ -50,7 +50,7 @@ def test_agreement_costs_nothing_and_unlabelled_samples_count():
 
 
 def test_refusals():
-    with pytest.raises(ValueError, match='needs two modalities or more'):
+    with pytest.raises(ValueError, match='MutualDistillation compares modalities and needs 2 or more'):
         MutualDistillation(dict(in_channels=dict(video=1)))
     objective = MutualDistillation(dict(in_channels=dict(video=1, audio=1)))
     with pytest.raises(ValueError, match="modality 'audio'.*LocalClassification before it"):

@@ -44,7 +44,7 @@ class GramianWeights(TaskWeights):
     def __init__(self, scope: str = 'shared', **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scope = choose('scope', scope, self.scopes)
-        self.non_finite_steps = 0
+        self._non_finite_steps = 0
 
     @abstractmethod
     def rule(self, Q: Tensor) -> Tensor:
@@ -88,7 +88,12 @@ class GramianWeights(TaskWeights):
         """Count the steps with a gradient that is not finite; say so once."""
         if not values.get('non_finite'):
             return
-        if not self.non_finite_steps:
+        if not self._non_finite_steps:
             warnings.warn('a balanced loss has a gradient that is not finite: its weight is 0 in such steps, those of '
                           'the others are equal (counted as balance/non_finite; said once)', stacklevel=2)
-        self.non_finite_steps += 1
+        self._non_finite_steps += 1
+
+    @property
+    def non_finite_steps(self) -> int:
+        """Steps so far with a gradient that is not finite."""
+        return self._non_finite_steps

@@ -51,12 +51,15 @@ class LearnedWeights(TaskWeights):
         """The memory: ``'value'`` and, from the first step, what ``remembered`` says.
 
         Raises:
-            ValueError: If the tasks are others than in the steps before.
+            ValueError: If the tasks are others than in the steps before, or the memory is that of another method.
         """
         assert inputs.losses is not None
         if self._tasks and self._tasks != inputs.tasks:
             raise ValueError(f'{type(self).__name__} has learned weights of {self._tasks}, this step has losses of '
                              f'{inputs.tasks}: let every step have the same balanced losses')
+        if self._tasks and set(self._memory) != {'value', *remembered}:
+            raise ValueError(f'{type(self).__name__} remembers {sorted({"value", *remembered})}, the checkpoint holds '
+                             f'{sorted(self._memory)}: it was written with another balancer')
         if not self._tasks:
             losses = inputs.losses.to(torch.promote_types(inputs.losses.dtype, torch.float32))
             self._begin(inputs.tasks, dict(remembered, value=torch.full_like(losses, self.start)))
@@ -89,6 +92,7 @@ class LearnedWeights(TaskWeights):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore; an empty state begins anew."""
+        super().load_state_dict(state)
         self._tasks, self._memory, self._optimizer = (), {}, None
         if state.get('tasks'):
             self._begin(tuple(state['tasks']), state['memory'], state['moments'])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import BalanceInputs, Balancer
+from mmda_ext.balancing.base import BalanceInputs, Balancer, task_names
 
 
 class TaskWeights(Balancer):
@@ -33,11 +33,8 @@ class TaskWeights(Balancer):
                  normalize: bool = False,
                  space: str | None = None) -> None:
         super().__init__(space)
-        if tasks is not None and (isinstance(tasks, str) or not tasks):
-            raise ValueError(f"tasks={tasks!r} must be a sequence of task names such as ('cls', 'domain'); leave it "
-                             'out to choose by task_prefix')
         self.task_prefix, self.normalize = task_prefix, normalize
-        self.tasks = None if tasks is None else tuple(tasks)
+        self.tasks = None if tasks is None else task_names(tasks)
 
     def balances(self, task: str) -> bool:
         """The named tasks, or those that start with the prefix; all others keep weight 1."""

@@ -21,6 +21,7 @@ from mmda_ext.engine.optim_wrappers.gradients import (
     combine,
     fill_missing,
     gramian,
+    weighted_sum,
 )
 from mmda_ext.engine.optim_wrappers.measurements import Measurements
 from mmda_ext.models.step import StepRecord
@@ -201,8 +202,8 @@ class BalancedMixin:
         for m, name in reversed(list(enumerate(self._measured.modalities))):
             factors = dict(zip(self._measured.tasks, weights[m]))
             parts = [(gradient, factors.get(task, 1.0)) for task, gradient in gradients.items()]
-            cotangents = [_weighted_sum([(factor, gradient.features[name][index]) for gradient, factor in parts
-                                         if name in gradient.features]) for index in range(len(outputs[name]))]
+            cotangents = [weighted_sum([(factor, gradient.features[name][index]) for gradient, factor in parts
+                                        if name in gradient.features]) for index in range(len(outputs[name]))]
             encoder = backward_encoder(outputs[name], cotangents, parameters.encoders[name], retain_graph=False)
             local = combine([gradient.local[name] for gradient, _ in parts], [factor for _, factor in parts])
             out[name] = [*local, *encoder]
@@ -248,16 +249,6 @@ class BalancedMixin:
         state = dict(state_dict)
         self.balancer.load_state_dict(state.pop('balancer', {}))
         super().load_state_dict(state)  # type: ignore[misc]
-
-
-def _weighted_sum(terms: list[tuple[Tensor | float, Tensor | None]]) -> Tensor | None:
-    """``sum_i factor_i * gradient_i``; weight 0 gives 0 even where the gradient is not finite."""
-    parts = []
-    for factor, gradient in terms:
-        if gradient is not None:
-            own = factor * gradient
-            parts.append(own if not isinstance(factor, Tensor) else torch.where(factor == 0, 0.0, own))
-    return torch.stack(parts).sum(0) if parts else None
 
 
 @OPTIM_WRAPPERS.register_module()

@@ -1,9 +1,12 @@
 """Gradients by task and modality: the tensor work behind the balanced wrappers. Knows no runner and no method."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
+
+from mmda_ext.balancing import scaled
 
 Grads = list[Tensor | None]
 
@@ -71,18 +74,32 @@ class TaskGradient:
         wanted = [*reached, *local, *parameters.heads]
         grads: Grads = [None] * len(wanted)
         if loss.requires_grad and wanted:
-            grads = list(torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True))
-        self.features, split = {}, 0
-        for name in active:
-            own = grads[split:split + len(outputs[name])]
-            split += len(own)
-            if any(grad is not None for grad in own):
-                self.features[name] = own
-        self.local = {}
-        for name, owned in parameters.local.items():
-            self.local[name] = grads[split:split + len(owned)]
-            split += len(owned)
-        self.heads = grads[split:]
+            grads = differentiate([loss], wanted, retain_graph=True)
+        rest = iter(grads)
+        features = {name: list(islice(rest, len(outputs[name]))) for name in active}
+        self.features = {name: own for name, own in features.items() if any(grad is not None for grad in own)}
+        self.local = {name: list(islice(rest, len(owned))) for name, owned in parameters.local.items()}
+        self.heads = list(rest)
+
+
+def differentiate(outputs: Sequence[Tensor], inputs: Sequence[Tensor], cotangents: Sequence[Tensor] | None = None,
+                  retain_graph: bool = False) -> Grads:
+    """``torch.autograd.grad``, ``None`` where unused, each gradient in memory of its own: they are scaled in place.
+
+    Autograd hands out one tensor for all parameters that were added up (or slices of it, or a broadcast one), and the
+    cotangent itself for a parameter that is the output.
+    """
+    grads = torch.autograd.grad(outputs, inputs, cotangents, retain_graph=retain_graph, allow_unused=True)
+    taken = {value.untyped_storage().data_ptr() for value in cotangents or ()}
+    own: Grads = []
+    for grad in grads:
+        if grad is not None:
+            memory = grad.untyped_storage()
+            if memory.data_ptr() in taken or grad.numel() * grad.element_size() > memory.nbytes():
+                grad = grad.clone(memory_format=torch.contiguous_format)
+            taken.add(grad.untyped_storage().data_ptr())
+        own.append(grad)
+    return own
 
 
 def backward_encoder(outputs: Sequence[Tensor], cotangents: Grads | None, parameters: Sequence[nn.Parameter],
@@ -102,7 +119,7 @@ def backward_encoder(outputs: Sequence[Tensor], cotangents: Grads | None, parame
     if not pairs or not parameters:
         return [None] * len(parameters)
     values, grads = zip(*pairs)
-    return list(torch.autograd.grad(values, parameters, grads, retain_graph=retain_graph, allow_unused=True))
+    return differentiate(values, parameters, grads, retain_graph)
 
 
 def gramian(rows: Sequence[Grads]) -> Tensor:
@@ -134,14 +151,23 @@ def add_grads(total: Grads | None, part: Grads) -> Grads:
 
 
 def combine(rows: Sequence[Grads], weights: Sequence[Tensor | float]) -> Grads:
-    """``sum_t weights[t] * rows[t]`` tensor by tensor, written into the memory of the rows."""
+    """``sum_t weights[t] * rows[t]`` tensor by tensor, written into the memory of the rows; see :func:`scaled`."""
     total: Grads | None = None
     for row, weight in zip(rows, weights):
         present = [grad for grad in row if grad is not None]
         if present and isinstance(weight, Tensor):
-            torch._foreach_mul_(present, weight.to(present[0]))
+            factor = weight.to(present[0])
+            torch._foreach_mul_(present, factor)
+            for grad in present:
+                grad.masked_fill_(factor == 0, 0.0)
         total = add_grads(total, row)
     return total or []
+
+
+def weighted_sum(terms: Sequence[tuple[Tensor | float, Tensor | None]]) -> Tensor | None:
+    """``sum_i factor_i * gradient_i`` of those that are there; see :func:`scaled`."""
+    parts = [scaled(gradient, factor) for factor, gradient in terms if gradient is not None]
+    return torch.stack(parts).sum(0) if parts else None
 
 
 def fill_missing(rows: Sequence[Grads], parameters: Sequence[nn.Parameter]) -> None:

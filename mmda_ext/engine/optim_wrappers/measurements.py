@@ -34,7 +34,7 @@ class Measurements:
         self.hits: dict[str, Tensor] = {}
         self.losses: Tensor | None = None
         self.gramian: Tensor | None = None
-        self.num_samples = 0
+        self.num_samples: Tensor | None = None
         self.parts = 0
 
     def add(self, record: StepRecord, gradients: Mapping[str, TaskGradient]) -> None:
@@ -47,7 +47,8 @@ class Measurements:
         if absent:
             raise ValueError(f'task {absent[0]!r} has no loss in this part of an accumulated step, but had one before')
         self.parts += 1
-        self.num_samples += record.num_samples
+        labelled = (record.labels >= 0).sum()
+        self.num_samples = labelled if self.num_samples is None else self.num_samples + labelled
         values = [record.losses[task].detach() for task in self.tasks]
         losses = torch.stack(values) if values else torch.zeros(0)
         self.losses = losses if self.losses is None else self.losses + losses
@@ -74,7 +75,8 @@ class Measurements:
         """
         world = get_world_size()
         if world > 1:
-            for value in [*self.confidences.values(), *self.hits.values(), self.losses, self.gramian]:
+            for value in [*self.confidences.values(), *self.hits.values(), self.losses, self.gramian,
+                          self.num_samples]:
                 if value is not None:
                     all_reduce(value)
             # Each process differentiated the mean over its own part: `world` times its share of the joined mean.
@@ -84,12 +86,4 @@ class Measurements:
         return BalanceInputs(
             self.tasks, self.modalities, gramian=None if gram is None else gram / (scale * scale),
             confidences=self.confidences, hits=self.hits, losses=self.losses / (self.parts * world),
-            num_samples=self._total_samples(world), epoch=epoch)
-
-    def _total_samples(self, world: int) -> Tensor | int:
-        if world == 1:
-            return self.num_samples
-        assert self.losses is not None
-        total = torch.tensor(self.num_samples, device=self.losses.device)
-        all_reduce(total)
-        return total
+            num_samples=self.num_samples, epoch=epoch)

@@ -138,10 +138,11 @@ class AGMClsHead(MultimodalClsHead):
 
     @torch.no_grad()
     def _remember(self, scores: Tensor, count: Tensor) -> None:
-        """Take the scores of a step into the running mean, unless no sample had a label."""
-        self.iterations += (count > 0).to(self.iterations)
-        step = torch.where(count > 0, 1 / self.iterations.clamp_min(1), 0.0)
-        self.running_scores += (step * (scores - self.running_scores)).to(self.running_scores)
+        """Take the scores of a step into the running mean, unless no sample had a label or a score is not finite."""
+        usable = (count > 0) & scores.isfinite().all()
+        self.iterations += usable.to(self.iterations)
+        moved = torch.lerp(self.running_scores, scores.to(self.running_scores), 1 / self.iterations.clamp_min(1))
+        self.running_scores.copy_(torch.where(usable, moved, self.running_scores))
 
 
 def subsets(names: Subset) -> Iterator[Subset]:

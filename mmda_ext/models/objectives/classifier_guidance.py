@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmda_ext.models.fusions.base import fused_width
 from mmda_ext.models.heads.base import hits, masked_cross_entropy, widen
 from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.base import Objective
@@ -55,7 +56,7 @@ class ClassifierGuidance(Objective):
         if direction not in DIRECTIONS:
             raise ValueError(f'ClassifierGuidance: direction={direction!r} is unknown: choose one of {DIRECTIONS}')
         if direction != 'off':
-            fused = _fused_channels(fusion)
+            fused = fused_width(fusion)
             if hidden_channels not in (None, fused):
                 raise ValueError(f'ClassifierGuidance: hidden_channels={hidden_channels} does not go with '
                                  f"direction={direction!r}: leave it out, give {fused}, or set direction='off'")
@@ -105,10 +106,3 @@ def output_gradient(logits: Tensor, hidden: Tensor, targets: Tensor) -> Tensor:
     residual = (widen(logits).softmax(1) - F.one_hot(targets.clamp_min(0), logits.shape[1])) * known
     with torch.autocast(residual.device.type, enabled=False):
         return residual.T @ hidden.to(residual) / known.sum().clamp_min(1)
-
-
-def _fused_channels(fusion: dict) -> int:
-    """Width of the representation in front of the last layer of ``fusion``."""
-    with torch.device('meta'):
-        built = MODELS.build({**fusion, 'out_channels': 1})
-        return built.fuse({name: torch.empty(1, width) for name, width in fusion['in_channels'].items()}).shape[1]

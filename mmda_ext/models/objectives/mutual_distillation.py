@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmda_ext.models.heads.base import widen
-from mmda_ext.models.objectives.base import Objective
+from mmda_ext.models.objectives.base import Objective, modalities_of
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 
@@ -34,9 +34,7 @@ class MutualDistillation(Objective):
     def __init__(self, fusion: dict, loss_weight: float = 1.0, task: str = 'kl', init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
         self.name, self.loss_weight = task, loss_weight
-        self.modalities = tuple(fusion['in_channels'])
-        if len(self.modalities) < 2:
-            raise ValueError(f'MutualDistillation needs two modalities or more, got {self.modalities}: leave it out')
+        self.modalities = modalities_of(fusion, 'MutualDistillation')
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar}``.

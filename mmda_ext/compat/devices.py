@@ -1,0 +1,43 @@
+"""Machines without an accelerator."""
+
+import warnings
+from typing import Any
+
+
+def allow_cpu_amp() -> None:
+    """``AmpOptimWrapper`` refuses to be built without an accelerator although bfloat16 autocast works on a CPU.
+
+    The gradient scaler switches itself off there, which is right: bfloat16 needs none.
+    """
+    from mmengine.optim.optimizer import amp_optimizer_wrapper as module
+    if has_accelerator() or not hasattr(module, 'is_cuda_available'):
+        return
+    module.is_cuda_available = lambda: True
+    for message in ('.*GradScaler is enabled, but CUDA is not available', '.*GradScaler.* is deprecated'):
+        warnings.filterwarnings('ignore', message=message)
+
+
+def has_accelerator() -> bool:
+    """Whether MMEngine would place a model on anything but the CPU."""
+    from mmengine.device import get_device
+    return get_device() != 'cpu'
+
+
+def prepare_cpu_distributed(cfg: Any) -> None:
+    """Make ``launcher='pytorch'`` work on a machine without an accelerator.
+
+    MMEngine 0.10.7 always calls ``torch.cuda.set_device`` and always passes ``device_ids``; so open the process group
+    here (the runner then skips its own) and name ``device_ids`` in the config.
+    """
+    import torch.distributed as dist
+    if has_accelerator() or not dist.is_available():
+        return
+    if not dist.is_initialized():
+        dist.init_process_group('gloo')
+    wrapper = dict(cfg.get('model_wrapper_cfg') or {})
+    if wrapper.setdefault('type', 'MMDistributedDataParallel') == 'MMDistributedDataParallel':
+        # With a wrapper config, the runner no longer fills in these two.
+        wrapper.setdefault('broadcast_buffers', False)
+        wrapper.setdefault('find_unused_parameters', cfg.get('find_unused_parameters', False))
+    wrapper['device_ids'] = None
+    cfg['model_wrapper_cfg'] = wrapper

@@ -1,0 +1,63 @@
+"""How MMEngine finds packages, and their configs."""
+
+import importlib
+import importlib.util
+import sys
+from functools import lru_cache
+from pathlib import Path
+
+from mmda_ext.stack import installed, version_of
+
+
+def register_package() -> None:
+    """Let configs inherit by ``mmda_ext::``; MMEngine keeps a closed list of packages.
+
+    https://github.com/open-mmlab/mmengine/issues/1410
+    """
+    if mmengine_imports():
+        from mmengine.config.utils import MODULE2PACKAGE
+        MODULE2PACKAGE.setdefault('mmda_ext', 'mmda_ext')
+
+
+def replace_pkg_resources() -> None:
+    """MMEngine finds packages through ``pkg_resources``, which setuptools 82 removed: no ``mmaction::`` config loads.
+
+    Where it is still present it reports a folder that does not exist for an editable install. The import system knows
+    both. https://github.com/open-mmlab/mmcv/issues/3325
+    """
+    if not mmengine_imports():
+        return
+    from mmengine.config.utils import MODULE2PACKAGE
+    from mmengine.utils import package_utils
+    faulty = package_utils.get_installed_path
+    if 'pkg_resources' not in faulty.__code__.co_names:
+        return
+    modules = {package: module for module, package in MODULE2PACKAGE.items()}
+
+    def get_installed_path(package: str) -> str:
+        spec = importlib.util.find_spec(modules.get(package, package))
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(f'package {package} is not installed: run `pip install {package}`')
+        return str(Path(spec.origin).parent)
+
+    def is_installed(package: str) -> bool:
+        return bool(version_of(package)) or installed(modules.get(package, package))
+
+    new = {'get_installed_path': get_installed_path, 'is_installed': is_installed}
+    old = {name: getattr(package_utils, name) for name in new}
+    for module in [module for name, module in sys.modules.items() if name.split('.')[0] == 'mmengine']:
+        for name, function in new.items():
+            if getattr(module, name, None) is old[name]:
+                setattr(module, name, function)
+
+
+@lru_cache(maxsize=1)
+def mmengine_imports() -> bool:
+    """Whether MMEngine is installed and whole; it does not import without its own requirements."""
+    if not installed('mmengine'):
+        return False
+    try:
+        importlib.import_module('mmengine.config')
+    except ImportError:
+        return False
+    return True

@@ -2,7 +2,6 @@
 
 import importlib.util
 import re
-import subprocess
 import sys
 
 import pytest
@@ -103,14 +102,3 @@ def test_commands_name_files_that_exist(page):
     made_by_the_reader = blocks().keys()
     for name in re.findall(r'(?:(?:configs|tools)/[\w./-]+\.(?:py|sh))', page.read_text()):
         assert (ROOT / name).exists() or name in made_by_the_reader, f'{page.name} names {name}'
-
-
-@pytest.mark.slow
-def test_step_time_benchmark_runs(tmp_path):
-    out = tmp_path / 'step_time.json'
-    small = '--rounds 1 --steps 1 --batch 2 --frames 8 --size 32 --audio-frames 40 --width 8'
-    command = [sys.executable, 'tools/benchmarks/step_time.py', *small.split(), '--out', str(out)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert 'GMP parameter' in done.stdout
-    assert out.exists()

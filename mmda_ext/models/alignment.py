@@ -1,5 +1,8 @@
 r"""Distance of second moments of two batches, with its gradient in closed form (Sun and Saenko, ECCVW 2016)."""
 
+from collections.abc import Mapping, Sequence
+from functools import cached_property, reduce
+
 import torch
 from torch import Tensor
 
@@ -9,76 +12,124 @@ from mmda_ext.models.heads.base import widen
 EPS = 1e-6
 
 
-def coral(source: Tensor, target: Tensor, statistic: str = 'covariance', mean_term: bool = False, factor: float = 1.0,
-          low_rank: bool | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Value and gradients of :math:`k \lVert C(Z^s) - C(Z^t) \rVert_F^2`, without autograd.
+class SecondMoments:
+    r"""Distances of the second moments of two batches, of any modalities side by side, with their gradients.
 
     .. math::
-        C(Z) = A^T A,\quad A = Z_c / \sqrt{n - 1}\ \text{(covariance)}\quad\text{or}\quad
-        A = (Z_c / \sigma) / \sqrt{n}\ \text{(correlation)}
+        L = k \lVert D \rVert_F^2,\quad D = A^{sT} A^s - A^{tT} A^t,\quad
+        A = Z_c / \sqrt{n - 1}\ \text{(covariance)}\ \text{or}\ (Z_c / \sigma) / \sqrt{n}\ \text{(correlation)}
 
-    With :math:`D = C^s - C^t` the gradient at :math:`A^s` is :math:`4 k A^s D`, at :math:`A^t` :math:`-4 k A^t D`. The
-    low-rank form expands products of :math:`A A^T`, and builds no :math:`d \times d` matrix:
-    :math:`A^s D = (A^s A^{sT}) A^s - (A^s A^{tT}) A^t`. Its value cancels where the covariances nearly agree.
+    The gradient at :math:`A^s` is :math:`4 k A^s D`, at :math:`A^t` :math:`-4 k A^t D`: no autograd. The low-rank form
+    expands products of :math:`A A^T`, and builds no :math:`d \times d` matrix:
+    :math:`A^s D = (A^s A^{sT}) A^s - (A^s A^{tT}) A^t`. Its value cancels where the covariances nearly agree. For
+    modalities side by side :math:`A A^T` is the sum of those of each, made once and shared by all distances.
 
     Args:
-        source (Tensor): :math:`Z^s`, shape ``(n_s, d)``, at least two rows.
-        target (Tensor): :math:`Z^t`, shape ``(n_t, d)``, at least two rows.
+        source (dict[str, Tensor]): Modality -> :math:`Z^s`, ``(n_s, d_m)``, at least two rows.
+        target (dict[str, Tensor]): Modality -> :math:`Z^t`, ``(n_t, d_m)``, at least two rows.
         statistic (str): ``'covariance'`` or ``'correlation'``.
-        mean_term (bool): Add the mean square of the difference of the means; the factor does not apply to it.
-        factor (float): :math:`k`.
-        low_rank (bool, optional): Which form; by default the cheaper one.
-
-    Returns:
-        tuple: Scalar, ``(n_s, d)``, ``(n_t, d)``, in float32 or wider.
     """
-    # Autocast would take the products back to half precision, in which the difference of covariances drowns.
-    with torch.no_grad(), torch.autocast(source.device.type, enabled=False):
-        source, target = widen(source), widen(target)
-        low = max(len(source), len(target)) < source.shape[1] if low_rank is None else low_rank
-        a, b = _standardised(source, statistic), _standardised(target, statistic)
-        value, grad_a, grad_b = (_low_rank if low else _direct)(a, b)
-        grads = [_pull_back(rows, own, factor * grad, statistic) for rows, own, grad in
-                 ((source, a, grad_a), (target, b, grad_b))]
-        value = factor * value
+
+    @torch.no_grad()
+    def __init__(self, source: Mapping[str, Tensor], target: Mapping[str, Tensor],
+                 statistic: str = 'covariance') -> None:
+        self.pairs = {name: _Pair(_Rows(source[name], statistic), _Rows(target[name], statistic)) for name in source}
+
+    def width(self, names: Sequence[str]) -> int:
+        """Number of features of the modalities ``names`` together."""
+        return sum(self.pairs[name].rows.shape[1] for name in names)
+
+    @torch.no_grad()
+    def distance(self, names: Sequence[str], mean_term: bool = False, factor: float = 1.0,
+                 low_rank: bool | None = None,
+                 weights: tuple[float, float] = (1, 1)) -> tuple[Tensor, dict[str, Tensor]]:
+        """Value and gradients of :math:`L` for the modalities ``names`` side by side.
+
+        Args:
+            names (Sequence[str]): The modalities.
+            mean_term (bool): Add the mean square of the difference of the means; the factor does not apply to it.
+            factor (float): :math:`k`.
+            low_rank (bool, optional): Which form; by default the cheaper one.
+            weights (tuple[float, float]): Factors of the gradients at the source and at the target.
+
+        Returns:
+            tuple: Scalar, and modality -> ``(n_s + n_t, d_m)``, those of the source first; in float32 or wider.
+        """
+        pairs, width = [self.pairs[name] for name in names], self.width(names)
+        low = max(pairs[0].counts) < width if low_rank is None else low_rank
+        # Autocast would take the products back to half precision, in which the difference of covariances drowns.
+        with torch.autocast(pairs[0].rows.device.type, enabled=False):
+            value, products = (_low_rank if low else _direct)(pairs)
+        value, signed = factor * value, (weights[0], -weights[1])
+        gradients = [pair.pull_back(product, [4 * factor * weight for weight in signed])
+                     for pair, product in zip(pairs, products)]
         if mean_term:
-            gap = source.mean(0) - target.mean(0)
-            value = value + gap.square().mean()
-            slope = 2 * gap / len(gap)
-            grads = [grads[0] + slope / len(source), grads[1] - slope / len(target)]
-    return value, grads[0], grads[1]
+            gaps = [source.mean - target.mean for source, target in (pair.domains for pair in pairs)]
+            value = value + torch.cat(gaps).square().mean()
+            for gap, gradient in zip(gaps, gradients):
+                for weight, part in zip(signed, gradient.split(pairs[0].counts)):
+                    part += 2 * weight / (width * len(part)) * gap
+        return value, dict(zip(names, gradients))
 
 
-def _deviation(rows: Tensor) -> Tensor:
-    return (rows.var(0, correction=0) + EPS).sqrt()
+class _Rows:
+    """One domain of one modality: its mean ``(d, )`` and the factor ``A`` of its statistic, ``(n, d)``."""
+
+    def __init__(self, rows: Tensor, statistic: str) -> None:
+        rows, count = widen(rows), len(rows)
+        self.mean = rows.mean(0)
+        self.whitened = statistic == 'correlation'
+        self.scale: Tensor | float = (count - 1)**.5
+        if self.whitened:
+            self.scale = (count * (rows.var(0, correction=0) + EPS)).sqrt()
+        self.a = (rows - self.mean) / self.scale
 
 
-def _standardised(rows: Tensor, statistic: str) -> Tensor:
-    """The factor ``A`` of the statistic, ``(n, d)``."""
-    centred = rows - rows.mean(0)
-    if statistic == 'covariance':
-        return centred / (len(rows) - 1)**.5
-    return centred / _deviation(rows) / len(rows)**.5
+class _Pair:
+    """Both domains of one modality, and their factors one above the other, ``(n_s + n_t, d)``."""
+
+    def __init__(self, source: _Rows, target: _Rows) -> None:
+        self.domains = (source, target)
+        self.counts = [len(domain.a) for domain in self.domains]
+        self.rows = torch.cat([domain.a for domain in self.domains])
+
+    @cached_property
+    def products(self) -> tuple[Tensor, Tensor, Tensor]:
+        a, b = (domain.a for domain in self.domains)
+        return a @ a.T, b @ b.T, a @ b.T
+
+    def pull_back(self, product: Tensor, factors: Sequence[float]) -> Tensor:
+        """From ``A D`` to the gradient at the features, in place, by the factor of each domain."""
+        for factor, domain, grad in zip(factors, self.domains, product.split(self.counts)):
+            # Centring passes the gradient on: its columns sum to 0 already.
+            if domain.whitened:
+                grad -= domain.a * (grad * domain.a).sum(0)
+            grad *= factor / domain.scale
+        return product
 
 
-def _direct(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _direct(pairs: Sequence[_Pair]) -> tuple[Tensor, Sequence[Tensor]]:
+    """:math:`\\lVert D \\rVert_F^2`, and :math:`A D` of both domains for each modality, ``(n_s + n_t, d_m)``."""
+    rows = torch.cat([pair.rows for pair in pairs], dim=1)
+    a, b = rows.split(pairs[0].counts)
     gap = a.T @ a - b.T @ b
-    return gap.square().sum(), 4 * a @ gap, -4 * b @ gap
+    return gap.square().sum(), (rows @ gap).split([pair.rows.shape[1] for pair in pairs], dim=1)
 
 
-def _low_rank(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    aa, bb, ab = a @ a.T, b @ b.T, a @ b.T
+def _low_rank(pairs: Sequence[_Pair]) -> tuple[Tensor, Sequence[Tensor]]:
+    """The same without :math:`D`."""
+    aa, bb, ab = (reduce(torch.add, products) for products in zip(*(pair.products for pair in pairs)))
     value = aa.square().sum() + bb.square().sum() - 2 * ab.square().sum()
-    return value.clamp_min(0), 4 * (aa @ a - ab @ b), -4 * (ab.T @ a - bb @ b)
+    kernel = torch.cat([torch.cat([aa, ab.T]), -torch.cat([ab, bb])], dim=1)
+    return value.clamp_min(0), [kernel @ pair.rows for pair in pairs]
 
 
-def _pull_back(rows: Tensor, a: Tensor, grad: Tensor, statistic: str) -> Tensor:
-    """From the gradient at ``A`` to that at the features. Centring passes it on: its columns sum to 0 already."""
-    count = len(rows)
-    if statistic == 'covariance':
-        return grad / (count - 1)**.5
-    w, g = a * count**.5, grad / count**.5
-    return (g - g.mean(0) - w * (g * w).mean(0)) / _deviation(rows)
+def coral(source: Tensor, target: Tensor, statistic: str = 'covariance', mean_term: bool = False, factor: float = 1.0,
+          low_rank: bool | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """One distance of :class:`SecondMoments`: of ``(n_s, d)`` and ``(n_t, d)``, with its gradient at each."""
+    moments = SecondMoments({'': source}, {'': target}, statistic)
+    value, gradients = moments.distance([''], mean_term, factor, low_rank)
+    return value, *gradients[''].split([len(source), len(target)])
 
 
 class _KnownGradient(torch.autograd.Function):

@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmda_ext.balancing import MGDA, BalanceInputs
 from mmda_ext.models.alignment import coral
@@ -186,6 +187,54 @@ def test_three_ways_to_the_gramian(normalize, form, dtype, tolerance):
         assert not (other[:-1, :-1] - torch.diag(torch.diagonal(other[:-1, :-1]))).any(), 'exact zeros'
         assert float(((other - by_autograd).abs() / by_autograd.abs().clamp_min(by_autograd.abs().amax() * 1e-6)
                       ).max()) < bound
+
+
+@pytest.mark.parametrize('statistic', ['covariance', 'correlation'])
+@pytest.mark.parametrize('objectives', ['modalities+fused', 'modalities', 'fused'])
+def test_sums_over_modalities_equal_the_concatenation(objectives, statistic):
+    """The low-rank form makes no product for the fused loss; the direct one and autograd know no such thing (A.2.3)."""
+    for (count, other), normalize, mean_term, grad_on in itertools.product(
+        [(3, 4), (12, 9)], ['none', 'deep_coral', 'mean'], [False, True], ['both', 'source', 'target']):
+        features, is_target = features_of(count, other, widths=(5, 4, 6))
+        # Source and target in no order.
+        order = torch.randperm(len(is_target), generator=torch.Generator().manual_seed(1))
+        features, is_target = {name: value[order] for name, value in features.items()}, is_target[order]
+        options = dict(objectives=objectives, statistic=statistic, normalize=normalize, mean_term=mean_term)
+        results = []
+        for form in ('low_rank', 'direct'):
+            record = record_of(features, is_target)
+            out = objective_of(features, form=form, grad_on=grad_on, **options)(record)
+            results.append((record, out))
+        for task, filed in results[0][0].feature_gradients.items():
+            leaves = {name: features[name].clone().requires_grad_() for name in filed}
+            joined = torch.cat(list(leaves.values()), dim=1)
+            factor = {'none': 1, 'deep_coral': .25 / joined.shape[1]**2, 'mean': 1 / joined.shape[1]**2}[normalize]
+            value = reference(joined[~is_target], joined[is_target], statistic, factor, mean_term)
+            silent = {'both': is_target & False, 'source': is_target, 'target': ~is_target}[grad_on]
+            grads = torch.autograd.grad(value, list(leaves.values()))
+            expected = [grad.masked_fill(silent[:, None], 0) for grad in grads]
+            for record, out in results:
+                torch.testing.assert_close(out[f'loss_{task}'], value, rtol=1e-10, atol=1e-12)
+                for name, grad in zip(leaves, expected):
+                    torch.testing.assert_close(record.feature_gradients[task][name], grad, rtol=1e-9,
+                                               atol=1e-12 * float(grad.abs().max()) + 1e-15)
+
+
+class Products(TorchDispatchMode):
+    """Counts products of matrices."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.aten.mm.default
+        return func(*args, **(kwargs or {}))
+
+
+def test_fused_loss_makes_no_product_of_its_own():
+    features, is_target = features_of(3, 4, widths=(5, 4, 6))
+    with Products() as products:
+        objective_of(features, form='low_rank')(record_of(features, is_target))
+    assert products.count == 3 * (3 + 2), 'each modality: three, and one for its gradient in each of its two losses'
 
 
 @pytest.mark.parametrize('grad_on', ['both', 'source', 'target'])

@@ -53,7 +53,7 @@ def test_text_reaches_its_section(tmp_path):
 
 def test_ways_to_the_gramian_agree():
     rows = solver_time.gramian_rows('cpu')
-    Q = rows['analytic, direct']()
+    Q = rows['closed form, direct']()
     assert Q.shape == (4, 4)
     assert not Q[:3, :3].triu(1).any()
 
@@ -74,6 +74,19 @@ def test_a_step_of_every_row(title):
         model = step_time.build_model(trainable, objective, width=8)
         out = model.train_step(batch, step_time.wrapper_for(name, model))
         assert out['loss'].isfinite()
+
+
+def test_step_time_prints_and_writes_its_tables(tmp_path, monkeypatch, capsys):
+    out = tmp_path / 'step_time.json'
+    small = f'--quick --batch 4 --frames 4 --size 16 --audio-frames 16 --width 8 --out {out}'
+    monkeypatch.setattr(sys, 'argv', ['step_time.py', *small.split()])
+    monkeypatch.setattr(torch, 'set_num_threads', lambda count: None)
+    monkeypatch.setattr(step_time, 'TABLES', {'two rows': (None, step_time.ADVERSARY, ('Base', 'GMP parameter'))})
+    step_time.main()
+    assert 'GMP parameter' in capsys.readouterr().out
+    rows = json.loads(out.read_text())['tables']['two rows']
+    assert rows['Base']['ratio'] == 1
+    assert rows['GMP parameter']['extra_over_encoder_gradients'] > 0
 
 
 def test_a_recipe_keeps_the_width_of_its_features_on_other_networks():

@@ -11,36 +11,45 @@ from torch import Tensor
 from interleaved import parse, parser_of, ratios, span, write
 from mmda_ext.balancing import MGDA, CAGrad, NashMTL, TorchJDWeighting, UPGrad
 from mmda_ext.engine.optim_wrappers.gradients import gramian
-from mmda_ext.models.alignment import coral
+from mmda_ext.models.objectives import CorrelationAlignment
+from mmda_ext.models.step import StepRecord
 
 #: Samples of a domain, features of a modality, modalities.
 SAMPLES, WIDTH, MODALITIES = 48, 256, 3
 
 
-def analytic(source: list[Tensor], target: list[Tensor], low_rank: bool | None) -> Tensor:
-    """``Q`` of the alignment losses of each modality and their concatenation, gradients in closed form."""
-    rows: list[list[Tensor | None]] = []
-    for m in range(MODALITIES):
-        _, *own = coral(source[m], target[m], low_rank=low_rank)
-        rows.append([own[0 if k < MODALITIES else 1] if k % MODALITIES == m else None for k in range(2 * MODALITIES)])
-    _, *fused = coral(torch.cat(source, 1), torch.cat(target, 1), low_rank=low_rank)
-    rows.append([part for grad in fused for part in grad.split(WIDTH, dim=1)])
-    return gramian(rows)
+def closed_form(source: list[Tensor], target: list[Tensor], form: str) -> Callable[[], Tensor]:
+    """``Q`` as a step of training has it: the losses, in the graph of the features, their gradients, inner products."""
+    names = [f'modality {m}' for m in range(MODALITIES)]
+    features = {name: torch.cat(rows).requires_grad_() for name, *rows in zip(names, source, target)}
+    objective = CorrelationAlignment(dict(in_channels=dict.fromkeys(names, WIDTH)), alpha2=1.0, form=form)
+    unknown = torch.full((2 * SAMPLES, ), -1, device=source[0].device)
+    is_target = torch.arange(2 * SAMPLES) >= SAMPLES
+
+    def build() -> Tensor:
+        record = StepRecord(features, unknown, unknown, is_target=is_target)
+        objective(record)
+        tasks = record.feature_gradients.values()
+        return torch.stack([gramian([[own[name]] if name in own else [] for own in tasks]) for name in names]).sum(0)
+
+    return build
 
 
-def autograd(source: list[Tensor], target: list[Tensor]) -> Tensor:
-    """The same by two backward passes: all unimodal losses at once, which share no features, and the fused one."""
-    features = [value.detach().requires_grad_() for value in (*source, *target)]
+def losses(features: list[Tensor]) -> list[Tensor]:
+    """All unimodal losses at once, which share no features, and the fused one, plainly written."""
 
     def loss(a: Tensor, b: Tensor) -> Tensor:
         return (torch.cov(a.T) - torch.cov(b.T)).square().sum()
 
-    own = torch.stack([loss(features[m], features[MODALITIES + m]) for m in range(MODALITIES)]).sum()
-    fused = loss(torch.cat(features[:MODALITIES], 1), torch.cat(features[MODALITIES:], 1))
-    single = torch.autograd.grad(own, features)
-    rows: list[list[Tensor | None]] = [
-        [grad if k % MODALITIES == m else None for k, grad in enumerate(single)] for m in range(MODALITIES)]
-    return gramian([*rows, list(torch.autograd.grad(fused, features))])
+    source, target = features[:MODALITIES], features[MODALITIES:]
+    return [torch.stack(list(map(loss, source, target))).sum(), loss(torch.cat(source, 1), torch.cat(target, 1))]
+
+
+def passes(features: list[Tensor], terms: list[Tensor]) -> Tensor:
+    """``Q`` by a backward pass from each of both losses to the features."""
+    own, fused = (torch.autograd.grad(term, features, retain_graph=True) for term in terms)
+    single = [[grad if k % MODALITIES == m else None for k, grad in enumerate(own)] for m in range(MODALITIES)]
+    return gramian([*single, list(fused)])
 
 
 def gramian_rows(device: str) -> dict[str, Callable[[], Tensor]]:
@@ -48,10 +57,13 @@ def gramian_rows(device: str) -> dict[str, Callable[[], Tensor]]:
     torch.manual_seed(0)
     source = [torch.randn(SAMPLES, WIDTH, device=device) for _ in range(MODALITIES)]
     target = [1.5 * torch.randn(SAMPLES, WIDTH, device=device) for _ in range(MODALITIES)]
+    features = [value.clone().requires_grad_() for value in (*source, *target)]
+    known = losses(features)
     rows = {
-        'two autograd passes': lambda: autograd(source, target),
-        'analytic, direct': lambda: analytic(source, target, False),
-        'analytic, low rank (chosen here)': lambda: analytic(source, target, None),
+        'two autograd passes': lambda: passes(features, losses(features)),
+        'two autograd passes, of losses already computed': lambda: passes(features, known),
+        'closed form, direct': closed_form(source, target, 'direct'),
+        'closed form, low rank (chosen here)': closed_form(source, target, 'auto'),
     }
     expected = rows['two autograd passes']()
     for row in rows.values():

@@ -1,5 +1,6 @@
 """Gradients by task and modality: the tensor work behind the balanced wrappers. Knows no runner and no method."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
@@ -130,13 +131,13 @@ def gramian(rows: Sequence[Grads]) -> Tensor:
         return torch.zeros(size, size)
     dtype = torch.promote_types(like.dtype, torch.float32)
     flat = [[None if grad is None else grad.reshape(-1).to(dtype) for grad in row] for row in rows]
-    table = [[like.new_zeros((), dtype=dtype)] * size for _ in range(size)]
-    for s in range(size):
-        for t in range(s, size):
-            dots = [torch.dot(a, b) for a, b in zip(flat[s], flat[t]) if a is not None and b is not None]
-            if dots:
-                table[s][t] = table[t][s] = torch.stack(dots).sum()
-    return torch.stack([torch.stack(row) for row in table])
+    zero = like.new_zeros((), dtype=dtype)
+    table = [zero] * size**2
+    for s, t in itertools.combinations_with_replacement(range(size), 2):
+        dots = [torch.dot(a, b) for a, b in zip(flat[s], flat[t]) if a is not None and b is not None]
+        if dots:
+            table[s * size + t] = table[t * size + s] = torch.stack(dots).sum() if len(dots) > 1 else dots[0]
+    return torch.stack(table).reshape(size, size)
 
 
 def add_grads(total: Grads | None, part: Grads) -> Grads:

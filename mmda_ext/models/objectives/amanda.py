@@ -7,6 +7,7 @@ from scipy.optimize import nnls
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmda_ext.models.alignment import SecondMoments
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.correlation_alignment import CorrelationAlignment
@@ -63,11 +64,9 @@ class Amanda(CorrelationAlignment):
             out['loss_label_shift'] = self._label_shift(record)
         return out
 
-    def _term(self, features: dict[str, Tensor], source: Tensor, target: Tensor,
-              defined: bool) -> tuple[Tensor, dict[str, Tensor]]:
-        value, gradients = super()._term(features, source, target, defined)
-        if not defined:
-            return value, gradients
+    def _term(self, moments: SecondMoments, members: tuple[str, ...],
+              places: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        value, gradients = super()._term(moments, members, places)
         shifted = value + self.eps
         return shifted.log(), {name: gradient / shifted for name, gradient in gradients.items()}
 

@@ -1,11 +1,14 @@
 """Alignment of second moments of source and target, one loss per modality and one for their concatenation (CORAL)."""
 
+from collections.abc import Sequence
+
 import torch
 from mmengine.dist import get_world_size
 from torch import Tensor
 
 from mmda_ext.models.adaptation.comparison import FUSED
-from mmda_ext.models.alignment import attach, coral
+from mmda_ext.models.alignment import SecondMoments, attach
+from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import join_rows, joined_sum, own_rows
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.objectives.batch import SkipCounter
@@ -97,35 +100,33 @@ class CorrelationAlignment(SkipCounter, Objective):
             self._choose(alpha2, record, [gradients for _, gradients in terms.values()])
             out['align_alpha2'] = alpha2 = alpha2.clone()
         for name, (value, gradients) in terms.items():
-            own = {modality: alpha2 * gradient for modality, gradient in gradients.items()}
+            own = {modality: gradient.mul_(alpha2) for modality, gradient in gradients.items()}
             record.feature_gradients[f'align/{name}'] = own
             out[f'loss_align/{name}'] = attach(alpha2 * value, record.features, own)
         return out
 
     def _terms(self, record: StepRecord) -> dict[str, tuple[Tensor, dict[str, Tensor]]]:
         """Value and gradients at whole features ``{m: (N, D_m)}`` of each task, without :math:`\\alpha_2`."""
-        source, target = record.source_rows, record.target_rows
-        features = {name: record.features[name].detach() for name in self.names}
-        defined = self.enough(source, target)
-        return {
-            task: self._term({name: features[name] for name in members}, source, target, defined)
-            for task, members in self.groups.items()
-        }
+        domains = (record.source_rows, record.target_rows)
+        features = {name: widen(record.features[name].detach()) for name in self.names}
+        if not self.enough(*domains):
+            zeros = {name: torch.zeros_like(value) for name, value in features.items()}
+            return {task: (zeros[members[0]].new_zeros(()), {name: zeros[name].clone() for name in members})
+                    for task, members in self.groups.items()}
+        whole, widths = torch.cat(list(features.values()), dim=1), [value.shape[1] for value in features.values()]
+        joined = [join_rows(whole.index_select(0, rows)) for rows in domains]
+        source, target = (dict(zip(self.names, rows.split(widths, dim=1))) for rows in joined)
+        moments, places = SecondMoments(source, target, self.statistic), _places(domains, joined)
+        return {task: self._term(moments, members, places) for task, members in self.groups.items()}
 
-    def _term(self, features: dict[str, Tensor], source: Tensor, target: Tensor,
-              defined: bool) -> tuple[Tensor, dict[str, Tensor]]:
-        whole = torch.cat(list(features.values()), dim=1)
-        gradient = torch.zeros_like(whole, dtype=torch.promote_types(whole.dtype, torch.float32))
-        value = gradient.new_zeros(())
-        if defined:
-            value, on_source, on_target = coral(join_rows(whole[source]), join_rows(whole[target]), self.statistic,
-                                                self.mean_term, self._factor(whole.shape[1]), self.low_rank)
-            for rows, grad, name in ((source, on_source, 'source'), (target, on_target, 'target')):
-                if self.grad_on in ('both', name):
-                    # As much as the mean over processes takes away again.
-                    gradient[rows] = get_world_size() * own_rows(grad, len(rows))
-        widths = [value.shape[1] for value in features.values()]
-        return value, dict(zip(features, gradient.split(widths, dim=1)))
+    def _term(self, moments: SecondMoments, members: tuple[str, ...],
+              places: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Value and gradients of one task; ``places`` ``(N, )`` are those of the own samples in the joined rows."""
+        # As much as the mean over processes takes away again.
+        source, target = (get_world_size() * (self.grad_on in ('both', domain)) for domain in ('source', 'target'))
+        value, gradients = moments.distance(members, self.mean_term, self._factor(moments.width(members)),
+                                            self.low_rank, (source, target))
+        return value, {name: gradient.index_select(0, places) for name, gradient in gradients.items()}
 
     def _factor(self, width: int) -> float:
         return {'none': 1.0, 'deep_coral': 1 / (4 * width**2), 'mean': 1 / width**2}[self.normalize]
@@ -154,3 +155,10 @@ class CorrelationAlignment(SkipCounter, Objective):
 
 def _square(parts: list[Tensor] | tuple[Tensor | None, ...]) -> Tensor:
     return torch.stack([part.float().square().sum() for part in parts if part is not None]).sum()
+
+
+def _places(domains: Sequence[Tensor], joined: Sequence[Tensor]) -> Tensor:
+    """Where each sample of this process stands among the joined rows of the source, then of the target, ``(N, )``."""
+    rows = torch.arange(sum(map(len, joined)), device=joined[0].device).split([len(part) for part in joined])
+    own = [own_rows(part, len(positions)) for part, positions in zip(rows, domains)]
+    return torch.cat(own)[torch.cat(list(domains)).argsort()]

@@ -55,7 +55,8 @@ def test_rows(row):
 def test_both_corpora_have_the_same_recipes():
     files = {corpus: sorted((CONFIGS / corpus).glob('*.py')) for corpus in CORPORA}
     others = ('boomda-paper-lr', 'boomda-sister', 'dt_tiny', 'boomda_tiny')
-    assert len(files['iemocap']) == len(ROWS) * len(COMBINATIONS) + len(others)
+    by_hand = [path for path in files['iemocap'] if 'Written by' not in path.read_text()]
+    assert len(by_hand) == len(ROWS) * len(COMBINATIONS) + len(others)
     for own, other in zip(*files.values(), strict=True):
         changed = own.read_text().replace('iemocap', 'msp-improv').replace('IEMOCAP', 'MSP-IMPROV')
         assert (other.name, other.read_text()) == (own.name.replace('iemocap', 'msp-improv'), changed)

@@ -128,7 +128,9 @@ def recipe(tmp_path: Path):
             'train_dataloader.batch_sampler.n_target': 6})
         for index, domains in ((0, ('x', 'y')), (1, ('z', ))):
             cfg.train_dataloader.dataset.datasets[index].update(
-                ann_file=str(path), domains=domains, source_domains=('x', 'y'))
+                ann_file=str(path), domains=domains, source_domains=('x', 'y'),
+                # None of the target held out: what is held out is drawn class by class.
+                target_test_fraction=0.0)
         return cfg
 
     return make

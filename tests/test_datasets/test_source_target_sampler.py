@@ -130,7 +130,7 @@ def recipe(tmp_path: Path):
             cfg.train_dataloader.dataset.datasets[index].update(
                 ann_file=str(path), domains=domains, source_domains=('x', 'y'),
                 # None of the target held out: what is held out is drawn class by class.
-                target_test_fraction=0.0)
+                split='all' if index else 'train')
         return cfg
 
     return make

@@ -23,7 +23,7 @@ DETERMINANTS = ('root', 'plain', 'off')
 
 @MODELS.register_module()
 class A3D2(SkipCounter, Objective):
-    r""":math:`w \sum_m a_m \mathrm{DA}_m + \delta \sum_m |C(Z_m^s)| + \sum_{m \ne a} \mathrm{OT}_m`, for one anchor.
+    r""":math:`w \sum_m a_m \mathrm{DA}_m + \delta \sum_m |C(Z_m^s)| + \sum_{m \ne a} \mathrm{T}_m`, for one anchor.
 
     One modality, the anchor ``a``, is taken to have no shift; the others drift. :math:`\mathrm{DA}_m` discriminates the
     domains by :math:`\mathrm{softmax}(O) \otimes Z_m` behind a gradient reversal of strength :math:`p^2`; the fused

@@ -5,7 +5,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.made
 # One thread per test process: more only compete for the same cores.
-TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -m "not gpu" -n auto
+TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -m "not gpu" -n auto --dist worksteal
 
 .PHONY: help demo demo-full test lint types doctor clean
 

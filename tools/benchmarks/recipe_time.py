@@ -77,7 +77,8 @@ def step_of(path: str, networks: str, args: argparse.Namespace, work_dir: Path) 
         for position, name in enumerate(cfg.model.fusion.in_channels):
             shape = (1, 257, args.audio_frames) if position else (3, args.frames, args.size, args.size)
             batch['inputs'][name] = list(torch.randn(count, *shape))
-    for moment in ('before_run', 'before_train', 'before_train_epoch'):
+    # What a recipe does between epochs, such as trial trainings, is no part of a step.
+    for moment in ('before_run', 'before_train'):
         runner.call_hook(moment)
     runner.model.train()
     return lambda: loop.run_iter(0, batch)

@@ -2,6 +2,7 @@ r"""Distance of second moments of two batches, with its gradient in closed form 
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property, reduce
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -124,19 +125,11 @@ def _low_rank(pairs: Sequence[_Pair]) -> tuple[Tensor, Sequence[Tensor]]:
     return value.clamp_min(0), [kernel @ pair.rows for pair in pairs]
 
 
-def coral(source: Tensor, target: Tensor, statistic: str = 'covariance', mean_term: bool = False, factor: float = 1.0,
-          low_rank: bool | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """One distance of :class:`SecondMoments`: of ``(n_s, d)`` and ``(n_t, d)``, with its gradient at each."""
-    moments = SecondMoments({'': source}, {'': target}, statistic)
-    value, gradients = moments.distance([''], mean_term, factor, low_rank)
-    return value, *gradients[''].split([len(source), len(target)])
-
-
 class _KnownGradient(torch.autograd.Function):
     """A value whose gradient was computed beside it; the backward pass only multiplies."""
 
     @staticmethod
-    def forward(ctx, value, count, *tensors):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN205
+    def forward(ctx: Any, value: Tensor, count: int, *tensors: Tensor) -> Tensor:
         features, gradients = tensors[:count], tensors[count:]
         ctx.save_for_backward(*gradients)
         ctx.dtypes = [feature.dtype for feature in features]
@@ -144,7 +137,7 @@ class _KnownGradient(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN205
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         own = [(grad * gradient).to(dtype) for gradient, dtype in zip(ctx.saved_tensors, ctx.dtypes)]
         return None, None, *own, *[None] * len(own)
 

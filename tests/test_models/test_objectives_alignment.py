@@ -7,13 +7,20 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmda_ext.balancing import MGDA, BalanceInputs
-from mmda_ext.models.alignment import coral
+from mmda_ext.models.alignment import SecondMoments
 from mmda_ext.models.objectives import CorrelationAlignment
 from mmda_ext.models.step import StepRecord
 from tests.test_engine.test_balanced_wrapper import NoNorm, without_dropout, written_gradients
 from tests.tiny import batch_of, model_of, wrapper_of
 
 SOURCE, TARGET = torch.tensor([[0., 0], [2, 0]]).double(), torch.tensor([[0., 0], [0, 2]]).double()
+
+
+def coral(source, target, statistic='covariance', mean_term=False, factor=1.0, low_rank=None):
+    """One distance, with its gradient at both batches."""
+    value, gradients = SecondMoments({'': source}, {'': target}, statistic).distance([''], mean_term, factor, low_rank)
+    return value, *gradients[''].split([len(source), len(target)])
+
 
 
 def reference(source, target, statistic='covariance', factor=1.0, mean_term=False):

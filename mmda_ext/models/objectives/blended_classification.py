@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from mmda_ext.models.adaptation import FUSED
 from mmda_ext.models.heads.base import masked_cross_entropy
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.step import StepRecord
@@ -12,9 +13,6 @@ from mmda_ext.registry import MODELS
 
 if TYPE_CHECKING:
     from mmda_ext.models.recognizers import MultimodalRecognizer
-
-#: Name of the fused classifier among the heads; it is the last.
-FUSED = 'fused'
 
 
 @MODELS.register_module()

@@ -22,7 +22,8 @@ class PackMultimodalInputs(BaseTransform):
 
     Image tensors keep MMAction2's leading axis of views and their uint8; sound and features are as they come. The
     sample has ``gt_label``, unless it is unlabelled, and as metainfo ``domain``, ``domain_label``, ``is_target``,
-    ``sample_id`` and, where the data set gives them, ``split`` and ``monitor_label``.
+    ``sample_id`` and, where the data set gives them, ``split`` and ``monitor_label``; and, where a modality has less than
+    was asked for, ``incomplete``: modality -> what ``LoadAudio`` says of it.
 
     Args:
         modalities (Sequence[str] | None): Modalities to pack, in this order; None: all that the sample has.
@@ -43,6 +44,10 @@ class PackMultimodalInputs(BaseTransform):
         if 'gt_label' in results:
             sample.set_gt_label(int(results['gt_label']))
         sample.set_metainfo({key: results[key] for key in self.meta_keys if key in results})
+        entries = {name: get_modality(results, name, 'PackMultimodalInputs') for name in names}
+        incomplete = {name: entry['incomplete'] for name, entry in entries.items() if 'incomplete' in entry}
+        if incomplete:
+            sample.set_metainfo({'incomplete': incomplete})
         return {'inputs': inputs, 'data_samples': sample}
 
     @staticmethod

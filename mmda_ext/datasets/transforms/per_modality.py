@@ -9,8 +9,8 @@ from mmcv.transforms import BaseTransform
 from mmda_ext.datasets.errors import FILE_KEYS, MediaError, reports_bad_file
 from mmda_ext.registry import TRANSFORMS
 
-#: What other modalities may ask of this one after its data are packed.
-TIME_KEYS = ('frame_inds', 'avg_fps', 'time_offset')
+#: What other modalities, and the last step, may ask of this one after its data are packed.
+KEPT_KEYS = ('frame_inds', 'avg_fps', 'frame_times', 'time_offset', 'filename', 'total_frames', 'incomplete')
 Step = dict[str, Any] | Callable[[dict], dict | None]
 
 
@@ -53,7 +53,7 @@ class PerModality(BaseTransform):
             for step in steps:
                 if entry is None:
                     break
-                entry = _keep_times(entry, step(entry))
+                entry = _keep(entry, step(entry))
         except MediaError as error:
             raise MediaError(error.path, f'{error.reason} [{name} of sample {results.get("sample_id")!r}]') from error
         except Exception as error:
@@ -72,11 +72,11 @@ def _build(step: Step) -> Callable[[dict], dict | None]:
     return step if callable(step) else MMACTION_TRANSFORMS.build(step)
 
 
-def _keep_times(before: dict, after: dict | None) -> dict | None:
+def _keep(before: dict, after: dict | None) -> dict | None:
     """``PackActionInputs`` returns a new dict; sound may still have to follow the frames that were chosen."""
     if after is None or after is before:
         return after
-    return {**{key: before[key] for key in TIME_KEYS if key in before}, **after}
+    return {**{key: before[key] for key in KEPT_KEYS if key in before}, **after}
 
 
 def get_modality(results: dict, name: str, user: str) -> dict:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from mmda_ext.datasets.errors import MediaError, media_exceptions
-from mmda_ext.datasets.video_index import Matrix, VideoIndex, open_container, picture_stream, read_index
+from mmda_ext.datasets.video_index import VideoIndex, open_container, picture_stream, read_index
+from mmda_ext.datasets.video_packets import Matrix
 
 
 class VideoFile:
@@ -64,7 +65,8 @@ class VideoFile:
         if index.zero is None or seconds is None or position >= index.total_frames:
             return
         if abs(seconds - index.zero - index.times[position]) > 1e-6:
-            raise MediaError(self.path, f'frame {position} cannot be decoded: the file is corrupt, copy or extract it again')
+            raise MediaError(self.path, f'frame {position} cannot be decoded: the file is corrupt, copy or extract it '
+                             'again')
 
     def _read_by_decord(self, wanted: Sequence[int]) -> list[np.ndarray] | None:
         """None where decord cannot read the file or counts other frames: what it cannot deliver is read by PyAV."""
@@ -73,7 +75,7 @@ class VideoFile:
         try:
             reader = decord.VideoReader(source, num_threads=self.num_threads)
             return list(reader.get_batch(wanted).asnumpy()) if self._counts_alike(reader) else None
-        except (*media_exceptions(), IndexError, RuntimeError):
+        except media_exceptions(IndexError, RuntimeError):
             return None
 
     def _counts_alike(self, reader: Any) -> bool:
@@ -86,7 +88,7 @@ class VideoFile:
 
 
 def upright(image: np.ndarray, matrix: Matrix | None) -> np.ndarray:
-    """Turn and mirror an image ``(H, W, 3)`` as :class:`VideoIndex` says; a turn by a quarter swaps height and width."""
+    """Turn and mirror an image ``(H, W, 3)`` as :class:`VideoIndex` says; a quarter turn swaps height and width."""
     if matrix is None:
         return image
     a, b, c, d = matrix

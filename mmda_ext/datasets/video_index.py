@@ -2,11 +2,12 @@
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mmda_ext.datasets.errors import MediaError
+from mmda_ext.datasets.video_packets import Matrix, is_closed, read_packets
 from mmda_ext.stack import installed
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
 #: FFmpeg's AVFMT_TS_DISCONT: the clock of the format starts anywhere, and seeking in it is not exact (MPEG-TS).
 FREE_CLOCK = 0x0200
-#: Type of an H.264 unit that belongs to such a frame.
-IDR = 5
-Matrix = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -54,16 +52,6 @@ class VideoIndex:
         return float(self.total_frames / (self.times[-1] - self.times[0]))
 
 
-class _Stored(NamedTuple):
-    """One stored frame: presentation time and duration in units of the stream."""
-
-    pts: int | None
-    duration: int
-    key: bool
-    hidden: bool
-    fresh: bool
-
-
 def require_av() -> None:
     """Check that PyAV is there.
 
@@ -78,7 +66,7 @@ def require_av() -> None:
 def read_index(path: str, source: str | bytes | None = None) -> VideoIndex:
     """List the visible frames; all packets are read, but only the first frame is decoded.
 
-    Where the packets carry no times (raw streams, some avi files), every frame is decoded once instead.
+    Where that does not tell (raw streams, some avi files, streams without their start), every frame is decoded once.
 
     Args:
         path (str): The file, also for messages.
@@ -94,28 +82,29 @@ def read_index(path: str, source: str | bytes | None = None) -> VideoIndex:
     require_av()
     with open_container(path if source is None else source) as container:
         stream = picture_stream(container, path)
-        stored, matrix = _read_packets(container, stream)
+        stored, matrix = read_packets(container, stream)
         zero, free = _clock_zero(container), _has_free_clock(container)
         shown = sorted((row for row in stored if not row.hidden), key=lambda row: row.pts or 0)
         unit, rate = float(stream.time_base or 0), float(stream.average_rate or stream.guessed_rate or 25)
         timeless, first = container.format.name == 'avi', stream.start_time or 0
-    pts = [row.pts for row in shown]
-    if not unit or None in pts or len(set(pts)) < len(pts):
-        return VideoIndex(_times_by_decoding(path, source, rate, zero), matrix, plain=False)
-    if not pts:
+    if not shown:
         raise MediaError(path, 'the video has no frames: copy or extract it again')
+    pts = [row.pts for row in shown]
+    # What is stored before the first key frame refers to frames that are lost; only the decoder knows what it can show.
+    if not unit or None in pts or len(set(pts)) < len(pts) or not stored[0].key:
+        return VideoIndex(_times_by_decoding(path, source, rate, zero), matrix, plain=False)
     starts = np.array(pts, dtype=np.float64) * unit - zero
     if timeless:  # FFmpeg makes times of the order, late by as many frames as are stored out of it
         starts += first * unit - zero - starts[0]
     times = np.append(starts, starts[-1] + _last_duration(starts, shown[-1].duration * unit, rate))
-    plain = matrix is None and len(shown) == len(stored) and not free and _is_closed(stored)
+    plain = matrix is None and len(shown) == len(stored) and not free and is_closed(stored)
     return VideoIndex(times, matrix, plain, None if timeless else zero)
 
 
 def open_container(source: str | bytes) -> 'InputContainer':
     """Open a file, or the content of one, with PyAV."""
     import av
-    return av.open(io.BytesIO(source) if isinstance(source, bytes) else source)
+    return av.open(io.BytesIO(source) if isinstance(source, bytes) else source, mode='r')
 
 
 def picture_stream(container: 'InputContainer', path: str) -> 'VideoStream':
@@ -128,51 +117,6 @@ def picture_stream(container: 'InputContainer', path: str) -> 'VideoStream':
     if stream is None:
         raise MediaError(path, 'it holds no moving picture: copy or extract it again')
     return stream
-
-
-def _read_packets(container: 'InputContainer', stream: 'VideoStream') -> tuple[list[_Stored], Matrix | None]:
-    """Every stored frame in the order of storage, and the matrix of the first visible one."""
-    stored, first = [], None
-    for packet in container.demux(stream):
-        # The last packet is empty; it makes the decoder give away what it still holds.
-        if first is None:
-            first = next(iter(packet.decode()), None)
-        if packet.size:
-            fresh = not packet.is_keyframe or starts_afresh(packet, stream.codec_context)
-            stored.append(_Stored(packet.pts, packet.duration or 0, packet.is_keyframe, packet.is_discard, fresh))
-    return stored, None if first is None else _matrix_of(first)
-
-
-def _matrix_of(frame: Any) -> Matrix | None:
-    """Nearest turn by right angles, with or without a mirror, of the matrix that comes with a frame."""
-    data = frame.side_data.get('DISPLAYMATRIX')
-    if data is None:
-        return None
-    rows = np.frombuffer(bytes(data), dtype=np.int32).reshape(3, 3)
-    (a, b), (c, d) = rows[:2, :2].tolist()
-    if abs(a) + abs(d) >= abs(b) + abs(c):
-        matrix = (1 if a >= 0 else -1, 0, 0, 1 if d >= 0 else -1)
-    else:
-        matrix = (0, 1 if b >= 0 else -1, 1 if c >= 0 else -1, 0)
-    return None if matrix == (1, 0, 0, 1) else matrix
-
-
-def starts_afresh(packet: Any, codec: Any) -> bool:
-    """Whether a key frame is one at which an H.264 decoder forgets all before it (IDR); true for other codecs.
-
-    Containers mark other intra frames as key frames, too, and a decoder that starts at one counts from a wrong place.
-    """
-    setup = codec.extradata or b''
-    if codec.name != 'h264':
-        return True
-    if setup[:1] != b'\1':  # not the layout of mp4 and mkv, in which the length of each unit stands before it
-        return False
-    data, width, place = bytes(packet), (setup[4] & 3) + 1, 0
-    while place + width < len(data):
-        if data[place + width] & 31 == IDR:
-            return True
-        place += width + int.from_bytes(data[place:place + width], 'big')
-    return False
 
 
 def _has_free_clock(container: 'InputContainer') -> bool:
@@ -191,15 +135,6 @@ def _last_duration(starts: np.ndarray, told: float, rate: float) -> float:
     if told > 0:
         return told
     return float(np.median(np.diff(starts))) if len(starts) > 1 else 1 / rate
-
-
-def _is_closed(stored: list[_Stored]) -> bool:
-    """Whether no frame refers back over a key frame (open GOP), so that none is shown before the one it follows."""
-    if not stored[0].key or not all(row.fresh for row in stored):
-        return False
-    pts = np.array([row.pts for row in stored], dtype=np.float64)
-    newest_key = np.maximum.accumulate(np.where([row.key for row in stored], pts, -np.inf))
-    return bool((pts >= newest_key).all())
 
 
 def _times_by_decoding(path: str, source: str | bytes | None, rate: float, zero: float) -> np.ndarray:

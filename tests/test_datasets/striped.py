@@ -67,16 +67,21 @@ def _silence(start: float, stop: float) -> Any:
         yield frame
 
 
-def copy_packets(source: Path, target: Path, start: float = 0., **options: str) -> Path:
-    """What ``ffmpeg -ss start -i source -c copy target`` does: no frame is encoded, an edit list hides the first ones."""
+def copy_packets(source: Path, target: Path, start: float = 0., skip: int = 0, **options: str) -> Path:
+    """What ``ffmpeg -ss start -i source -c copy target`` does: nothing is encoded, an edit list hides frames.
+
+    With ``skip`` the first packets are lost, key frame or not.
+    """
     import av
     with av.open(str(source)) as old, av.open(str(target), 'w', options=options) as new:
         copies = {stream.index: new.add_stream_from_template(stream) for stream in old.streams}
         old.seek(int(start * 1e6))
-        for packet in old.demux():
-            if packet.dts is not None:
+        for count, packet in enumerate(old.demux()):
+            if packet.size and count >= skip:
                 shift = round(start / packet.time_base)
-                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.pts -= shift
+                if packet.dts is not None:
+                    packet.dts -= shift
                 packet.stream = copies[packet.stream.index]
                 new.mux(packet)
     return target

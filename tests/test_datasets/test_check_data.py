@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pytest
 
+from mmda_ext.datasets.video_file import VideoFile
 from tests.conftest import ROOT
 from tests.test_datasets.media import damage_frame, make_epic, make_hac, ramp_wave, write_wave
 
@@ -89,18 +90,19 @@ def test_holes_between_the_first_and_the_last_frame(tool: ModuleType, tmp_path: 
     assert '1 of the images 5 to 49' in wrong()['D2 train'][0]
 
 
-def test_all_frames_of_files(tool: ModuleType, tmp_path: Path) -> None:
-    """The middle of a video cannot be decoded; its first and last frame can."""
+def test_all_frames_of_files(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_hac(tmp_path, ('a', 'b'), with_flow=True, count=80)
     arguments = ['hac', str(tmp_path), '--any-count', '--domains', 'human', '--modalities', 'video', 'flow', '--decode']
-    assert tool.main([*arguments, '--all-frames']) == 0
-    path = tmp_path / 'human' / 'videos' / 'ha.mp4'
-    damage_frame(path, 40)
+    walks, walk = [], VideoFile.walk
+    monkeypatch.setattr(VideoFile, 'walk', lambda self, wanted: walks.append(list(wanted)) or walk(self, wanted))
     assert tool.main(arguments) == 0
-    assert tool.main([*arguments, '--all-frames']) == 1
-    path.write_bytes((tmp_path / 'human' / 'videos' / 'hb.mp4').read_bytes())
-    damage_frame(tmp_path / 'human' / 'flow' / 'ha_flow_y.mp4', 40)
-    assert tool.main([*arguments, '--all-frames']) == 1
+    assert list(range(80)) not in walks
+    walks.clear()
+    assert tool.main([*arguments, '--all-frames']) == 0
+    assert walks == [list(range(80))] * 6, 'two samples of three files'
+    for name in ('flow/ha_flow_y.mp4', 'videos/ha.mp4'):
+        damage_frame(tmp_path / 'human' / name, 40)
+        assert tool.main([*arguments, '--all-frames']) == 1
 
 
 def test_unknown_domain(tool: ModuleType) -> None:

@@ -36,7 +36,7 @@ def aligned(path: Path, inds: Sequence[int], backend: str) -> tuple[float, float
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Videos of 70 frames: ``plain``, ``cut`` at frame 38, ``late`` by 1 s, ``early`` (sound .5 s late), ``changing``."""
+    """Videos of 70 frames: ``plain``, ``cut`` at frame 38, ``late`` by 1 s, ``early`` by .5 s, ``changing`` rate."""
     root = tmp_path_factory.mktemp('striped')
     write_striped(root / 'plain.mp4', range(70), sound=(0., 3.))
     copy_packets(root / 'plain.mp4', root / 'cut.mp4', 38 / 24)
@@ -137,6 +137,16 @@ def test_other_ways_of_storing(tmp_path: Path, backend: str, name: str, options:
 
 
 @pytest.mark.parametrize('backend', BACKENDS)
+def test_frames_before_the_first_key_frame_are_not_there(tmp_path: Path, backend: str) -> None:
+    """A recorder that was switched on in the middle; no decoder can show what refers to frames before it."""
+    source = write_striped(tmp_path / 'a.mkv', range(40), **{'x264-params': 'keyint=12:scenecut=0'})
+    path = copy_packets(source, tmp_path / 'middle.mkv', skip=17)
+    assert opened(path, backend)['total_frames'] == 16
+    np.testing.assert_allclose(opened(path, backend)['frame_times'], np.arange(24, 41) / 24, atol=2e-3)
+    assert numbers(path, [3, 0, 15], backend) == [27, 24, 39]
+
+
+@pytest.mark.parametrize('backend', BACKENDS)
 def test_a_video_of_one_frame(tmp_path: Path, backend: str) -> None:
     path = write_striped(tmp_path / 'one.mp4', [0])
     results = opened(path, backend)
@@ -167,7 +177,8 @@ def test_decord_decodes_where_it_finds_the_same_frames(folder: Path, monkeypatch
 
     def walked(name: str) -> int:
         walks.clear()
-        assert number_of(VideoFile(str(folder / name), backend='decord').read([5])[0]) == (43 if name == 'cut.mp4' else 5)
+        image, = VideoFile(str(folder / name), backend='decord').read([5])
+        assert number_of(image) == (43 if name == 'cut.mp4' else 5)
         return len(walks)
 
     assert [walked(name) for name in ('plain.mp4', 'late.mp4', 'changing.mp4', 'cut.mp4')] == [0, 0, 0, 1]

@@ -108,8 +108,8 @@ class Decoder:
         words = [self._look_at(entry, index) for index in range(first, first + count)]
         bad = [text for text in words if text]
         if bad:
-            raise MediaError(entry['frame_dir'], f'{len(bad)} of the images {first} to {first + count - 1} are missing or '
-                             f'cannot be read, the first: {bad[0]}')
+            raise MediaError(entry['frame_dir'], f'{len(bad)} of the images {first} to {first + count - 1} are missing '
+                             f'or cannot be read, the first: {bad[0]}')
         return entry
 
     def _look_at(self, entry: dict[str, Any], index: int) -> str:
@@ -141,13 +141,14 @@ def _every_frame(entry: dict[str, Any]) -> dict[str, Any]:
 def _shortened(info: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Sound that ends before its stretch, or long before the pictures of the same recording."""
     video, audio = (info['modalities'].get(name, {}) for name in ('video', 'audio'))
+    path = audio.get('audio_path')
     if 'incomplete' in audio:
-        yield 'shortened', (f'{audio["audio_path"]}: the recording does not fill the stretch from {audio["start_time"]} s to '
+        yield 'shortened', (f'{path}: the recording does not fill the stretch from {audio["start_time"]} s to '
                             f'{audio["stop_time"]} s ({audio["incomplete"]})')
     elif 'frame_times' in video and 'audios' in audio and audio.get('stop_time') is None:
         pictures, sound = float(video['frame_times'][-1]), len(audio['audios']) / audio['sample_rate']
         if pictures - sound > SHORTER:
-            yield 'shortened', f'{audio["audio_path"]}: {sound:.2f} s of sound beside pictures that end at {pictures:.2f} s'
+            yield 'shortened', f'{path}: {sound:.2f} s of sound beside pictures that end at {pictures:.2f} s'
 
 
 def check_split(args: argparse.Namespace, domain: str, split: str, decoder: Decoder | None) -> dict[str, Any]:

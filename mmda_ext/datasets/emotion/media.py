@@ -142,7 +142,7 @@ def _write_faces(turns: list[Utterance], out: Path, options: MediaOptions, outco
             raise OSError('there is no video')
         video = VideoFile(path)
         _crop(turns, video, _frames_of(turns, video, options), out, options, outcomes)
-    except (MediaError, *media_exceptions()) as error:
+    except media_exceptions(MediaError) as error:
         for item in turns:
             outcomes[item.id].missing.append(('no video' if path is None else 'unreadable video', str(error)))
 

@@ -11,7 +11,6 @@ from mmda_ext.datasets.errors import MediaError, media_exceptions
 from mmda_ext.datasets.truncation import file_missing_bytes
 from mmda_ext.registry import TRANSFORMS
 
-
 #: Sound and pictures of one recording seldom end together; seconds that a stretch may lack without being counted.
 TOLERANCE = .1
 
@@ -24,9 +23,9 @@ class LoadAudio(BaseTransform):
     ``audios``, the float32 waveform in [-1, 1], shape ``(n, )``, and ``sample_rate``.
 
     A stretch that reaches over an end of the recording is cut to the recording, and an empty one becomes
-    ``empty_seconds`` of silence. Neither passes in silence: the sample gets ``incomplete``, ``'shortened'`` (by more than
-    0.1 s) or ``'empty'``, which ``PackMultimodalInputs`` hands on; each kind is logged once in each worker and counted in
-    ``shortened_segments`` and ``empty_segments``.
+    ``empty_seconds`` of silence. Neither passes unseen: the sample gets ``incomplete``, ``'shortened'`` (by more than
+    0.1 s) or ``'empty'``, which ``PackMultimodalInputs`` hands on; each kind is logged once in each worker, and counted
+    in ``shortened_segments`` and ``empty_segments``.
 
     Args:
         sample_rate (int): Samples per second of the result.
@@ -52,8 +51,8 @@ class LoadAudio(BaseTransform):
             wave, rate = np.zeros(round(self.empty_seconds * self.sample_rate), dtype=np.float32), self.sample_rate
         elif lacks > TOLERANCE:
             self.shortened_segments += 1
-            self._note(results, 'shortened', self.shortened_segments, f'the recording lacks {lacks:.2f} s of the stretch '
-                       f'from {start} s to {stop} s; the rest is used')
+            self._note(results, 'shortened', self.shortened_segments, f'the recording lacks {lacks:.2f} s of the '
+                       f'stretch from {start} s to {stop} s; the rest is used')
         if rate != self.sample_rate:
             wave = resample(wave, rate, self.sample_rate)
         results['audios'], results['sample_rate'] = wave, self.sample_rate
@@ -83,7 +82,7 @@ def read_segment(path: str, start: float | None, stop: float | None) -> tuple[np
         perhaps none, and the rate of the file.
 
     Raises:
-        MediaError: If the file is missing, has no samples, was cut before the end of the stretch or is not a sound file.
+        MediaError: If the file is missing, has no samples, was cut off before the stretch ends or is no sound file.
     """
     import soundfile
     if not Path(path).is_file():
@@ -100,8 +99,8 @@ def read_segment(path: str, start: float | None, stop: float | None) -> tuple[np
         raise MediaError(path, f'it cannot be read as sound ({error}): extract it again (docs/data.md)') from error
     # A decoder takes what is there for all there is.
     if missing and (stop is None or round(stop * rate) > length):
-        raise MediaError(path, f'the sound file is truncated after {length / rate:.2f} s, {missing} bytes that its header '
-                         'promises are missing: copy or extract it again (docs/data.md)')
+        raise MediaError(path, f'the sound file is truncated after {length / rate:.2f} s, {missing} bytes that its '
+                         'header promises are missing: copy or extract it again (docs/data.md)')
     if not length:
         raise MediaError(path, 'the sound file has no samples: extract the sound again (docs/data.md)')
     if len(samples) < last - first:

@@ -22,8 +22,8 @@ class PackMultimodalInputs(BaseTransform):
 
     Image tensors keep MMAction2's leading axis of views and their uint8; sound and features are as they come. The
     sample has ``gt_label``, unless it is unlabelled, and as metainfo ``domain``, ``domain_label``, ``is_target``,
-    ``sample_id`` and, where the data set gives them, ``split`` and ``monitor_label``; and, where a modality has less than
-    was asked for, ``incomplete``: modality -> what ``LoadAudio`` says of it.
+    ``sample_id`` and, where the data set gives them, ``split`` and ``monitor_label``; and, where a modality has less
+    than was asked for, ``incomplete``: modality -> what ``LoadAudio`` says of it.
 
     Args:
         modalities (Sequence[str] | None): Modalities to pack, in this order; None: all that the sample has.

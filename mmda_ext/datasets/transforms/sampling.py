@@ -126,9 +126,9 @@ def to_seconds(entry: dict, index: int, fps: float | None = None) -> float:
     """Time at which a frame appears, on the clock of the sound; the index after the last frame is the end of the video.
 
     Args:
-        entry (dict): Nested dict of the images: ``frame_times`` (``mmda_ext.OpenVideo`` writes them; they are looked up in
-            the file where another transform opened it), else ``avg_fps``; and, if second 0 of the images is not that
-            of the sound, ``time_offset``.
+        entry (dict): Nested dict of the images: ``frame_times`` (``mmda_ext.OpenVideo`` writes them; they are looked up
+            in the file where another transform opened it), else ``avg_fps``; and, if second 0 of the images is not
+            that of the sound, ``time_offset``.
         index (int): Index of a frame.
         fps (float | None): Frames per second, instead of the times of the frames.
 

@@ -20,7 +20,7 @@ BACKENDS = ('auto', 'decord', 'pyav')
 def choose_backend(backend: str) -> str:
     """Name of the decoder to use.
 
-    PyAV is needed in any case: it tells which frames are visible, when, and which side is up. decord only decodes faster.
+    PyAV is needed in any case: it tells which frames are visible, when, and which side is up. decord decodes faster.
 
     Args:
         backend (str): ``'auto'``, ``'decord'`` or ``'pyav'``.
@@ -79,7 +79,7 @@ class OpenVideo(BaseTransform):
             video = VideoFile(path, data, self.backend, self.num_threads)
         except FileNotFoundError as error:
             raise MediaError(path, 'there is no such video: check `data_root`') from error
-        except decoder_exceptions() as error:
+        except media_exceptions(IndexError) as error:
             raise MediaError(path, f'it is not a readable video ({_short(error)}): copy or extract it again') from error
         index = video.index
         results.update(video_reader=video, total_frames=index.total_frames, avg_fps=index.rate,
@@ -116,7 +116,7 @@ class DecodeVideo(BaseTransform):
         needed, position = np.unique(inds, return_inverse=True)
         try:
             frames = video.read(needed.tolist())
-        except decoder_exceptions() as error:
+        except media_exceptions(IndexError) as error:
             raise MediaError(
                 video.path, f'frames {needed[0]} to {needed[-1]} cannot be decoded ({_short(error)}): the file is '
                 'truncated or corrupt, copy or extract it again') from error
@@ -125,11 +125,6 @@ class DecodeVideo(BaseTransform):
         shape = imgs[0].shape[:2]
         results.update(imgs=imgs, video_reader=None, original_shape=shape, img_shape=shape, frame_inds=inds)
         return results
-
-
-def decoder_exceptions() -> tuple[type[Exception], ...]:
-    """What decoders raise for a bad file."""
-    return (*media_exceptions(), IndexError)
 
 
 def _short(error: Exception) -> str:

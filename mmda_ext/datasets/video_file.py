@@ -20,16 +20,22 @@ class VideoFile:
         backend (str): ``'decord'``: decord, where its count and its times of the frames are those of the index, else
             PyAV; ``'pyav'``: PyAV.
         num_threads (int): Threads of decord.
+        index (VideoIndex | None): The visible frames, if they are known.
 
     Raises:
         MediaError: If there is no picture in the file.
         ImportError: If PyAV is not installed.
     """
 
-    def __init__(self, path: str, data: bytes | None = None, backend: str = 'pyav', num_threads: int = 1) -> None:
+    def __init__(self,
+                 path: str,
+                 data: bytes | None = None,
+                 backend: str = 'pyav',
+                 num_threads: int = 1,
+                 index: VideoIndex | None = None) -> None:
         self.path, self.backend, self.num_threads = path, backend, num_threads
         self._source: str | bytes = path if data is None else data
-        self.index: VideoIndex = read_index(path, self._source)
+        self.index = read_index(path, self._source) if index is None else index
 
     def read(self, wanted: Sequence[int]) -> list[np.ndarray]:
         """Frames ``(H, W, 3)`` in RGB, uint8; ``wanted`` ascends and repeats none.

@@ -85,13 +85,13 @@ def read_index(path: str, source: str | bytes | None = None) -> VideoIndex:
         stored, matrix = read_packets(container, stream)
         zero, free = _clock_zero(container), _has_free_clock(container)
         shown = sorted((row for row in stored if not row.hidden), key=lambda row: row.pts or 0)
-        unit, rate = float(stream.time_base or 0), float(stream.average_rate or stream.guessed_rate or 25)
+        unit, rate = float(stream.time_base or 1), float(stream.average_rate or stream.guessed_rate or 25)
         timeless, first = container.format.name == 'avi', stream.start_time or 0
     if not shown:
         raise MediaError(path, 'the video has no frames: copy or extract it again')
     pts = [row.pts for row in shown]
     # What is stored before the first key frame refers to frames that are lost; only the decoder knows what it can show.
-    if not unit or None in pts or len(set(pts)) < len(pts) or not stored[0].key:
+    if len({*pts} - {None}) < len(pts) or not stored[0].key:
         return VideoIndex(_times_by_decoding(path, source, rate, zero), matrix, plain=False)
     starts = np.array(pts, dtype=np.float64) * unit - zero
     if timeless:  # FFmpeg makes times of the order, late by as many frames as are stored out of it

@@ -202,6 +202,13 @@ def test_frames_are_the_right_ones(tmp_path: Path) -> None:
     assert spread(0, 101, 32)[::4] == spread(0, 101, 8), 'eight of the 32 are the eight of the paper'
 
 
+def test_faces_need_pyav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_fake_iemocap(tmp_path / 'in', sessions=1, turns=2, fps=4.)
+    monkeypatch.setattr('mmda_ext.datasets.video_index.installed', lambda name: name != 'av')
+    assert tool('prepare_iemocap').main([str(root), str(tmp_path / 'out'), '--split', 'speaker']) == 2
+    assert 'pip install av' in capsys.readouterr().out
+
+
 def test_turns_take_the_frames_that_are_seen_then(tmp_path: Path) -> None:
     """24 frames per second from second 1 on; a constant rate gives the floor of time and rate."""
     times = 1 + np.arange(25) / 24

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace, read: Callable[[], Release]) -> int:
         options = MediaOptions(tuple(args.modalities), args.frames, args.size, args.detector, args.margin)
         console.print(f'reading {escape(str(args.release))}')
         show(console, _prepare(args, read(), options, console), args.out)
-    except (ValueError, FileExistsError, FileNotFoundError) as error:
+    except (ValueError, FileExistsError, FileNotFoundError, ImportError) as error:
         console.print(f'error: {escape(str(error))}', style='red')
         return 2
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 import io
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -10,11 +11,13 @@ from mmengine.fileio import get_file_backend
 from mmda_ext.datasets.errors import MediaError, media_exceptions
 from mmda_ext.datasets.truncation import missing_bytes
 from mmda_ext.datasets.video_file import VideoFile
-from mmda_ext.datasets.video_index import require_av
+from mmda_ext.datasets.video_index import VideoIndex, read_index, require_av
 from mmda_ext.registry import TRANSFORMS
 from mmda_ext.stack import installed
 
 BACKENDS = ('auto', 'decord', 'pyav')
+#: Files whose frames a worker remembers; the index of a clip of 10 s is 2 KB.
+MEMORY = 1000
 
 
 def choose_backend(backend: str) -> str:
@@ -67,24 +70,33 @@ class OpenVideo(BaseTransform):
     def __init__(self, backend: str = 'auto', io_backend: str = 'disk', num_threads: int = 1, **kwargs: Any) -> None:
         self.backend, self.num_threads = choose_backend(backend), num_threads
         self.files = file_backend(io_backend, **kwargs)
+        self.known: dict[tuple[str, int, int], VideoIndex] = {}
 
     def transform(self, results: dict) -> dict:
         path = results['filename']
         try:
             data = self.files.get(path)
-            missing = missing_bytes(io.BytesIO(data), len(data))
-            if missing:
-                raise MediaError(path, f'it is truncated: {missing} bytes of the {len(data) + missing} that its header '
-                                 'promises are missing; copy or extract it again')
-            video = VideoFile(path, data, self.backend, self.num_threads)
+            index = self._index(path, data)
         except FileNotFoundError as error:
             raise MediaError(path, 'there is no such video: check `data_root`') from error
         except media_exceptions(IndexError) as error:
             raise MediaError(path, f'it is not a readable video ({_short(error)}): copy or extract it again') from error
-        index = video.index
-        results.update(video_reader=video, total_frames=index.total_frames, avg_fps=index.rate,
-                       frame_times=index.times)
+        results.update(total_frames=index.total_frames, avg_fps=index.rate, frame_times=index.times)
+        results['video_reader'] = VideoFile(path, data, self.backend, self.num_threads, index)
         return results
+
+    def _index(self, path: str, data: bytes) -> VideoIndex:
+        """Visible frames of a file; those of the files read last are remembered, by their content."""
+        key = (path, len(data), crc32(data))
+        if key not in self.known:
+            missing = missing_bytes(io.BytesIO(data), len(data))
+            if missing:
+                raise MediaError(path, f'it is truncated: {missing} bytes of the {len(data) + missing} that its header '
+                                 'promises are missing; copy or extract it again')
+            if len(self.known) >= MEMORY:
+                del self.known[next(iter(self.known))]
+            self.known[key] = read_index(path, data)
+        return self.known[key]
 
 
 @TRANSFORMS.register_module()

@@ -16,7 +16,8 @@ SEGMENT = bytes.fromhex('18538067')
 def missing_bytes(file: BinaryIO, size: int) -> int:
     """Bytes of samples or frames that the header promises and the file does not hold.
 
-    Understands RIFF (wav, avi), RF64, AIFF, ISO base media (mp4, mov) and Matroska (mkv, webm).
+    Understands RIFF (wav, avi), RF64, Wave64, AIFF, AU, ISO base media (mp4, mov) and Matroska (mkv, webm). Decoders of
+    compressed sound find a missing end themselves.
 
     Args:
         file (BinaryIO): The file, at its start.
@@ -30,6 +31,11 @@ def missing_bytes(file: BinaryIO, size: int) -> int:
         end = _end_of_payload(_riff_chunks(file, size, 'big' if head[:4] == b'FORM' else 'little'))
     elif head[4:8] in (b'ftyp', b'moov', b'mdat', b'free', b'wide', b'skip'):
         end = _end_of_payload(_boxes(file, size))
+    elif head[:4] == b'riff':
+        end = _end_of_payload(_long_chunks(file, size))
+    elif head[:4] == b'.snd':
+        start, length = (int.from_bytes(head[place:place + 4], 'big') for place in (4, 8))
+        end = 0 if length >= PIPED else start + length
     elif head[:4] == bytes.fromhex('1A45DFA3'):
         end = _end_of_segment(file, 4)
     else:
@@ -70,6 +76,17 @@ def _riff_chunks(file: BinaryIO, size: int, order: str) -> Iterator[tuple[bytes,
         end = position + 8 + length
         yield (head[8:12] if name in (b'LIST', b'RIFF') else name), end
         position = end + length % 2
+
+
+def _long_chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:
+    """Name and end of each chunk of Wave64: 16 bytes of name, 8 of a size with them in it, padded to multiples of 8."""
+    position = 40
+    while position + 24 <= size:
+        file.seek(position)
+        head = file.read(24)
+        length = int.from_bytes(head[16:], 'little')
+        yield head[:4], position + length
+        position += max(length + -length % 8, 24)
 
 
 def _boxes(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int]]:

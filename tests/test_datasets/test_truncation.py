@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mmda_ext.datasets.errors import MediaError
+from mmda_ext.datasets.transforms.audio import read_segment
 from mmda_ext.datasets.truncation import file_missing_bytes, missing_bytes
 from tests.test_datasets.media import ramp_wave
 
@@ -14,7 +16,7 @@ def missing(data: bytes) -> int:
     return missing_bytes(io.BytesIO(data), len(data))
 
 
-@pytest.mark.parametrize('kind', ['WAV', 'RF64', 'AIFF', 'WAVEX'])
+@pytest.mark.parametrize('kind', ['WAV', 'RF64', 'AIFF', 'WAVEX', 'W64', 'AU'])
 def test_sound_files(tmp_path: Path, kind: str) -> None:
     import soundfile
     path = tmp_path / 'a.wav'
@@ -33,6 +35,17 @@ def test_a_header_from_a_pipe_tells_nothing(size: int) -> None:
     length = size.to_bytes(4, 'little')
     form = (16).to_bytes(4, 'little') + bytes.fromhex('01000100803e0000007d000002001000')
     assert missing(b'RIFF' + length + b'WAVEfmt ' + form + b'data' + length + bytes(1000)) == 0
+
+
+def test_compressed_sound_is_found_cut_by_its_decoder(tmp_path: Path) -> None:
+    import soundfile
+    for kind in ('FLAC', 'OGG', 'MP3'):
+        soundfile.write(tmp_path / kind, np.sin(np.arange(32000) / 20) / 2, 16000, format=kind)
+        read_segment(str(tmp_path / kind), None, None)
+        data = (tmp_path / kind).read_bytes()
+        (tmp_path / kind).write_bytes(data[:len(data) // 3])
+        with pytest.raises(MediaError, match=kind):
+            read_segment(str(tmp_path / kind), None, None)
 
 
 def test_odd_chunks_are_padded_and_unknown_ones_passed() -> None:

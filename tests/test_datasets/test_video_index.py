@@ -159,6 +159,8 @@ def test_a_video_of_one_frame(tmp_path: Path, backend: str) -> None:
         assert sampled['frame_inds'].tolist() == [0, 0, 0]
     assert numbers(path, [0, 0, 0], backend) == [0, 0, 0]
     assert aligned(path, [0], backend) == pytest.approx((0., 1 / 24))
+    raw = write_striped(tmp_path / 'one.h264', [0])
+    assert opened(raw, backend)['frame_times'].tolist() == pytest.approx([0., 1 / 25]), 'FFmpeg takes 25 per second'
 
 
 def test_what_decord_may_decode(folder: Path, tmp_path: Path) -> None:

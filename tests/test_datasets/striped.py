@@ -87,13 +87,13 @@ def copy_packets(source: Path, target: Path, start: float = 0., skip: int = 0, *
     return target
 
 
-def turn(source: Path, target: Path, matrix: tuple[int, int, int, int]) -> Path:
+def turn(source: Path, target: Path, matrix: Sequence[float]) -> Path:
     """Write ``(a, b, c, d)`` into the track header of an mp4 file; a phone held upright writes ``(0, 1, -1, 0)``."""
     data = bytearray(source.read_bytes())
     # Version 0: size and name, version, two times, track, reserved, duration, reserved, layer ... 40 bytes in all.
     place = data.find(b'tkhd') + 4 + 40
     assert struct.unpack_from('>9i', data, place) == (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)
-    a, b, c, d = (65536 * value for value in matrix)
+    a, b, c, d = (round(65536 * value) for value in matrix)
     struct.pack_into('>9i', data, place, a, b, 0, c, d, 0, 0, 0, 1 << 30)
     target.write_bytes(bytes(data))
     return target

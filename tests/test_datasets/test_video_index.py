@@ -1,7 +1,9 @@
 """One time line: the visible frames in order, upright, with their times, whatever decodes them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from mmda_ext.datasets import MediaError
 from mmda_ext.datasets.transforms import AlignAudio, DecodeVideo, OpenVideo, PerModality, SampleAlignedClips
 from mmda_ext.datasets.transforms import video as video_module
 from mmda_ext.datasets.video_file import VideoFile
+from mmda_ext.datasets.video_packets import starts_afresh
 from tests.test_datasets.striped import copy_packets, number_of, striped, turn, write_striped
 
 BACKENDS = ['decord', 'pyav']
@@ -66,6 +69,7 @@ def test_sound_follows_a_late_stream_and_a_changing_rate(folder: Path, backend: 
     for name in ('late.mp4', 'silent_late.mp4'):
         assert aligned(folder / name, [6, 23], backend) == pytest.approx((1.25, 2.))
         assert numbers(folder / name, [23, 6], backend) == [23, 6]
+        assert opened(folder / name, backend)['avg_fps'] == pytest.approx(24)
     assert aligned(folder / 'changing.mp4', [30, 72], backend) == pytest.approx((.5, 1. + 13 / 12))
     assert aligned(folder / 'changing.mp4', [79], backend) == pytest.approx((1. + 19 / 12, 1. + 20 / 12))
     assert numbers(folder / 'changing.mp4', [79, 30, 72], backend) == [79, 30, 72]
@@ -159,6 +163,8 @@ def test_a_video_of_one_frame(tmp_path: Path, backend: str) -> None:
         assert sampled['frame_inds'].tolist() == [0, 0, 0]
     assert numbers(path, [0, 0, 0], backend) == [0, 0, 0]
     assert aligned(path, [0], backend) == pytest.approx((0., 1 / 24))
+    turned, = decoded(turn(path, tmp_path / 'turned.mp4', (0, 1, -1, 0)), [0], backend)
+    assert number_of(np.ascontiguousarray(np.rot90(turned, 1))) == 0
     raw = write_striped(tmp_path / 'one.h264', [0])
     assert opened(raw, backend)['frame_times'].tolist() == pytest.approx([0., 1 / 25]), 'FFmpeg takes 25 per second'
 
@@ -166,10 +172,11 @@ def test_a_video_of_one_frame(tmp_path: Path, backend: str) -> None:
 def test_what_decord_may_decode(folder: Path, tmp_path: Path) -> None:
     write_striped(tmp_path / 'a.ts', range(20), sound=(0., 1.), codec='mpeg2video')
     turn(folder / 'silent_late.mp4', tmp_path / 'turned.mp4', (-1, 0, 0, -1))
+    turn(folder / 'silent_late.mp4', tmp_path / 'crooked.mp4', (1, .01, -.01, 1))
     plain = {name: VideoFile(str(place / name)).index.plain for place, name in (
         (folder, 'plain.mp4'), (folder, 'late.mp4'), (folder, 'changing.mp4'), (folder, 'early.mkv'),
-        (folder, 'cut.mp4'), (tmp_path, 'a.ts'), (tmp_path, 'turned.mp4'))}
-    assert list(plain.values()) == [True] * 4 + [False] * 3
+        (tmp_path, 'crooked.mp4'), (folder, 'cut.mp4'), (tmp_path, 'a.ts'), (tmp_path, 'turned.mp4'))}
+    assert list(plain.values()) == [True] * 5 + [False] * 3
 
 
 def test_the_frames_of_a_file_are_listed_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,6 +196,15 @@ def test_key_frames_after_which_nothing_refers_back(tmp_path: Path) -> None:
     def plain(name: str, group: str) -> bool:
         return VideoFile(str(write_striped(tmp_path / name, range(40), **{'x264-params': group}))).index.plain
 
+    def afresh(data: str, setup: bytes, name: str = 'h264') -> bool:
+        return starts_afresh(bytes.fromhex(data), SimpleNamespace(name=name, extradata=setup))
+
+    long, short = b'\1\x64\0\x0a\xff', b'\1\x64\0\x0a\xfd'
+    assert afresh('00000002 06 05 00000003 65 8880', long)
+    assert not afresh('00000002 06 05 00000003 41 8880', long)
+    assert afresh('0002 06 05 0003 65 8880', short)
+    assert not afresh('00000001 65 8880', b'\0\0\0\1\x67'), 'no lengths to go by'
+    assert afresh('00000001 41', b'', name='vp9')
     for name in ('a.mp4', 'a.mkv'):
         assert plain(name, 'keyint=12')
         assert not plain(name, 'keyint=12:open-gop=1:bframes=2:scenecut=0')
@@ -210,8 +226,21 @@ def test_decord_decodes_where_it_finds_the_same_frames(folder: Path, monkeypatch
     monkeypatch.setattr(decord.VideoReader, 'get_frame_timestamp', lambda self, i: stamps(self, i) * 1.01)
     assert walked('plain.mp4') == 1, 'decord counts as many frames, but has them at other times'
     monkeypatch.setattr(decord.VideoReader, 'get_frame_timestamp', stamps)
+    with monkeypatch.context() as patch:
+        patch.setattr(decord.VideoReader, '__len__', lambda self: 71)
+        assert walked('plain.mp4') == 1, 'decord counts one more'
+    assert walked('plain.mp4') == 0
     monkeypatch.setattr(decord.VideoReader, 'get_batch', lambda self, inds: [][0])
     assert walked('plain.mp4') == 1, 'decord cannot decode it'
+
+
+def test_a_frame_that_the_decoder_leaves_out_is_missed(folder: Path) -> None:
+    """All later ones would be taken for others."""
+    video = VideoFile(str(folder / 'late.mp4'))
+    video.index = replace(video.index, times=np.delete(video.index.times, 10))
+    assert number_of(video.read([9])[0]) == 9
+    with pytest.raises(MediaError, match='late.mp4: frame 10 cannot be decoded'):
+        video.read([3, 12])
 
 
 @pytest.mark.parametrize('name', ['fast.mp4', 'a.mkv', 'a.avi'])

@@ -81,26 +81,31 @@ class Decoder:
     """
 
     def __init__(self, all_frames: bool) -> None:
-        from mmda_ext.datasets.transforms import DecodeFlow, DecodeFrames, DecodeVideo, LoadAudio, OpenFlow, OpenVideo
+        from mmda_ext.datasets.transforms import DecodeFrames
         self.images, self.looked_at = DecodeFrames(), dict[tuple[str, int], str]()
+        images, video, flow = ([self._every_image], [_every_frame], [_every_frame]) if all_frames else (
+            [_first_and_last, {'type': name}] for name in ('mmda_ext.DecodeFrames', 'mmda_ext.DecodeVideo',
+                                                           'mmda_ext.DecodeFlow'))
         self.steps = {
-            'frame_dir': [self._every_image] if all_frames else [_first_and_last, self.images],
-            'filename': [OpenVideo(), *([_every_frame] if all_frames else [_first_and_last, DecodeVideo()])],
-            'filenames': [OpenFlow(), *([_every_frame] if all_frames else [_first_and_last, DecodeFlow()])],
-            'audio_path': [LoadAudio()],
+            'frame_dir': images,
+            'filename': [{'type': 'mmda_ext.OpenVideo'}, *video],
+            'filenames': [{'type': 'mmda_ext.OpenFlow'}, *flow],
+            'audio_path': [{'type': 'mmda_ext.LoadAudio'}],
         }
 
     def __call__(self, info: dict[str, Any]) -> Iterator[tuple[str, str]]:
         """Yield kind and words of everything that is wrong with a sample."""
         from mmda_ext.datasets.transforms import PerModality
-        for name, entry in list(info['modalities'].items()):
+        # A copy, so that what is decoded does not pile up in the list of samples.
+        sample = {**info, 'modalities': {name: dict(entry) for name, entry in info['modalities'].items()}}
+        for name, entry in info['modalities'].items():
             key = next(key for key in self.steps if key in entry)
             try:
-                PerModality(**{name: self.steps[key]})(info)
+                PerModality(**{name: self.steps[key]})(sample)
             # Whatever the decoder says, the next file must be looked at.
             except Exception as error:
                 yield 'unreadable', f'{type(error).__name__}: {error}'
-        yield from _shortened(info)
+        yield from _shortened(sample)
 
     def _every_image(self, entry: dict[str, Any]) -> dict[str, Any]:
         """Decode each image of a segment; segments share images, so each is decoded once."""

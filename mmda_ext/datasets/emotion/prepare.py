@@ -17,7 +17,6 @@ from mmda_ext.datasets.emotion.media import MediaOptions, Outcome, process_recor
 from mmda_ext.datasets.emotion.records import Problem, Release, Utterance
 from mmda_ext.datasets.emotion.table import Row, format_table
 from mmda_ext.datasets.synthetic.writer import write_text
-from mmda_ext.datasets.video_index import require_av
 
 JOURNAL, MANIFEST = 'journal.jsonl', 'manifest.json'
 FORMAT_VERSION = 1
@@ -46,11 +45,8 @@ def prepare(release: Release, out: Path, options: MediaOptions, split: str = 'ra
     Raises:
         FileExistsError: If the folder holds other files, or media made otherwise.
         ValueError: If an option is unknown or no utterance is left.
-        ImportError: If faces are wanted and PyAV is not installed.
     """
     find_detector(options.detector)
-    if 'face' in options.modalities:
-        require_av()
     print_ = _fingerprint(release, options)
     done = _open_journal(out, print_)
     todo = _recordings([item for item in release.classified if item.id not in done])

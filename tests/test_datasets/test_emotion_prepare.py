@@ -207,6 +207,7 @@ def test_faces_need_pyav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr('mmda_ext.datasets.video_index.installed', lambda name: name != 'av')
     assert tool('prepare_iemocap').main([str(root), str(tmp_path / 'out'), '--split', 'speaker']) == 2
     assert 'pip install av' in capsys.readouterr().out
+    assert not (tmp_path / 'out').exists(), 'it is said before the work begins'
 
 
 def test_turns_take_the_frames_that_are_seen_then(tmp_path: Path) -> None:

@@ -51,6 +51,8 @@ def test_compressed_sound_is_found_cut_by_its_decoder(tmp_path: Path) -> None:
 def test_odd_chunks_are_padded_and_unknown_ones_passed() -> None:
     head = b'RIFF' + bytes(4) + b'WAVE' + b'LIST' + (5).to_bytes(4, 'little') + b'INFOx\0'
     assert missing(head + b'data' + (500).to_bytes(4, 'little') + bytes(200)) == 300
+    long = b'riff' + bytes(36) + b'junk' + bytes(12) + (27).to_bytes(8, 'little') + bytes(8)
+    assert missing(long + b'data' + bytes(12) + (524).to_bytes(8, 'little') + bytes(200)) == 300, 'Wave64'
 
 
 def test_boxes_and_segments() -> None:

@@ -99,10 +99,9 @@ def read_frames(video: VideoFile, wanted: Collection[int]) -> Iterator[tuple[int
 
     What a broken end takes away is counted by the caller, who knows how many frames there should be.
     """
-    existing = {number for number in wanted if number < video.index.total_frames}
     with suppress(*media_exceptions(MediaError)):
-        if existing:
-            yield from video.walk(existing)
+        if wanted:
+            yield from video.walk(wanted)
 
 
 def frame_numbers(times: np.ndarray, seconds: Sequence[float]) -> list[int]:

@@ -338,7 +338,8 @@ def test_two_processes_have_one_score():
 
 
 def test_refusals():
-    for options, match in ((dict(alpha=-1), 'alpha=-1'), (dict(cap=0), 'cap=0'), (dict(blank='noise'), "blank='noise' is unknown"),
+    for options, match in ((dict(alpha=-1), 'alpha=-1'), (dict(cap=0), 'cap=0'),
+                           (dict(blank='noise'), "blank='noise' is unknown"),
                            (dict(window=(2, 1)), r'window=\(2, 1\)'), (dict(count=1), 'two modalities or more')):
         with pytest.raises(ValueError, match=match):
             head_of(**options)

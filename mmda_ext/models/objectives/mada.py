@@ -29,12 +29,12 @@ class MADA(ConditionalObjective):
     stronger than the default here. ``reduction='sum', loss_weight=0.3`` is the release.
     """
 
-    reductions = {'mean': torch.mean, 'sum': torch.sum}
+    reductions = ('mean', 'sum')
 
     def __init__(self, *args: Any, discriminator: dict | None = None, reduction: str = 'mean', **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if reduction not in self.reductions:
-            raise ValueError(f'MADA: reduction={reduction!r} is unknown: choose one of {tuple(self.reductions)}')
+            raise ValueError(f'MADA: reduction={reduction!r} is unknown: choose one of {self.reductions}')
         self.reduction = reduction
         self.discriminators = discriminators(self.widths, discriminator, self.num_classes)
 
@@ -44,8 +44,8 @@ class MADA(ConditionalObjective):
         p = self.probabilities(comparison).to(features.dtype)
         logits = self.discriminators[comparison.name](p[:, k, None] * features for k in range(self.num_classes))
         parts = [domain_cross_entropy(own, comparison.source, comparison.target) for own in logits]
-        value = self.reductions[self.reduction](torch.stack([own for own, _ in parts]))
-        return value, mean_of([seen for _, seen in parts])
+        values = torch.stack([own for own, _ in parts])
+        return values.sum() if self.reduction == 'sum' else values.mean(), mean_of([seen for _, seen in parts])
 
 
 def mean_of(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -46,7 +46,7 @@ def test_what_was_held_out_is_told_apart():
     test = [sample('T/1', split='test'), sample('T/2', split='test')]
     both = summary([*test, sample('T/3', split='train')], 'test', None, 'test')
     assert (both['all']['samples'], both['held_out']['samples']) == (3, 2)
-    assert both['held_out'] == summary(test)['all']
+    assert both['held_out'] == summary([sample('T/1'), sample('T/2')])['all'], 'the name of the split plays no part'
     assert 'held_out' not in summary(test, 'test', 'train'), 'two meanings of one key: nothing is said'
 
 
@@ -54,3 +54,5 @@ def test_nothing_is_said_of_samples_without_a_name():
     assert summary([SAMPLES[0], ActionDataSample().set_gt_label(0)]) == {}
     assert summary([SAMPLES[0], torch.zeros(2)]) == {}
     assert ScoredSamples().summary(loop_of()) == {}
+    unlabelled = ActionDataSample(metainfo=dict(sample_id='T/1', domain='T'))
+    assert summary([unlabelled])['all']['samples'] == 1

@@ -35,6 +35,11 @@ def test_the_refusal_names_file_rows_sets_and_remedy():
         'each test set by themselves (--rows, --out)')
 
 
+def test_a_refusal_of_old_results_says_what_is_known():
+    with pytest.raises(ValueError, match=r'\(row0 on all; row1 on the held-out part\)'):
+        one_test_set(sets_of(OLD_WHOLE, OLD_PART), 'x')
+
+
 def test_targets_have_sets_of_their_own():
     one_test_set({**sets_of(WHOLE), **sets_of(PART, target='u')}, 'x')
 

@@ -53,6 +53,11 @@ def test_what_was_held_out_is_told_apart():
 def test_nothing_is_said_of_samples_without_a_name():
     assert summary([SAMPLES[0], ActionDataSample().set_gt_label(0)]) == {}
     assert summary([SAMPLES[0], torch.zeros(2)]) == {}
+    for foreign in (None, torch.zeros(2), dict(x=1)):
+        scored = ScoredSamples()
+        scored.add(SAMPLES)
+        scored.add(foreign)
+        assert scored.summary(loop_of()) == {}
     assert ScoredSamples().summary(loop_of()) == {}
     unlabelled = ActionDataSample(metainfo=dict(sample_id='T/1', domain='T'))
     assert summary([unlabelled])['all']['samples'] == 1

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from mmengine.dist import all_gather_object
@@ -27,7 +27,7 @@ class ScoredSamples:
 
     def add(self, outputs: Any) -> None:
         """Take the predicted samples of a batch in; ones that say no ``sample_id`` cannot be told apart."""
-        for sample in outputs or ():
+        for sample in outputs if isinstance(outputs, Sequence) else [outputs]:
             if not hasattr(sample, 'get') or sample.get('sample_id') is None:
                 self._nameless = True
                 continue
@@ -46,7 +46,8 @@ class ScoredSamples:
         seen = set().union(*(part for part, _ in parts))
         if not seen or any(nameless for _, nameless in parts):
             return {}
-        splits = {getattr(metric, 'inductive_split', None) for metric in loop.evaluator.metrics} - {None}
+        metrics = getattr(getattr(loop, 'evaluator', None), 'metrics', ())
+        splits = {getattr(metric, 'inductive_split', None) for metric in metrics} - {None}
         out = {'all': _describe(seen)}
         if len(splits) == 1:
             out['held_out'] = _describe(sample for sample in seen if sample.split in splits)

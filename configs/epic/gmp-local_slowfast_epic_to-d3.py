@@ -1,4 +1,4 @@
-# GMP in the form of the first author's later release, without its two defects (docs/methods/gmp.md).
+# GMP in the form of the first author's later release, without its three defects (docs/methods/gmp.md).
 _base_ = ['./erm_slowfast_epic_to-d3.py']
 
 model = dict(

@@ -1,13 +1,16 @@
 """Reads the ``results.json`` of a sweep and answers what tables and plots ask."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmda_ext.visualization.statistics import Difference, Summary, paired_difference, summarise
+from mmda_ext.visualization.test_sets import Key, TestSet, one_test_set
 
-Key = tuple[str, str, int]
+#: Rule of a run that selected on the target, as in ``result.json``.
+ORACLE = 'target_oracle'
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class SweepResults:
         failed (list[str]): Cells that ran and failed, with the reason.
         about (dict): Versions, date and metric, for the reader of a table.
         selections (dict): Rules by which the tested checkpoints of a row were selected, as in ``result.json``.
+        test_sets (dict): What each score is of: one for each target, as far as results say it.
     """
 
     rows: list[str]
@@ -31,6 +35,7 @@ class SweepResults:
     failed: list[str] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
     selections: dict[str, set[str]] = field(default_factory=dict)
+    test_sets: dict[Key, TestSet] = field(default_factory=dict)
 
     def seeds(self, row: str, target: str) -> list[int]:
         """Seeds of one cell of the table that have a score, ascending."""
@@ -56,39 +61,63 @@ class SweepResults:
         shared = sorted(first.keys() & other.keys())
         return paired_difference([first[seed] for seed in shared], [other[seed] for seed in shared])
 
+    @property
+    def scored_on(self) -> str:
+        """What the scores are of, for captions and axes."""
+        if self.about.get('part', 'test') == 'val':
+            oracle = any(ORACLE in rules for rules in self.selections.values())
+            return 'validation, samples of the target among it' if oracle else 'source validation'
+        held_out = self.test_sets and all(found.held_out for found in self.test_sets.values())
+        return 'held-out part of the target domain' if held_out else 'target domain'
 
-def read_results(path: str | Path, part: str = 'test', metric: str | None = None) -> SweepResults:
-    """Read a file that ``tools/sweep.py`` wrote.
+
+def read_results(path: str | Path, part: str = 'test', metric: str | None = None,
+                 rows: Sequence[str] | None = None) -> SweepResults:
+    """Read a file that ``tools/sweep.py`` wrote; nothing is asked of rows that are not wanted.
 
     Args:
         path (str | Path): The ``results.json``.
         part (str): ``'test'`` (target) or ``'val'`` (sources).
         metric (str | None): Key of the score; the sweep's main metric by default.
+        rows (Sequence[str] | None): Only these recipes, in this order; all by default.
 
     Returns:
         SweepResults: The scores.
 
     Raises:
-        ValueError: If the file is not one of a sweep, or a finished cell lacks the metric.
+        ValueError: If the file is not one of a sweep or lacks a row, a finished cell lacks the metric, or rows of one
+            target were scored on different samples.
     """
     path = Path(path)
     try:
         content = json.loads(path.read_text())
-        rows, targets, cells = content['rows'], content['targets'], content['cells']
+        known, targets, cells = content['rows'], content['targets'], content['cells']
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{path} is not a results file of tools/sweep.py ({error!r}): run the sweep first') from error
-    metric = metric or content.get('main_metric', 'acc/top1')
-    scores, folders = {}, {}
-    selections: dict[str, set[str]] = {row: set() for row in rows}
+    unknown = [row for row in rows or () if row not in known]
+    if unknown:
+        raise ValueError(f'--rows {" ".join(unknown)}: the sweep has {", ".join(known)}')
+    about = {'part': part, 'metric': metric or content.get('main_metric', 'acc/top1'),
+             **{key: content.get(key) for key in ('updated', 'versions', 'seeds')}}
+    results = SweepResults(list(rows or known), targets, {}, about=about)
     for cell in cells:
-        key = (cell['row'], cell['target'], cell['seed'])
-        folders[key] = path.parent / cell.get('folder', '')
-        if cell['state'] == 'done':
-            scores[key] = _score(path, cell, part, metric)
-            selections[cell['row']].add(_selection(cell['result']))
-    failed = [f'{c["row"]} / {c["target"]} / seed {c["seed"]}: {c["reason"]}' for c in cells if c['state'] == 'failed']
-    about = {'part': part, 'metric': metric, **{key: content.get(key) for key in ('updated', 'versions', 'seeds')}}
-    return SweepResults(rows, targets, scores, folders, failed, about, selections)
+        if cell['row'] in results.rows:
+            _take(results, cell, path)
+    one_test_set(results.test_sets, str(path))
+    return results
+
+
+def _take(results: SweepResults, cell: dict[str, Any], path: Path) -> None:
+    """Put one cell where it belongs."""
+    key = (cell['row'], cell['target'], cell['seed'])
+    results.folders[key] = path.parent / cell.get('folder', '')
+    if cell['state'] == 'failed':
+        results.failed.append(f'{" / ".join(key[:2])} / seed {key[2]}: {cell["reason"]}')
+    if cell['state'] == 'done':
+        part, metric = results.about['part'], results.about['metric']
+        results.scores[key] = _score(path, cell, part, metric)
+        results.selections.setdefault(cell['row'], set()).add(_selection(cell['result']))
+        results.test_sets[key] = TestSet.of(cell['result'], part, metric)
 
 
 def _selection(result: dict[str, Any]) -> str:

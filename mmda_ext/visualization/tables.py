@@ -6,6 +6,7 @@ from math import isnan
 
 from mmda_ext.visualization.results import SweepResults
 from mmda_ext.visualization.statistics import Difference, Summary
+from mmda_ext.visualization.test_sets import describe
 
 NOT_RUN = 'not run'
 
@@ -47,14 +48,13 @@ def markdown_table(results: SweepResults) -> str:
 
 def _caption(results: SweepResults) -> str:
     about = results.about
-    where = 'target domain' if about.get('part', 'test') == 'test' else 'source validation'
     made = ', '.join(f'{name} {version}' for name, version in (about.get('versions') or {}).items())
-    return (
-        f'`{about.get("metric", "acc/top1")}` on the {where} in percent: mean ± standard deviation over n seeds. '
-        '"mean" is over the targets, then over the seeds that ran on all of them. Difference: paired by seed, in '
-        'points, with the 95 % Student interval. Selection: what chose the tested checkpoint; "target oracle" has seen '
-        f'labels of the target and is an upper bound. Written {about.get("updated")} with {made}.'
-    )
+    return ' '.join(filter(None, (
+        f'`{about.get("metric", "acc/top1")}` on the {results.scored_on} in percent: mean ± standard deviation over n',
+        'seeds. "mean" is over the targets, then over the seeds that ran on all of them. Difference: paired by seed,',
+        'in points, with the 95 % Student interval. Selection: what chose the tested checkpoint; "target oracle" has',
+        'seen labels of the target and is an upper bound.', describe(results.test_sets),
+        f'Written {about.get("updated")} with {made}.')))
 
 
 def csv_table(results: SweepResults) -> str:
@@ -62,14 +62,15 @@ def csv_table(results: SweepResults) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator='\n')
     writer.writerow(['recipe', 'target', 'mean', 'sd', 'n', 'state', 'difference', 'low', 'high', 'pairs',
-                     'selection'])
+                     'selection', 'samples', 'test_set'])
     for row in results.rows:
         for target in (*results.targets, None):
             summary = results.summary(row, target)
             state = 'run' if summary.n else NOT_RUN
             line = [row, target or 'mean', _number(summary.mean), _number(summary.sd), summary.n, state]
             difference = _difference_cells(results, row) if target is None else [''] * 4
-            writer.writerow([*line, *difference, format_selection(results, row)])
+            about = [format_selection(results, row), *_test_set_cells(results, row, target)]
+            writer.writerow([*line, *difference, *about])
     return stream.getvalue()
 
 
@@ -78,6 +79,12 @@ def _difference_cells(results: SweepResults, row: str) -> list[object]:
         return [''] * 4
     found = results.difference(row)
     return [_number(found.mean), _number(found.low), _number(found.high), found.n]
+
+
+def _test_set_cells(results: SweepResults, row: str, target: str | None) -> list[object]:
+    """Number and fingerprint of the samples; empty where they are not recorded, and for the mean over targets."""
+    found = [own for (r, t, _), own in results.test_sets.items() if (r, t) == (row, target)]
+    return [found[0].samples or '', found[0].fingerprint or ''] if found else ['', '']
 
 
 def _number(value: float) -> str:

@@ -51,3 +51,16 @@ def test_means_are_over_labelled_samples():
     assert balancing.BalanceInputs((), (), num_samples=torch.tensor(0)).mean(torch.zeros(2)).tolist() == [0, 0]
     with pytest.raises(ValueError, match=r"X needs the confidences of task 'domain', got only \['cls'\]: name a task"):
         inputs.confidence('domain', 'X')
+
+
+def test_no_gradient_flows_through_a_balancer():
+    class Learner(balancing.Balancer):
+        scale = torch.ones(1, requires_grad=True)
+
+        def weights(self, inputs):
+            self.diagnostics['scale'] = 2 * self.scale
+            return self.scale * inputs.ones()
+
+    balancer = Learner()
+    assert not balancer(balancing.BalanceInputs(('cls', ), ('v', ))).requires_grad
+    assert not balancer.diagnostics['scale'].requires_grad

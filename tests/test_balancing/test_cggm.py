@@ -60,7 +60,7 @@ def test_a_modality_alone_is_left_alone():
 
 
 @pytest.mark.parametrize(('before', 'now', 'clamped', 'literal'), [
-    ((.5, .5), (.5, .5), (1, 1), (0, 0)),
+    ((.5, .5), (.5, .5), (1, 1), (1, 1)),
     ((.5, .5), (.7, .3001), (1, 1), None),
     ((.5, .5), (.8, .4), (0, 1.5), (-.5, 1.5)),
     ((.5, .5), (.8, .25), (0, 2), (-5, 6)),
@@ -72,6 +72,11 @@ def test_trap_of_a_summed_gain_near_zero(before, now, clamped, literal):
         assert balancer.diagnostics['B'].tolist() == pytest.approx(literal, abs=1e-5)
     else:
         assert balancer.diagnostics['B'].abs().max() > 1000
+
+
+def test_without_any_gain_the_literal_form_trains_on():
+    """The public code adds its epsilon to the sum before it is divided: factor 1.3, and not 0."""
+    assert after((.5, .5), (.5, .5), clamp=None)[1][:, 0].tolist() == pytest.approx([1.3, 1.3])
 
 
 def test_memory_is_saved_restored_and_its_own():

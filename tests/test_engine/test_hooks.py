@@ -135,6 +135,9 @@ def test_best_is_the_later_of_equals(tmp_path, scores, best):
     assert record['seed'] == 0
     assert record['config'] == 'default_runtime.py'
     assert set(record['test']) >= {'acc/top1', 'T/acc/top1'}
+    assert (record['test_set']['all']['samples'], record['test_set']['all']['domains']) == (24, dict(T=24))
+    assert record['val_set']['all']['domains'] == dict(A=12, B=12)
+    assert 'held_out' not in record['test_set']
 
 
 def test_result_is_the_test_of_the_best_weights(tmp_path):
@@ -371,6 +374,8 @@ def test_two_processes(tmp_path):
     assert ranks[0]['weight'] == ranks[1]['weight']
     assert len({*ranks[0]['draws'], *ranks[1]['draws']}) == 4
     assert set(result(tmp_path)['test']) >= {'acc/top1', 'T/acc/top1'}
+    # 24 samples and not 26, which two samplers of batches of 5 would make of them.
+    assert result(tmp_path)['test_set']['all']['samples'] == 24
 
 
 @pytest.mark.parametrize('views', [0, 2])

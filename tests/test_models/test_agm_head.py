@@ -76,6 +76,15 @@ def test_coefficients_and_running_scores_known_answers():
     assert head.running_scores.tolist() == pytest.approx([.82, .58])
 
 
+@pytest.mark.parametrize(('options', 'cap'), [({}, 10), (dict(cap=7.), 7)])
+def test_the_exponent_is_capped_for_any_number_of_modalities(options, cap):
+    """S (6, 0, 0), s equal: R is (exp -6, exp 3, exp 3), r is 1; the release for three modalities caps at 7."""
+    head = head_of(3, alpha=.5, **options)
+    head.running_scores.copy_(torch.tensor([6., 0, 0]))
+    kappa = head._coefficients(torch.zeros(3).double())
+    assert kappa.tolist() == pytest.approx([math.exp(.5 * (math.exp(-6) - 1))] + [math.exp(.5 * cap)] * 2, rel=1e-5)
+
+
 def test_a_score_that_is_not_finite_is_not_remembered():
     """An overflow in half precision would otherwise stay in the mean, and in every coefficient, for ever."""
     head = head_of()
@@ -329,7 +338,8 @@ def test_two_processes_have_one_score():
 
 
 def test_refusals():
-    for options, match in ((dict(alpha=-1), 'alpha=-1'), (dict(blank='noise'), "blank='noise' is unknown"),
+    for options, match in ((dict(alpha=-1), 'alpha=-1'), (dict(cap=0), 'cap=0'),
+                           (dict(blank='noise'), "blank='noise' is unknown"),
                            (dict(window=(2, 1)), r'window=\(2, 1\)'), (dict(count=1), 'two modalities or more')):
         with pytest.raises(ValueError, match=match):
             head_of(**options)

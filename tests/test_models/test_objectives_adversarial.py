@@ -135,6 +135,15 @@ def test_mada_of_one_class_is_dann():
     torch.testing.assert_close(step(mada, record)[:2], step(dann, record)[:2])
 
 
+def test_the_release_of_mada_is_stronger_by_three_tenths_of_the_classes():
+    plain, release, record = objective_of('MADA'), objective_of('MADA', reduction='sum', loss_weight=.3), record_of()
+    (_, *expected), (out, *got) = step(plain, record), step(release, record)
+    torch.testing.assert_close(got, [tuple(.3 * CLASSES * grad for grad in part) for part in expected])
+    assert float(out['align/fused_bce']) == pytest.approx(float(out['loss_align']) / (.3 * CLASSES)), 'log: the mean'
+    with pytest.raises(ValueError, match="reduction='max' is unknown"):
+        objective_of('MADA', reduction='max')
+
+
 def test_mada_by_hand():
     objective, record = objective_of('MADA'), record_of()
     leaves = [value.detach().requires_grad_() for value in record.features.values()]

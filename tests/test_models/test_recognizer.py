@@ -8,8 +8,9 @@ import torch
 from mmaction.structures import ActionDataSample
 
 from mmda_ext.models import AudioResNet, StepRecord
+from mmda_ext.models.fusions import ConcatFusion, SumFusion
 from mmda_ext.models.heads import reverse_gradient
-from mmda_ext.models.objectives import LocalClassification, LocalDomainAdversarial
+from mmda_ext.models.objectives import DomainAdversarial, LocalClassification, LocalDomainAdversarial
 from tests.tiny import Encoder, batch_of, model_of, parameters_of, wrapper_of
 
 
@@ -176,6 +177,14 @@ def test_local_objectives_weights_and_confidences():
     off = LocalDomainAdversarial(1, fusion)
     assert off(record) == {}
     assert not list(off.parameters())
+
+
+def test_a_discriminator_may_have_a_fusion_of_its_own():
+    """Else it has that of the recognizer."""
+    widths = dict(in_channels=dict(v=4, a=3), hidden_channels=5)
+    own, shared = (dict(type=f'mmda_ext.{kind}Fusion', **widths) for kind in ('Sum', 'Concat'))
+    for head, kind in ((dict(num_domains=2, fusion=own), SumFusion), (dict(num_domains=2), ConcatFusion)):
+        assert type(DomainAdversarial(head, shared).head.fusion) is kind
 
 
 def test_local_discriminator_by_hand():

@@ -34,6 +34,17 @@ def test_table_of_adaptation(tmp_path):
     assert 'no evidence' in lines[5]
 
 
+def test_rows_of_two_test_sets_are_no_table(tmp_path):
+    for row, size in (('direct-transfer', 5), ('Boomda', 4)):
+        write_results(tmp_path / 'seed0' / row, row, 0, 50.)
+        file = tmp_path / 'seed0' / row / 'results.json'
+        content = json.loads(file.read_text())
+        content['cells'][0]['result']['test_set'] = dict(all=dict(samples=size, fingerprint=f'f{size}'))
+        file.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r'direct-transfer on all, 5 samples \(f5\); Boomda on all, 4 samples'):
+        demo.adaptation_table(tmp_path)
+
+
 @pytest.fixture
 def steps(monkeypatch):
     """Folder, seeds and options of the sweeps that ran; ``status`` says how each ends."""

@@ -140,5 +140,5 @@ model = dict(backbones=dict(face=dict(in_channels=6), audio=dict(in_channels=5))
     out = tmp_path / 'probe.json'
     assert linear_probe.main([str(recipe), str(tmp_path / 'epoch_1.pth'), '--out', str(out)]) == 0
     written = out.read_text()
-    assert json.loads(written)
+    assert json.loads(written)['samples'] == dict(train=63, val=18, test=39)
     assert all(f'"{name}"' in written for name in ('face', 'audio', 'fused'))

@@ -129,7 +129,8 @@ def main(arguments: list[str] | None = None) -> int:
     scores = fit_probe(parts['train'], parts['val'], parts['test'], args.strength)
     show(scores)
     if args.out:
-        about = {'config': args.config, 'checkpoint': args.checkpoint, 'strength': args.strength}
+        about = {'config': args.config, 'checkpoint': args.checkpoint, 'strength': args.strength,
+                 'samples': {name: len(part.labels) for name, part in parts.items()}}
         args.out.write_text(json.dumps({**about, 'accuracy': scores}, indent=2) + '\n')
     return 0
 

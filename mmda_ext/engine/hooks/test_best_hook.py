@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from mmda_ext.registry import HOOKS
 
 from .records import write_json
+from .scored_samples import ScoredSamples
 from .selection import LAST, UNKNOWN
 
 
@@ -20,7 +21,8 @@ class TestBestHook(Hook):
 
     The file holds ``val`` (all validation metrics of the selected epoch), ``test``, ``epoch``, ``checkpoint`` (a name
     in the work directory), ``selected_by`` (the metric), ``selection`` (the rule: ``source_validation``, ``last``,
-    ``target_oracle``, or ``unknown`` where another checkpoint hook selected), ``seed`` and ``config``. A run without
+    ``target_oracle``, or ``unknown`` where another checkpoint hook selected), ``val_set`` and ``test_set`` (which
+    samples were scored, as :class:`ScoredSamples` sums them up), ``seed`` and ``config``. A run without
     validation is tested as it ended, and both say "last". A finished run that is resumed keeps its result; a new run in
     an old work directory moves the old result to ``result.previous.json`` first, so that no file outlives its run
     unnoticed.
@@ -31,7 +33,26 @@ class TestBestHook(Hook):
     priority = 'LOWEST'
     result_name = 'result.json'
 
+    def __init__(self) -> None:
+        self._scored = ScoredSamples()
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        self._scored = ScoredSamples()
+
+    before_test_epoch = before_val_epoch
+
+    def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        self._scored.add(outputs)
+
+    after_test_iter = after_val_iter
+
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        # In the message hub, so that a run that is resumed after its last validation still knows.
+        runner.message_hub.update_info('val_set', self._scored.summary(runner.val_loop))
+
     def before_train(self, runner: Runner) -> None:
+        if runner.iter == 0:
+            runner.message_hub.pop_info('val_set', None)
         result = Path(runner.work_dir) / self.result_name
         if is_main_process() and runner.iter == 0 and result.is_file():
             result.replace(result.with_name('result.previous.json'))
@@ -51,6 +72,7 @@ class TestBestHook(Hook):
         if record['selected_by'] != LAST:
             runner.load_checkpoint(str(_find(runner, record['checkpoint'])))
         record['test'] = runner.test_loop.run()
+        record['test_set'] = self._scored.summary(runner.test_loop)
         if is_main_process():
             write_json(result, record)
             runner.logger.info(f'test of {record["checkpoint"]} (epoch {record["epoch"]}) written to {result}')
@@ -68,6 +90,8 @@ class TestBestHook(Hook):
             'checkpoint': Path(checkpoint).name if checkpoint else None,
             'selected_by': _selection_key(runner) if best else LAST,
             'selection': info.get('best_selection', UNKNOWN) if best else LAST,
+            'val_set': info.get('val_set', {}) if best else {},
+            'test_set': {},
             'seed': runner.seed,
             'config': Path(runner.cfg.filename).name if runner.cfg.filename else None,
         }

@@ -19,8 +19,8 @@ from mmda_ext.registry import MODELS
 
 Subset = tuple[str, ...]
 BLANKS = ('input', 'feature')
-#: Largest difference in the exponent of a coefficient, and smallest probability in a score, as published.
-LARGEST, SMALLEST = 10.0, 1e-8
+#: Smallest probability in a score, as published.
+SMALLEST = 1e-8
 
 
 @MODELS.register_module()
@@ -34,7 +34,7 @@ class AGMClsHead(MultimodalClsHead):
     .. math::
         r_i = \exp \operatorname{mean}_{j \ne i} (s_j - s_i),\qquad
         R_i = \exp \operatorname{mean}_{j \ne i} (S_j - S_i),\qquad
-        \kappa_i = \exp(\alpha \min(R_i - r_i, 10))
+        \kappa_i = \exp(\alpha \min(R_i - r_i, \text{cap}))
 
     A modality that is further ahead than it used to be has :math:`\kappa < 1`. Blanked passes run in evaluation mode,
     with gradient. Scores are those of all processes; every forward pass in training counts as a step.
@@ -48,6 +48,7 @@ class AGMClsHead(MultimodalClsHead):
             or zero ``'feature'``: no further pass through the encoders, the batch's features keep their dropout.
         window (tuple[int, int], optional): First and last epoch, from 0 and both included, in which gradients are
             scaled; all by default.
+        cap (float): Largest difference in the exponent, > 0; 10 in the release for two modalities, 7 in that for three.
         **kwargs: As for :class:`MultimodalClsHead`.
 
     Raises:
@@ -67,6 +68,7 @@ class AGMClsHead(MultimodalClsHead):
                  alpha: float = 1.0,
                  blank: str = 'input',
                  window: tuple[int, int] | None = None,
+                 cap: float = 10.0,
                  **kwargs: Any) -> None:
         super().__init__(num_classes, fusion, **kwargs)
         modalities = self.fusion.modalities
@@ -74,12 +76,14 @@ class AGMClsHead(MultimodalClsHead):
             raise ValueError(f'AGMClsHead needs two modalities or more, got {modalities}: use MultimodalClsHead')
         if not alpha >= 0:
             raise ValueError(f'AGMClsHead: alpha={alpha!r} must be a number >= 0')
+        if not cap > 0:
+            raise ValueError(f'AGMClsHead: cap={cap!r} must be a number > 0')
         if blank not in BLANKS:
             raise ValueError(f'AGMClsHead: blank={blank!r} is unknown: choose one of {BLANKS}')
         if window is not None and not 0 <= window[0] <= window[1]:
             raise ValueError(f'AGMClsHead: window={window!r} must be two epochs, the first >= 0 and not after the '
                              'second')
-        self.alpha, self.blank, self.window = alpha, blank, window
+        self.alpha, self.blank, self.window, self.cap = alpha, blank, window, cap
         self.register_buffer('running_scores', torch.zeros(len(modalities)))
         self.register_buffer('iterations', torch.zeros((), dtype=torch.long))
 
@@ -134,7 +138,7 @@ class AGMClsHead(MultimodalClsHead):
     def _coefficients(self, scores: Tensor) -> Tensor:
         r""":math:`\kappa`, ``(M, )``."""
         excess = _lead(self.running_scores.to(scores)) - _lead(scores)
-        return (self.alpha * excess.clamp_max(LARGEST)).exp()
+        return (self.alpha * excess.clamp_max(self.cap)).exp()
 
     @torch.no_grad()
     def _remember(self, scores: Tensor, count: Tensor) -> None:

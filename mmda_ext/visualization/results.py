@@ -22,6 +22,7 @@ class SweepResults:
         failed (list[str]): Cells that ran and failed, with the reason.
         about (dict): Versions, date and metric, for the reader of a table.
         selections (dict): Rules by which the tested checkpoints of a row were selected, as in ``result.json``.
+        left_out (dict): (row, target, seed) -> what the run did without, part -> counts, as in ``result.json``.
     """
 
     rows: list[str]
@@ -31,6 +32,7 @@ class SweepResults:
     failed: list[str] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
     selections: dict[str, set[str]] = field(default_factory=dict)
+    left_out: dict[Key, dict[str, dict[str, int]]] = field(default_factory=dict)
 
     def seeds(self, row: str, target: str) -> list[int]:
         """Seeds of one cell of the table that have a score, ascending."""
@@ -39,6 +41,10 @@ class SweepResults:
     def of_target(self, row: str, target: str) -> dict[int, float]:
         """Score per seed."""
         return {seed: self.scores[row, target, seed] for seed in self.seeds(row, target)}
+
+    def reduced(self, row: str, target: str) -> int:
+        """How many runs of one cell of the table did without part of the data."""
+        return sum(key[:2] == (row, target) for key in self.left_out)
 
     def target_mean(self, row: str) -> dict[int, float]:
         """Mean over the targets per seed, for the seeds that have run on every target."""
@@ -78,7 +84,7 @@ def read_results(path: str | Path, part: str = 'test', metric: str | None = None
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{path} is not a results file of tools/sweep.py ({error!r}): run the sweep first') from error
     metric = metric or content.get('main_metric', 'acc/top1')
-    scores, folders = {}, {}
+    scores, folders, left_out = {}, {}, {}
     selections: dict[str, set[str]] = {row: set() for row in rows}
     for cell in cells:
         key = (cell['row'], cell['target'], cell['seed'])
@@ -86,9 +92,11 @@ def read_results(path: str | Path, part: str = 'test', metric: str | None = None
         if cell['state'] == 'done':
             scores[key] = _score(path, cell, part, metric)
             selections[cell['row']].add(_selection(cell['result']))
+            if cell['result'].get('left_out'):
+                left_out[key] = cell['result']['left_out']
     failed = [f'{c["row"]} / {c["target"]} / seed {c["seed"]}: {c["reason"]}' for c in cells if c['state'] == 'failed']
     about = {'part': part, 'metric': metric, **{key: content.get(key) for key in ('updated', 'versions', 'seeds')}}
-    return SweepResults(rows, targets, scores, folders, failed, about, selections)
+    return SweepResults(rows, targets, scores, folders, failed, about, selections, left_out)
 
 
 def _selection(result: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 from mmda_ext.registry import HOOKS
 
+from .check_data_hook import data_left_out
 from .records import write_json
 from .selection import LAST, UNKNOWN
 
@@ -20,10 +21,10 @@ class TestBestHook(Hook):
 
     The file holds ``val`` (all validation metrics of the selected epoch), ``test``, ``epoch``, ``checkpoint`` (a name
     in the work directory), ``selected_by`` (the metric), ``selection`` (the rule: ``source_validation``, ``last``,
-    ``target_oracle``, or ``unknown`` where another checkpoint hook selected), ``seed`` and ``config``. A run without
-    validation is tested as it ended, and both say "last". A finished run that is resumed keeps its result; a new run in
-    an old work directory moves the old result to ``result.previous.json`` first, so that no file outlives its run
-    unnoticed.
+    ``target_oracle``, or ``unknown`` where another checkpoint hook selected), ``seed``, ``config`` and ``left_out``
+    (:func:`data_left_out`). A run without validation is tested as it ended, and both say "last". A finished run that is
+    resumed keeps its result; a new run in an old work directory moves the old result to ``result.previous.json`` first,
+    so that no file outlives its run unnoticed.
     """
 
     __test__ = False  # not a test case, whatever the name suggests to pytest
@@ -51,6 +52,7 @@ class TestBestHook(Hook):
         if record['selected_by'] != LAST:
             runner.load_checkpoint(str(_find(runner, record['checkpoint'])))
         record['test'] = runner.test_loop.run()
+        record['left_out'] = data_left_out(runner)
         if is_main_process():
             write_json(result, record)
             runner.logger.info(f'test of {record["checkpoint"]} (epoch {record["epoch"]}) written to {result}')

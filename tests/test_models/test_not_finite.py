@@ -8,7 +8,8 @@ from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
 from mmda_ext.models.heads.base import masked_cross_entropy, probabilities
-from mmda_ext.models.objectives.voting_pseudo_label import vote
+from mmda_ext.models.objectives.voting_pseudo_label import VotingPseudoLabel, vote
+from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 from tests.conftest import ROOT
 from tests.tiny import batch_of, model_of
@@ -62,6 +63,19 @@ def test_votes_among_logits_that_are_not_finite_are_indices(bad: float) -> None:
     clean = vote(list(logits[:, [0, 1, 3]]))
     assert torch.equal(labels[[0, 1, 3]], clean[0])
     assert torch.equal(votes[[0, 1, 3]], clean[1])
+
+
+@pytest.mark.parametrize('rows', [(0, 1, 2), (2, 1, 0)])
+def test_a_voter_that_is_not_finite_spoils_the_loss(rows: tuple[int, ...]) -> None:
+    """Also where only the other heads learn, and where the sample is not kept."""
+    votes = 5 * torch.eye(4)[[0, *rows]]
+    heads = {'a': votes, 'b': votes.flip(0)}
+    objective = VotingPseudoLabel(dict(in_channels=dict(a=1, b=1)), min_votes=3)
+    record = StepRecord({}, torch.full((4, ), -1), torch.full((4, ), -1), is_target=torch.ones(4, dtype=torch.bool),
+                        logits=votes.clone(), modality_logits=heads)
+    assert objective(record)['loss_pseudo'].isfinite()
+    heads['b'][1, 2] = math.nan
+    assert not objective(record)['loss_pseudo'].isfinite()
 
 
 @pytest.mark.parametrize('bad', [math.nan, math.inf, -math.inf])

@@ -61,11 +61,12 @@ def check_finite(path: str | Path, name: str, values: np.ndarray, when: str = ''
         good = np.abs(values) <= np.finfo(np.float32).max
     if good.all():
         return
-    row, *column = (int(index) for index in np.argwhere(~good)[0])
-    where = f'column {column[0] if len(column) == 1 else tuple(column)}'
+    place = tuple(np.argwhere(~good)[0].tolist())
+    column = place[1] if len(place) == 2 else place[1:]
     rows = int((~good).reshape(len(good), -1).any(1).sum())
-    raise ValueError(f'feature file {path}: `{name}` holds {values[(row, *column)]} in row {row}, {where}{when} ({rows} '
-                     f'of {len(values)} rows hold NaN, infinity or what float32 cannot hold): repair or remove these rows')
+    raise ValueError(f'feature file {path}: `{name}` holds {values[place]} in row {place[0]}, column {column}{when} '
+                     f'({rows} of {len(values)} rows hold NaN, infinity or what float32 cannot hold): repair or remove '
+                     'these rows')
 
 
 def _read(path: Path, arrays: Sequence[str]) -> dict[str, np.ndarray]:
@@ -73,8 +74,8 @@ def _read(path: Path, arrays: Sequence[str]) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise FileNotFoundError(f'feature file {path} does not exist: check `ann_file` ({PAGE})')
     if not zipfile.is_zipfile(path):
-        raise ValueError(f'feature file {path} ({path.stat().st_size} bytes) is no .npz file, or is cut short: write it '
-                         f'with numpy.savez ({PAGE})')
+        raise ValueError(f'feature file {path} ({path.stat().st_size} bytes) is no .npz file, or is cut short: write '
+                         f'it with numpy.savez ({PAGE})')
     with np.load(path, allow_pickle=False) as file:
         lacking = [name for name in (*arrays, 'label', 'domain') if name not in file.files]
         if lacking:
@@ -106,8 +107,8 @@ def _check_feature(path: Path, name: str, values: np.ndarray) -> None:
     if values.dtype.kind not in 'fiub':
         raise ValueError(f'feature file {path}: `{name}` holds {values.dtype}, features must be numbers')
     if values.ndim < 2 or not values.size:
-        raise ValueError(f'feature file {path}: `{name}` has shape {values.shape}: the first axis counts the samples, and '
-                         'each needs at least one number, such as (n, 1)')
+        raise ValueError(f'feature file {path}: `{name}` has shape {values.shape}: the first axis counts the samples, '
+                         'and each needs at least one number, such as (n, 1)')
     check_finite(path, name, values)
 
 
@@ -132,8 +133,8 @@ def _labels(path: Path, values: np.ndarray, classes: np.ndarray | None) -> tuple
         values = _names(path, 'label', values)
     if classes is None:
         if not named:
-            raise ValueError(f'feature file {path} lacks the array `classes`, the names of the classes; only labels that '
-                             'are names need none')
+            raise ValueError(f'feature file {path} lacks the array `classes`, the names of the classes; only labels '
+                             'that are names need none')
         classes = np.unique(values)
     classes = _names(path, 'classes', _column(path, 'classes', _rows(path, 'classes', classes)))
     if len(set(classes)) != len(classes):

@@ -110,8 +110,9 @@ class FeatureDataset(MultimodalDataset):
         moved = constant_elements(values[training]) & (values != values[np.argmax(training)]).any(axis=0)
         if moved.any():
             columns = [tuple(index) if len(index) > 1 else index[0] for index in np.argwhere(moved)[:5].tolist()]
-            print_log(f'{self.ann_file}: {moved.sum()} columns of `{array}` (such as {columns}) are constant in training '
-                      'but not elsewhere: they are shifted, not scaled', logger='current', level=logging.WARNING)
+            print_log(f'{self.ann_file}: {moved.sum()} columns of `{array}` (such as {columns}) are constant in '
+                      'training but not elsewhere: they are shifted, not scaled', logger='current',
+                      level=logging.WARNING)
 
     def read_domain(self, domain: str) -> Iterator[dict[str, Any]]:
         inside = self._table['domain'] == domain

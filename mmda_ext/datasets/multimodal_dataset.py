@@ -184,7 +184,7 @@ class MultimodalDataset(BaseDataset):
     def _note_replaced(self, data: Any) -> None:
         """Let the sample say in whose place it stands: the run counts them, and this may be a worker process."""
         sample = data.get('data_samples') if isinstance(data, dict) else None
-        if hasattr(sample, 'set_metainfo'):
+        if sample is not None and hasattr(sample, 'set_metainfo'):
             sample.set_metainfo({'replaced': tuple(self._failures_in_a_row)})
         self._failures_in_a_row = []
 
@@ -196,8 +196,8 @@ class MultimodalDataset(BaseDataset):
             print_log(f'{error}; another sample is drawn (bad files so far: {len(self.decode_failures)})',
                       logger='current', level=logging.WARNING)
         if len(self._failures_in_a_row) > self.max_refetch:
-            raise MediaError(error.path, f'{error.reason} ({len(self._failures_in_a_row)} samples in a row could not be '
-                             f'decoded: {self.REMEDY_DECODE})') from error
+            raise MediaError(error.path, f'{error.reason} ({len(self._failures_in_a_row)} samples in a row could not '
+                             f'be decoded: {self.REMEDY_DECODE})') from error
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Class of a sample, for MMEngine's ``ClassBalancedDataset``."""

@@ -1,4 +1,4 @@
-"""The one way in which lists and tables are read: UTF-8 with or without a byte order mark, or a sentence that says where."""
+"""The one way to read lists and tables: UTF-8 with or without a byte order mark, or a sentence that says why not."""
 
 import codecs
 import csv
@@ -63,7 +63,8 @@ def read_csv(path: str | Path, required: Sequence[str], page: str) -> list[tuple
             raise ValueError(f'{path}, line 1: columns {missing} are missing, it has {names} ({page})')
         rows = [(reader.line_num, dict(row)) for row in reader]
     except csv.Error as error:
-        raise ValueError(f'{path}, line {reader.line_num + 1}: {error}: it must be a table with commas ({page})') from error
+        raise ValueError(f'{path}, line {reader.line_num + 1}: {error}: it must be a table with commas '
+                         f'({page})') from error
     for line, row in rows:
         if None in row or None in row.values():
             problem = 'more' if None in row else 'fewer'

@@ -15,11 +15,12 @@ COUNTING_PARTS = ('cls_head', 'objectives')
 
 def datasets_in(dataset: Any) -> Iterator[Any]:
     """A data set, or those inside of wrappers such as ``ConcatDataset`` and ``RepeatDataset``."""
-    inner = getattr(dataset, 'datasets', None) or [item for item in [getattr(dataset, 'dataset', None)] if item is not None]
-    if not inner:
-        yield dataset
+    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
     for item in inner:
-        yield from datasets_in(item)
+        if item is None:
+            yield dataset
+        else:
+            yield from datasets_in(item)
 
 
 def check_steps(loader: DataLoader, name: str) -> None:
@@ -33,7 +34,7 @@ def check_steps(loader: DataLoader, name: str) -> None:
         ValueError: With the arithmetic and the keys of the config.
     """
     batches: Any = loader.batch_sampler
-    batch_size, drop_last = getattr(batches, 'batch_size', loader.batch_size), getattr(batches, 'drop_last', False)
+    batch_size, drop_last = getattr(batches, 'batch_size', 1), getattr(batches, 'drop_last', False)
     samples = len(loader.dataset)  # type: ignore[arg-type]
     if name != 'train' and drop_last:
         raise ValueError(f'{name}_dataloader.drop_last=True leaves {samples % batch_size} of {samples} samples out of '
@@ -41,9 +42,9 @@ def check_steps(loader: DataLoader, name: str) -> None:
     if isinstance(loader.sampler, InfiniteSampler) or len(loader):
         return
     share = len(loader.sampler)  # type: ignore[arg-type]
-    raise ValueError(f'{name}_dataloader gives no batch: {samples} samples on {get_world_size()} process(es) are {share} '
-                     f'for each, batch_size={batch_size} and drop_last={drop_last}: lower {name}_dataloader.batch_size, '
-                     'use fewer processes, or set drop_last=False')
+    raise ValueError(f'{name}_dataloader gives no batch: {samples} samples on {get_world_size()} process(es) are '
+                     f'{share} for each, batch_size={batch_size} and drop_last={drop_last}: lower '
+                     f'{name}_dataloader.batch_size, use fewer processes, or set drop_last=False')
 
 
 def check_counts(model: Mapping[str, Any], dataset: Any) -> None:
@@ -63,8 +64,8 @@ def check_counts(model: Mapping[str, Any], dataset: Any) -> None:
     for path, value in _counts({key: model[key] for key in COUNTING_PARTS if model.get(key)}, 'model'):
         label, kind = COUNTS[path.rpartition('.')[2]]
         if value <= largest.get(label, -1):
-            raise ValueError(f'{path}={value}, but the training data has {kind} from 0 to {largest[label]}: set it to at '
-                             f'least {largest[label] + 1}, or choose other domains or classes')
+            raise ValueError(f'{path}={value}, but the training data has {kind} from 0 to {largest[label]}: set it to '
+                             f'at least {largest[label] + 1}, or choose other domains or classes')
 
 
 def _counts(node: Any, path: str) -> Iterator[tuple[str, int]]:

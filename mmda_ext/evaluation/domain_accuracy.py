@@ -37,7 +37,8 @@ class DomainAccuracy(BaseMetric):
     * ``modality/<m>/acc/top<k>`` for each modality that a sample's ``modality_scores`` names, over those samples;
     * ``predictor/<name>/acc/top<k>`` for each further predictor in ``predictor_scores``, such as a teacher.
 
-    A score that is not finite stops the evaluation and names the sample. Among equal scores the lower class index comes first.
+    A score that is not finite stops the evaluation and names the sample. Among equal scores the lower class index comes
+    first.
 
     Args:
         topk (Sequence[int]): Which accuracies to report.

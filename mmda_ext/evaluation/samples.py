@@ -37,8 +37,8 @@ def scores_of(sample: Mapping[str, Any], name: str, score: Any, label: int, metr
         raise ValueError(f'{metric}: {_name(sample)} has gt_label {label}, but {name} has {score.numel()} classes; '
                          'check num_classes of the head and the classes of the data set')
     if not torch.isfinite(score).all():
-        raise ValueError(f'{metric}: {_name(sample)} has {name} {score.tolist()[:8]}, which is not finite, so there is no '
-                         'accuracy: look for NaN in the files of this sample and in the weights of the checkpoint')
+        raise ValueError(f'{metric}: {_name(sample)} has {name} {score.tolist()[:8]}, which is not finite, so there is '
+                         'no accuracy: look for NaN in the files of this sample and in the weights of the checkpoint')
     return score
 
 

@@ -36,7 +36,8 @@ class WeightedF1(BaseMetric):
     * the same with ``source/`` and ``target/`` when samples of both kinds occur;
     * the same with ``modality/<m>/`` for each modality that a sample's ``modality_scores`` names, over those samples.
 
-    A score that is not finite stops the evaluation and names the sample. Among equal scores the lower class index comes first.
+    A score that is not finite stops the evaluation and names the sample. Among equal scores the lower class index comes
+    first.
 
     Args:
         inductive_split (str, optional): Count only samples of this ``split`` under these keys; the same keys with

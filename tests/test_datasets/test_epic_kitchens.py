@@ -113,8 +113,8 @@ def test_domains_and_classes_of_ones_own(tmp_path: Path) -> None:
         METAINFO = {'classes': ('stir', 'pour')}
         DOMAINS = ('home', 'cafe')
 
-    (tmp_path / 'cafe_test.csv').write_text('video_id,start_timestamp,stop_timestamp,start_frame,stop_frame,verb_class\n'
-                                            'V1,0:00:01,0:00:02.5,60,150,1\n')
+    head = 'video_id,start_timestamp,stop_timestamp,start_frame,stop_frame,verb_class'
+    (tmp_path / 'cafe_test.csv').write_text(f'{head}\nV1,0:00:01,0:00:02.5,60,150,1\n')
     info = Mine(str(tmp_path), 'r', ('cafe', ), ('home', ), split='test').get_data_info(0)
     assert (info['domain'], info['gt_label'], info['is_target']) == ('cafe', 1, True)
     assert info['modalities']['audio'] == {'audio_path': 'r/rgb/test/cafe/V1.wav', 'start_time': 1., 'stop_time': 2.5}
@@ -127,7 +127,7 @@ def test_seconds() -> None:
 @pytest.mark.parametrize(('changes', 'message'), [
     ({'verb_class': [2, 8]}, r'D1_train.pkl, uid 12917: label 8 is unknown, the labels are 0 to 7'),
     ({'verb_class': [2, -1]}, 'uid 12917: label -1'),
-    ({'start_timestamp': ['00:00:04.09', 'late']}, r"D1_train.pkl, uid 12917: start_timestamp='late' is not of the form"),
+    ({'start_timestamp': ['00:00:04.09', 'late']}, r"D1_train.pkl, uid 12917: start_timestamp='late' is not"),
     ({'stop_timestamp': ['00:00:05.84', '00:00:07.29']}, 'uid 12917: stop_timestamp 7.29 does not follow'),
     ({'stop_timestamp': ['00:00:nan', '00:00:08.95']}, 'uid 12915: stop_timestamp nan does not follow'),
     ({'start_frame': [245, 'x']}, "uid 12917: start_frame='x' is not a whole number"),

@@ -336,7 +336,7 @@ def test_the_sample_whose_outputs_are_not_finite_is_named():
     model.finite_rows[:] = False
     assert non_finite_outputs(model, batch) == [], 'the weights, not a sample'
     assert non_finite_outputs(wrapper, batch) == []
-    assert 'outputs of sample d/4 (1 in this batch) are not' in _cause({}, ['d/4'])
+    assert 'outputs of sample d/4 (1 in this batch) are not: look' in _cause({}, ['d/4'])
 
 
 def test_inputs_are_looked_at_in_both_forms():

@@ -40,7 +40,8 @@ def read_marker(root: Path) -> dict[str, Any] | None:
 
 
 def _write_marker(root: Path, spec: DemoSpec, complete: bool, files: int) -> None:
-    marker = {'hash': spec.digest, 'complete': complete, 'files': files, 'version': GENERATOR_VERSION, 'spec': asdict(spec)}
+    marker = {'hash': spec.digest, 'complete': complete, 'files': files, 'version': GENERATOR_VERSION,
+              'spec': asdict(spec)}
     marker['classes'] = [list(pair) for pair in zip(motion_names(spec.classes), sound_names(spec.classes))]
     write_text(root / MARKER, json.dumps(marker, indent=2) + '\n')
 
@@ -78,7 +79,7 @@ def make_demo_data(root: str | Path, spec: DemoSpec, workers: int = 2, progress:
         bool: Whether anything was made: False when the folder was complete.
 
     Raises:
-        FileExistsError: If the folder holds something else, or lacks files that cannot be told from those that are there.
+        FileExistsError: If the folder holds something else, or lacks files and what is there hides which.
     """
     root, layout = Path(root), _LAYOUTS[spec.layout]
     marker = read_marker(root)
@@ -90,8 +91,8 @@ def make_demo_data(root: str | Path, spec: DemoSpec, workers: int = 2, progress:
     layout.write_splits(root, spec)
     _run(list(layout.jobs(root, spec)), workers, progress)
     if _count_files(root) < expected:
-        raise FileExistsError(f'{root} lacks {expected - _count_files(root)} of {expected} files, and what is there hides '
-                              'which: remove the folder and make it anew')
+        raise FileExistsError(f'{root} lacks {expected - _count_files(root)} of {expected} files, and what is there '
+                              'hides which: remove the folder and make it anew')
     _write_marker(root, spec, True, _count_files(root))
     return True
 

@@ -96,8 +96,8 @@ def check_wave(path: str, wave: np.ndarray) -> np.ndarray:
     """
     bad = np.flatnonzero(~np.isfinite(wave))
     if len(bad):
-        raise MediaError(path, f'the sound holds {wave[bad[0]]} ({len(bad)} of {len(wave)} samples are not finite): extract '
-                         'the sound again (docs/data.md)')
+        raise MediaError(path, f'the sound holds {wave[bad[0]]} ({len(bad)} of {len(wave)} samples are not finite): '
+                         'extract the sound again (docs/data.md)')
     return wave
 
 

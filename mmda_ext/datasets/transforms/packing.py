@@ -74,6 +74,6 @@ def _finite(data: torch.Tensor, name: str, results: dict) -> torch.Tensor:
     if data.is_floating_point() and not torch.isfinite(data).all():
         bad = data.numel() - int(torch.isfinite(data).sum())
         raise ValueError(f'PackMultimodalInputs: modality {name!r} of sample {results.get("sample_id")!r} holds NaN or '
-                         f'infinity ({bad} of {data.numel()} values): repair its file, or the step of the pipeline that '
-                         'makes them')
+                         f'infinity ({bad} of {data.numel()} values): repair its file, or the step of the pipeline '
+                         'that makes them')
     return data

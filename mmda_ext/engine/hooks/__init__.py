@@ -1,4 +1,4 @@
-"""Hooks: reproducible epochs, safe checkpoints, guards against bad data and losses, one test, pictures, strategies by epoch."""
+"""Hooks: reproducible epochs, safe checkpoints, guards of data and losses, one test, pictures, strategies by epoch."""
 
 from .averaged_teacher_hook import AveragedTeacherHook
 from .check_data_hook import CheckDataHook

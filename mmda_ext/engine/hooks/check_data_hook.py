@@ -58,8 +58,8 @@ def _note(runner: Runner, part: str, kind: str, sample_id: str) -> None:
 def data_left_out(runner: Runner) -> dict[str, dict[str, int]]:
     """What a run did without, for ``result.json``: part -> ``samples`` listed, and how many of them lacked what.
 
-    ``missing`` had no file, ``undecodable`` were replaced in training, other kinds are those of ``incomplete``. Parts that
-    lack nothing are absent. All processes must call it.
+    ``missing`` had no file, ``undecodable`` were replaced in training, other kinds are those of ``incomplete``. Parts
+    that lack nothing are absent. All processes must call it.
     """
     loaders = {'train': runner.train_dataloader, 'test': runner.test_dataloader}
     if runner.val_loop is not None:

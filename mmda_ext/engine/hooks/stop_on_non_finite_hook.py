@@ -42,12 +42,12 @@ class StopOnNonFiniteHook(Hook):
         rank = get_rank()
         name = self.report_name if rank == 0 else f'rank{rank}_{self.report_name}'
         report = Path(runner.work_dir) / name
-        inputs, outputs = non_finite_inputs(data_batch), non_finite_outputs(runner.model, data_batch)
+        inputs, names = non_finite_inputs(data_batch), non_finite_outputs(runner.model, data_batch)
         write_json(report, {**self._describe(runner, losses, data_batch), 'non_finite_inputs': inputs,
-                            'non_finite_outputs': outputs})
+                            'non_finite_outputs': names})
         raise NonFiniteLossError(
             f'{", ".join(f"{key} is {value}" for key, value in bad.items())} in epoch {runner.epoch + 1}, iteration '
-            f'{runner.iter + 1}: training stopped, the step is described in {report}; {_cause(inputs, outputs)}; '
+            f'{runner.iter + 1}: training stopped, the step is described in {report}; {_cause(inputs, names)}; '
             f'{_last_good(runner)}')
 
     def _describe(self, runner: Runner, losses: dict[str, float], data_batch: Any) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _each_input(inputs: Any) -> Iterator[tuple[str, int, Any]]:
 
 
 def non_finite_outputs(model: Any, data_batch: Any) -> list[str]:
-    """Ids of the samples (or their positions) of which the logits are not finite; none where all are: the weights are."""
+    """Ids of the samples (or their positions) whose logits are not finite; none where all are: then the weights are."""
     finite = getattr(getattr(model, 'module', model), 'finite_rows', None)
     if finite is None or not finite.any():
         return []
@@ -108,8 +108,8 @@ def non_finite_outputs(model: Any, data_batch: Any) -> list[str]:
 
 def _cause(inputs: dict[str, list[str]], outputs: list[str]) -> str:
     if not inputs and outputs:
-        return (f'all inputs are finite, but the outputs of sample {outputs[0]} ({len(outputs)} in this batch) are not: look '
-                'at its values, or normalise them')
+        return (f'the inputs are finite, but the outputs of sample {outputs[0]} ({len(outputs)} in this batch) are '
+                'not: look at its values, or normalise them')
     if not inputs:
         return 'the inputs are finite, so a smaller learning rate or loss weight may help'
     name, samples = next(iter(inputs.items()))

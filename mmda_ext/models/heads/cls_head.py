@@ -49,6 +49,6 @@ class MultimodalClsHead(MultimodalHead):
         return record.logits
 
     def predict(self, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Class probabilities ``(N, C)``, fused and of each modality alone; NaN in a row whose logits are not finite."""
+        """Class probabilities ``(N, C)``, fused and of each modality alone; NaN in rows whose logits are not finite."""
         by_modality = self.modality_logits(features)
         return probabilities(self(features)), {name: probabilities(value) for name, value in by_modality.items()}

@@ -227,6 +227,13 @@ def test_a_value_that_poisons_is_named(tmp_path: Path, name: str, place: tuple, 
     load(path, SOURCES, 'train', modalities=('face', ) if name != 'face' else ('sound', ))
 
 
+def test_the_first_of_several_rows_is_named(tmp_path: Path) -> None:
+    face = np.ones((90, 4))
+    face[40:60, 1:] = np.nan
+    with pytest.raises(ValueError, match=r'`face` holds nan in row 40, column 1 \(20 of 90 rows'):
+        load(write_features(tmp_path / 'x.npz', face=face), SOURCES, 'train')
+
+
 def test_a_value_that_standardising_makes_infinite_is_named(tmp_path: Path) -> None:
     face = np.zeros((90, 4))
     face[:, 1] = np.linspace(0, 1e-10, 90)

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 from mmda_ext.apis.cli import run_training
 from mmda_ext.datasets import FeatureDataset
 from mmda_ext.engine.data_checks import check_counts, check_steps, left_out, listed
+from mmda_ext.engine.hooks.check_data_hook import LACKING
 from tests.test_engine.feature_run import SOURCES, feature_config, run, write_features
 from tests.toy_run import ToyDataset, toy_config
 
@@ -97,11 +98,23 @@ def test_what_a_run_did_without_is_in_its_result(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(ToyDataset, '__getitem__', lacking)
     monkeypatch.setattr(ToyDataset, 'num_missing', 6, raising=False)
-    run(toy_config(tmp_path, epochs=2))
+    runner = run(toy_config(tmp_path, epochs=2))
+    assert sorted(runner.message_hub.get_info(LACKING)['train']['undecodable']) == ['A/90', 'B/3', 'B/5'], 'each once'
     result = json.loads((tmp_path / 'result.json').read_text())
     whole = {'samples': 30, 'missing': 6}
     assert result['left_out'] == {'train': {**whole, 'undecodable': 3}, 'val': {**whole, 'shortened': 1},
                                   'test': {**whole, 'shortened': 1}}
+
+
+@pytest.mark.parametrize(('changes', 'message'), [
+    ({'train_dataloader.batch_size': 500, 'train_dataloader.drop_last': True}, 'train_dataloader gives no batch'),
+    ({'val_dataloader.drop_last': True}, 'val_dataloader.drop_last=True leaves 4 of 24'),
+    ({'test_dataloader.drop_last': True}, 'test_dataloader.drop_last=True leaves 4 of 24'),
+])
+def test_a_run_without_the_tools_looks_at_its_loaders_too(tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(toy_config(tmp_path, epochs=1, **changes))
+    assert not (tmp_path / 'result.json').exists()
 
 
 def test_a_run_on_everything_says_so(tmp_path: Path) -> None:

@@ -7,9 +7,12 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmengine.config import Config
 
+from mmda_ext.models.adaptation import nuclear_wasserstein
 from mmda_ext.models.heads.base import masked_cross_entropy, probabilities
+from mmda_ext.models.objectives.amanda import class_shares
 from mmda_ext.models.objectives.voting_pseudo_label import VotingPseudoLabel, vote
 from mmda_ext.models.step import StepRecord
+from mmda_ext.models.transport import transport_plan
 from mmda_ext.registry import MODELS
 from tests.conftest import ROOT
 from tests.tiny import batch_of, model_of
@@ -41,6 +44,15 @@ def test_a_nan_in_one_target_sample_shows_in_the_loss_of_every_adaptation(path) 
         losses = model(**model.data_preprocessor(adaptation_batch(bad), True), mode='loss')
         total, _ = model.parse_losses(losses)
         assert math.isfinite(total.item()) != bool(bad), losses
+
+
+def test_solvers_return_what_is_not_finite_and_do_not_raise() -> None:
+    spoiled = torch.rand(5, 4)
+    for bad in (math.nan, math.inf):
+        spoiled[3, 1] = bad
+        assert not nuclear_wasserstein(torch.rand(5, 4), spoiled).isfinite()
+        assert transport_plan(spoiled[:4]).isnan().all()
+        assert class_shares(spoiled, torch.rand(4)).isnan().all()
 
 
 def test_a_sample_without_a_label_spoils_the_loss_if_it_is_not_finite() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
-from mmda_ext.datasets.feature_file import check_finite, load_feature_file
+from mmda_ext.datasets.feature_checks import check_finite, load_feature_file
 from mmda_ext.datasets.feature_splits import PARTS, assign_parts, constant_elements, standardized
 from mmda_ext.datasets.multimodal_dataset import MultimodalDataset
 from mmda_ext.registry import DATASETS

@@ -14,6 +14,7 @@ default_hooks = dict(
     visualization=dict(type='mmda_ext.MultimodalVisualizationHook'))
 
 custom_hooks = [
+    dict(type='mmda_ext.CheckDataHook'),
     dict(type='mmda_ext.EpochSeedHook'),
     dict(type='mmda_ext.FittingCheckpointHook'),
     dict(type='mmda_ext.StopOnNonFiniteHook'),

@@ -25,6 +25,7 @@ from mmda_ext.apis.config_edits import (
 )
 from mmda_ext.apis.one_line_errors import Interrupted, was_interrupted
 from mmda_ext.apis.resume import set_resume
+from mmda_ext.engine.data_checks import check_steps
 
 _RUNS = itertools.count()
 
@@ -89,6 +90,8 @@ def run_training(argv: Sequence[str] | None = None) -> None:
     runner = None
     try:
         runner = build_runner(cfg)
+        # Schedulers that count iterations fail on an empty loop, in their words, before any hook may speak.
+        check_steps(runner.train_loop.dataloader, 'train')
         runner.train()
     except BaseException as error:
         if not was_interrupted(error):

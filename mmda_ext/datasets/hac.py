@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mmda_ext.datasets.multimodal_dataset import MultimodalDataset
+from mmda_ext.datasets.text_files import read_text
 from mmda_ext.registry import DATASETS
 
 #: Lists that make up a split. The target is tested on the whole domain, and the published order is test first.
@@ -96,12 +97,12 @@ def read_list(path: Path) -> list[tuple[int, str, int]]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is empty or a line cannot be understood.
+        ValueError: If it is empty or not in UTF-8, or a line cannot be understood.
     """
     if not path.is_file():
         raise FileNotFoundError(f'split file {path} does not exist: check `ann_dir` (docs/data.md)')
     rows = []
-    for number, line in enumerate(path.read_text(encoding='utf-8').split('\n'), start=1):
+    for number, line in enumerate(read_text(path).replace('\r\n', '\n').replace('\r', '\n').split('\n'), start=1):
         if not line:
             continue
         name, _, label = line.rpartition(',')

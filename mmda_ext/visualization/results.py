@@ -26,6 +26,7 @@ class SweepResults:
         about (dict): Versions, date and metric, for the reader of a table.
         selections (dict): Rules by which the tested checkpoints of a row were selected, as in ``result.json``.
         test_sets (dict): What each score is of: one for each target, as far as results say it.
+        left_out (dict): (row, target, seed) -> what the run did without, part -> counts, as in ``result.json``.
     """
 
     rows: list[str]
@@ -36,6 +37,7 @@ class SweepResults:
     about: dict[str, Any] = field(default_factory=dict)
     selections: dict[str, set[str]] = field(default_factory=dict)
     test_sets: dict[Key, TestSet] = field(default_factory=dict)
+    left_out: dict[Key, dict[str, dict[str, int]]] = field(default_factory=dict)
 
     def seeds(self, row: str, target: str) -> list[int]:
         """Seeds of one cell of the table that have a score, ascending."""
@@ -44,6 +46,10 @@ class SweepResults:
     def of_target(self, row: str, target: str) -> dict[int, float]:
         """Score per seed."""
         return {seed: self.scores[row, target, seed] for seed in self.seeds(row, target)}
+
+    def reduced(self, row: str, target: str) -> int:
+        """How many runs of one cell of the table did without part of the data."""
+        return sum(key[:2] == (row, target) for key in self.left_out)
 
     def target_mean(self, row: str) -> dict[int, float]:
         """Mean over the targets per seed, for the seeds that have run on every target."""
@@ -118,6 +124,8 @@ def _take(results: SweepResults, cell: dict[str, Any], path: Path) -> None:
         results.scores[key] = _score(path, cell, part, metric)
         results.selections.setdefault(cell['row'], set()).add(_selection(cell['result']))
         results.test_sets[key] = TestSet.of(cell['result'], part, metric)
+        if cell['result'].get('left_out'):
+            results.left_out[key] = cell['result']['left_out']
 
 
 def _selection(result: dict[str, Any]) -> str:

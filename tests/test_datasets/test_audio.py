@@ -52,6 +52,18 @@ def test_another_rate_is_resampled(tmp_path: Path) -> None:
     assert np.abs(np.fft.rfft(wave)).argmax() == 440
 
 
+@pytest.mark.parametrize('bad', [np.nan, np.inf])
+def test_sound_that_is_not_finite_is_a_bad_file(tmp_path: Path, bad: float) -> None:
+    """A spectrogram is NaN all over for one NaN, and an infinity would be cut to 1 without a word."""
+    import soundfile
+    wave = ramp_wave(1.)
+    wave[12000:12003] = bad
+    soundfile.write(tmp_path / 'a.wav', wave, 16000, subtype='FLOAT')
+    with pytest.raises(MediaError, match=rf'a\.wav: the sound holds {bad} \(3 of 16000 samples are not finite\)'):
+        load(tmp_path / 'a.wav')
+    np.testing.assert_array_equal(load(tmp_path / 'a.wav', 0., .5), wave[:8000])
+
+
 def test_silence_is_sound(tmp_path: Path) -> None:
     transform = LoadAudio()
     path = write_wave(tmp_path / 'a.wav', np.zeros(1600))

@@ -12,9 +12,10 @@ from mmengine.runner import Runner
 from mmda_ext import compat
 from mmda_ext.engine.hooks import NonFiniteLossError
 from mmda_ext.engine.hooks.records import write_json
-from mmda_ext.engine.hooks.stop_on_non_finite_hook import non_finite_inputs
+from mmda_ext.engine.hooks.stop_on_non_finite_hook import _cause, non_finite_inputs, non_finite_outputs
 from mmda_ext.engine.random_state import epoch_seed
 from mmda_ext.registry import DATASETS, HOOKS
+from tests.tiny import batch_of, model_of, wrapper_of
 from tests.toy_run import ToyDataset, toy_config
 from tests.two_processes import run_in_two_processes
 
@@ -321,6 +322,24 @@ def test_the_input_that_is_not_finite_is_named(tmp_path, monkeypatch):
     with pytest.raises(NonFiniteLossError, match="input of modality 'x' holds NaN or infinity in sample B/5: repair"):
         run(toy_config(tmp_path))
     assert json.loads((tmp_path / 'non_finite_step.json').read_text())['non_finite_inputs'] == {'x': ['B/5']}
+
+
+def test_the_sample_whose_outputs_are_not_finite_is_named():
+    model, batch = model_of(dtype=torch.float32), batch_of(dtype=torch.float32)
+    for index, sample in enumerate(batch['data_samples']):
+        sample.set_metainfo(dict(sample_id=f'd/{index}'))
+    batch['inputs'][4]['audio'][0] = 3e38
+    wrapper = wrapper_of(model, 'OptimWrapper')
+    for value in (3e38, 0.):
+        batch['inputs'][4]['audio'][:] = value
+        model.eval()
+        model(**model.data_preprocessor(batch), mode='loss')
+        assert non_finite_inputs(batch) == {}
+        assert non_finite_outputs(model, batch) == (['d/4'] if value else [])
+    model.finite_rows[:] = False
+    assert non_finite_outputs(model, batch) == [], 'the weights, not a sample'
+    assert non_finite_outputs(wrapper, batch) == []
+    assert 'outputs of sample d/4 (1 in this batch) are not: look' in _cause({}, ['d/4'])
 
 
 def test_inputs_are_looked_at_in_both_forms():

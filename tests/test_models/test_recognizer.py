@@ -11,6 +11,7 @@ from mmda_ext.models import AudioResNet, StepRecord
 from mmda_ext.models.fusions import ConcatFusion, SumFusion
 from mmda_ext.models.heads import reverse_gradient
 from mmda_ext.models.objectives import DomainAdversarial, LocalClassification, LocalDomainAdversarial
+from mmda_ext.models.step import labels_of
 from tests.tiny import Encoder, batch_of, model_of, parameters_of, wrapper_of
 
 
@@ -30,6 +31,25 @@ def test_modes():
     assert model(data['inputs'], mode='tensor').shape == (6, 3)
     with pytest.raises(ValueError, match='mode='):
         model(**data, mode='x')
+
+
+def test_a_sample_that_says_no_domain_is_of_none():
+    """-1, not the first domain: the discriminator must not learn from it."""
+    samples = batch_of()['data_samples']
+    expected = [sample.domain_label for sample in samples]
+    for index in (0, 4):
+        del samples[index].domain_label
+        expected[index] = -1
+    del samples[1].gt_label
+    labels, domains = labels_of(samples, torch.device('cpu'))
+    assert domains.tolist() == expected
+    assert labels.tolist() == [-1 if index == 1 else int(sample.gt_label) for index, sample in enumerate(samples)]
+    assert (labels.dtype, domains.dtype) == (torch.int64, torch.int64)
+    model, batch = model_of(), batch_of()
+    assert model(**model.data_preprocessor(batch), mode='loss')['loss_domain'] > 0
+    for sample in batch['data_samples']:
+        del sample.domain_label
+    assert model(**model.data_preprocessor(batch), mode='loss')['loss_domain'] == 0
 
 
 def test_record_is_handed_over_once():

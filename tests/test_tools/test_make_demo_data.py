@@ -148,6 +148,21 @@ def test_incomplete_folder_is_completed_and_complete_one_is_kept(tmp_path):
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
     assert len(list(root.rglob('*.mp4'))) == 18
     assert not make_demo_data(root, spec)
+    before = digests(root)
+    for path in sorted(root.rglob('*.mp4'))[:16]:
+        path.unlink()
+    assert make_demo_data(root, spec), 'what has gone is made again'
+    assert digests(root) == before
+
+
+def test_files_that_are_gone_and_cannot_be_made_again_are_told(tmp_path):
+    spec, root = DemoSpec.for_layout('epic', **SMALL), tmp_path / 'epic'
+    make_demo_data(root, spec)
+    for path in sorted(root.rglob('*.jpg'))[:3]:
+        path.unlink()
+    for _ in range(2):
+        with pytest.raises(FileExistsError, match=r'lacks 3 of \d+ files, .*: remove the folder and make it anew'):
+            make_demo_data(root, spec)
 
 
 def test_folder_of_other_knobs_or_with_other_files_is_refused(hac, tmp_path):

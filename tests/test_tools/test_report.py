@@ -131,6 +131,25 @@ def test_validation_on_the_target_is_not_called_source_validation(file):
     assert read_results(file).scored_on == 'target domain'
 
 
+def test_runs_on_less_than_was_listed_are_marked(file):
+    content = json.loads(file.read_text())
+    for cell in content['cells']:
+        if (cell['row'], cell['target'], cell['seed']) == ('GMP', 'b', 1):
+            cell['result']['left_out'] = {'train': {'samples': 360, 'missing': 12, 'undecodable': 1}}
+    file.write_text(json.dumps(content))
+    results = read_results(file)
+    lines = markdown_table(results).splitlines()
+    assert lines[3].startswith('| GMP | 67.0 ± 5.0 (n=3) | 41.0 ± 1.0 (n=3) † |')
+    assert '†' not in lines[2] + lines[4]
+    assert (' † ran on less than was listed: GMP / b / seed 1: 12 of 360 train samples missing, 1 of 360 train samples '
+            'undecodable') in lines
+    counts = {(line['recipe'], line['target']): line['left_out']
+              for line in csv.DictReader(csv_table(results).splitlines())}
+    assert [counts['GMP', name] for name in ('a', 'b', 'mean')] == ['0', '1', '1']
+    assert counts['Base', 'mean'] == '0'
+    assert '†' not in markdown_table(SweepResults(['Base'], ['a'], results.scores, left_out=results.left_out))
+
+
 def test_missing_metric_is_named_with_what_there_is(file):
     with pytest.raises(ValueError, match=r"no test 'f1', only \['acc/top1'\]"):
         read_results(file, metric='f1')

@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         print(plot_contact_sheet(args.root, args.domains, class_titles(args.root, args.classes), args.out))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         print(f'error: {error}; a demo set is made by tools/data/make_demo_data.py', file=sys.stderr)
         return 2
     return 0

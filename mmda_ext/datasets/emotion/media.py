@@ -115,6 +115,10 @@ def _write_sound(item: Utterance, out: Path, outcome: Outcome) -> None:
     if not len(samples):
         outcome.missing.append(('empty sound', item.audio_path))
         return
+    if not np.isfinite(samples).all():
+        # As 16-bit numbers it would be crackle.
+        outcome.missing.append(('sound with NaN or infinity', item.audio_path))
+        return
     if np.abs(samples).max() < SILENCE:
         outcome.notes.append(('silent sound', 'kept'))
     if (rate, info.channels, info.subtype, info.format) == (SAMPLE_RATE, 1, 'PCM_16', 'WAV'):

@@ -31,17 +31,24 @@ def read_marker(root: Path) -> dict[str, Any] | None:
         return None
     try:
         marker = json.loads(path.read_text())
-        return {'hash': marker['hash'], 'complete': bool(marker['complete']), 'spec': dict(marker['spec'])}
+        return {'hash': marker['hash'], 'complete': bool(marker['complete']), 'spec': dict(marker['spec']),
+                'files': int(marker.get('files', 0))}
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f'{path} is not a marker of demo data ({error}): remove the folder and make it anew'
         ) from error
 
 
-def _write_marker(root: Path, spec: DemoSpec, complete: bool) -> None:
-    marker = {'hash': spec.digest, 'complete': complete, 'version': GENERATOR_VERSION, 'spec': asdict(spec)}
+def _write_marker(root: Path, spec: DemoSpec, complete: bool, files: int) -> None:
+    marker = {'hash': spec.digest, 'complete': complete, 'files': files, 'version': GENERATOR_VERSION,
+              'spec': asdict(spec)}
     marker['classes'] = [list(pair) for pair in zip(motion_names(spec.classes), sound_names(spec.classes))]
     write_text(root / MARKER, json.dumps(marker, indent=2) + '\n')
+
+
+def _count_files(root: Path) -> int:
+    """Files of the data set, without the marker."""
+    return sum(path.is_file() and path.name != MARKER for path in root.rglob('*'))
 
 
 def _refuse_other_content(root: Path, spec: DemoSpec, marker: dict[str, Any] | None) -> None:
@@ -60,7 +67,7 @@ def _refuse_other_content(root: Path, spec: DemoSpec, marker: dict[str, Any] | N
 
 
 def make_demo_data(root: str | Path, spec: DemoSpec, workers: int = 2, progress: Progress | None = None) -> bool:
-    """Make a demo data set; what is already there is kept.
+    """Make a demo data set; what is already there is kept, and what has gone is made again.
 
     Args:
         root (str | Path): Folder of the data set.
@@ -72,17 +79,21 @@ def make_demo_data(root: str | Path, spec: DemoSpec, workers: int = 2, progress:
         bool: Whether anything was made: False when the folder was complete.
 
     Raises:
-        FileExistsError: If the folder holds something else.
+        FileExistsError: If the folder holds something else, or lacks files and what is there hides which.
     """
     root, layout = Path(root), _LAYOUTS[spec.layout]
     marker = read_marker(root)
     _refuse_other_content(root, spec, marker)
-    if marker and marker['complete']:
+    expected = marker['files'] if marker else 0
+    if marker and marker['complete'] and _count_files(root) >= expected:
         return False
-    _write_marker(root, spec, complete=False)
+    _write_marker(root, spec, False, expected)
     layout.write_splits(root, spec)
     _run(list(layout.jobs(root, spec)), workers, progress)
-    _write_marker(root, spec, complete=True)
+    if _count_files(root) < expected:
+        raise FileExistsError(f'{root} lacks {expected - _count_files(root)} of {expected} files, and what is there '
+                              'hides which: remove the folder and make it anew')
+    _write_marker(root, spec, True, _count_files(root))
     return True
 
 

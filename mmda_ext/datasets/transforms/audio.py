@@ -105,7 +105,20 @@ def read_segment(path: str, start: float | None, stop: float | None) -> tuple[np
         raise MediaError(path, 'the sound file has no samples: extract the sound again (docs/data.md)')
     if len(samples) < last - first:
         raise MediaError(path, 'the sound file is truncated: extract the sound again (docs/data.md)')
-    return samples.mean(axis=1), rate
+    return check_wave(path, samples.mean(axis=1)), rate
+
+
+def check_wave(path: str, wave: np.ndarray) -> np.ndarray:
+    """The waveform ``(n, )``, if it is finite.
+
+    Raises:
+        MediaError: If it is not: files of float32 can hold NaN and infinity, and later steps would hide an infinity.
+    """
+    bad = np.flatnonzero(~np.isfinite(wave))
+    if len(bad):
+        raise MediaError(path, f'the sound holds {wave[bad[0]]} ({len(bad)} of {len(wave)} samples are not finite): '
+                         'extract the sound again (docs/data.md)')
+    return wave
 
 
 def resample(wave: np.ndarray, rate: int, wanted: int) -> np.ndarray:

@@ -31,6 +31,7 @@ class PackMultimodalInputs(BaseTransform):
 
     Raises:
         KeyError: If the sample lacks a modality or a modality has no data; the message names both.
+        ValueError: If data hold NaN or infinity: here, on the host, one sample can still be told from its batch.
     """
 
     def __init__(self, modalities: Sequence[str] | None = None, meta_keys: Sequence[str] = ()) -> None:
@@ -39,7 +40,7 @@ class PackMultimodalInputs(BaseTransform):
 
     def transform(self, results: dict) -> dict[str, Any]:
         names = self.modalities or tuple(results['modalities'])
-        inputs = {name: self._tensor(results, name) for name in names}
+        inputs = {name: _finite(self._tensor(results, name), name, results) for name in names}
         sample = ActionDataSample()
         if 'gt_label' in results:
             sample.set_gt_label(int(results['gt_label']))
@@ -72,3 +73,12 @@ def _only(data: dict[str, torch.Tensor], name: str, results: dict) -> torch.Tens
         raise KeyError(f'PackMultimodalInputs: modality {name!r} of sample {results.get("sample_id")!r} holds several '
                        f'tensors {list(data)}: let `collect_keys` of its PackActionInputs name one')
     return next(iter(data.values()))
+
+
+def _finite(data: torch.Tensor, name: str, results: dict) -> torch.Tensor:
+    if data.is_floating_point() and not torch.isfinite(data).all():
+        bad = data.numel() - int(torch.isfinite(data).sum())
+        raise ValueError(f'PackMultimodalInputs: modality {name!r} of sample {results.get("sample_id")!r} holds NaN or '
+                         f'infinity ({bad} of {data.numel()} values): repair its file, or the step of the pipeline '
+                         'that makes them')
+    return data

@@ -1,6 +1,7 @@
-"""Hooks: reproducible epochs, safe checkpoints, a guard against bad losses, one test, pictures, strategies by epoch."""
+"""Hooks: reproducible epochs, safe checkpoints, guards of data and losses, one test, pictures, strategies by epoch."""
 
 from .averaged_teacher_hook import AveragedTeacherHook
+from .check_data_hook import CheckDataHook
 from .diagnosing_relearning_hook import DiagnosingRelearningHook
 from .epoch_seed_hook import EpochSeedHook
 from .fitting_checkpoint_hook import FittingCheckpointHook
@@ -11,7 +12,7 @@ from .test_best_hook import TestBestHook
 from .visualization_hook import MultimodalVisualizationHook
 
 __all__ = [
-    'AveragedTeacherHook', 'DiagnosingRelearningHook', 'EpochSeedHook', 'FittingCheckpointHook',
+    'AveragedTeacherHook', 'CheckDataHook', 'DiagnosingRelearningHook', 'EpochSeedHook', 'FittingCheckpointHook',
     'GradientBlendingHook', 'LastBestCheckpointHook', 'MultimodalVisualizationHook', 'NonFiniteLossError',
     'StopOnNonFiniteHook', 'TestBestHook'
 ]

@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 
 from mmda_ext.registry import HOOKS
 
+from .check_data_hook import data_left_out
 from .records import write_json
 from .scored_samples import ScoredSamples
 from .selection import LAST, UNKNOWN
@@ -22,10 +23,10 @@ class TestBestHook(Hook):
     The file holds ``val`` (all validation metrics of the selected epoch), ``test``, ``epoch``, ``checkpoint`` (a name
     in the work directory), ``selected_by`` (the metric), ``selection`` (the rule: ``source_validation``, ``last``,
     ``target_oracle``, or ``unknown`` where another checkpoint hook selected), ``val_set`` and ``test_set`` (which
-    samples were scored, as :class:`ScoredSamples` sums them up), ``seed`` and ``config``. A run without
-    validation is tested as it ended, and both say "last". A finished run that is resumed keeps its result; a new run in
-    an old work directory moves the old result to ``result.previous.json`` first, so that no file outlives its run
-    unnoticed.
+    samples were scored, as :class:`ScoredSamples` sums them up), ``seed``, ``config`` and ``left_out``
+    (:func:`data_left_out`). A run without validation is tested as it ended, and both say "last". A finished run that is
+    resumed keeps its result; a new run in an old work directory moves the old result to ``result.previous.json`` first,
+    so that no file outlives its run unnoticed.
     """
 
     __test__ = False  # not a test case, whatever the name suggests to pytest
@@ -73,6 +74,7 @@ class TestBestHook(Hook):
             runner.load_checkpoint(str(_find(runner, record['checkpoint'])))
         record['test'] = runner.test_loop.run()
         record['test_set'] = self._scored.summary(runner.test_loop)
+        record['left_out'] = data_left_out(runner)
         if is_main_process():
             write_json(result, record)
             runner.logger.info(f'test of {record["checkpoint"]} (epoch {record["epoch"]}) written to {result}')

@@ -77,8 +77,12 @@ class MultimodalHead(BaseModule):
 
 
 def masked_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy over the samples with a target; 0, still attached to the graph, where there is none."""
-    total = F.cross_entropy(widen(logits), targets, ignore_index=-1, reduction='sum')
+    """Mean cross-entropy over the samples with a target; 0, still attached to the graph, where there is none.
+
+    Not finite if any logit is not, also one of a sample without a target: its gradient of 0 times NaN would spoil the
+    encoders in a step whose loss looks well.
+    """
+    total = F.cross_entropy(widen(logits), targets, ignore_index=-1, reduction='sum') + 0 * widen(logits.detach()).sum()
     return total / (targets >= 0).sum().clamp_min(1)
 
 
@@ -99,6 +103,11 @@ def true_class_sums(logits: Mapping[str, Tensor], targets: Tensor) -> Tensor:
 def hits(logits: Mapping[str, Tensor], targets: Tensor) -> Tensor:
     """Number of samples whose largest logit is that of their target, for each modality, ``(M, )``."""
     return torch.stack([(value.detach().argmax(1) == targets).sum() for value in logits.values()]).float()
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Softmax of logits ``(N, C)``; a row with any logit that is not finite holds NaN, also where softmax gives 0."""
+    return logits.softmax(1) + 0 * logits
 
 
 def widen(x: Tensor) -> Tensor:

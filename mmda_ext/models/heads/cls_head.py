@@ -5,7 +5,7 @@ from functools import partial
 
 from torch import Tensor
 
-from mmda_ext.models.heads.base import MultimodalHead
+from mmda_ext.models.heads.base import MultimodalHead, probabilities
 from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 
@@ -49,6 +49,6 @@ class MultimodalClsHead(MultimodalHead):
         return record.logits
 
     def predict(self, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Class probabilities ``(N, C)``, fused and of each modality alone."""
-        scores = self(features).softmax(1)
-        return scores, {name: value.softmax(1) for name, value in self.modality_logits(features).items()}
+        """Class probabilities ``(N, C)``, fused and of each modality alone; NaN in rows whose logits are not finite."""
+        by_modality = self.modality_logits(features)
+        return probabilities(self(features)), {name: probabilities(value) for name, value in by_modality.items()}

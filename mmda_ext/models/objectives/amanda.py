@@ -109,9 +109,11 @@ def class_shares(means: Tensor, target: Tensor) -> Tensor:
         target (Tensor): :math:`\mu`, ``(d, )``.
 
     Returns:
-        Tensor: :math:`\pi`, ``(C, )``, float64.
+        Tensor: :math:`\pi`, ``(C, )``, float64; not a number where a mean is not finite, so that the loss says it.
     """
     gaps = (means - target).double()
+    if not gaps.isfinite().all():
+        return gaps.new_full((len(gaps), ), torch.nan)
     # Both parts of the problem of one size: the solution's sum stays away from 0.
     gaps = gaps / gaps.square().sum().sqrt().clamp_min(torch.finfo(gaps.dtype).tiny)
     system = torch.cat([gaps.T, gaps.new_ones(1, len(gaps))])

@@ -9,6 +9,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
+from mmda_ext.models.heads.base import probabilities
 from mmda_ext.models.objectives.base import Objective, modalities_of, weights_by_modality
 from mmda_ext.models.objectives.modality_heads import ModalityHeads
 from mmda_ext.models.objectives.supervised_contrastive import SupervisedContrastive
@@ -117,11 +118,11 @@ class CrossModalDistillation(Objective):
             return {}
         teacher = self.teacher.module
         taught = teacher.extract_feat(inputs, len(next(iter(features.values()))))
-        out = {'teacher': teacher.cls_head(taught).softmax(1)}
+        out = {'teacher': probabilities(teacher.cls_head(taught))}
         if self._classifies is not None:
             for name, owner, values in (('ensemble', model, features), ('teacher_ensemble', teacher, taught)):
                 own = owner.objectives[self._classifies].classify(values)
-                out[name] = torch.stack([owner.cls_head(values), *own.values()]).mean(0).softmax(1)
+                out[name] = probabilities(torch.stack([owner.cls_head(values), *own.values()]).mean(0))
         return out
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from mmda_ext.models.heads.base import probabilities
 from mmda_ext.models.objectives.base import Objective, modalities_of
 from mmda_ext.models.projection import direction_distance, distance
 from mmda_ext.models.step import StepRecord
@@ -83,7 +84,7 @@ class CrossModalTranslation(Objective):
                 features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Probabilities ``(N, C)`` of the classifier without each modality that may be missing."""
         return {
-            f'without_{name}': model.cls_head({**features, name: self.replaced(name, features)}).softmax(1)
+            f'without_{name}': probabilities(model.cls_head({**features, name: self.replaced(name, features)}))
             for name in self.missing
         }
 

@@ -73,7 +73,9 @@ class VotingPseudoLabel(Objective):
         kept = votes >= self.min_votes
         learning = heads if self.pl_heads == 'all' else heads[-1:]
         entropies = [F.cross_entropy(widen(value), labels, reduction='none') for value in learning]
-        total, count = torch.stack(entropies).sum(0), kept.sum().float()
+        # A voter that is not finite has no vote: the loss says so, whoever learns and whatever is kept.
+        not_finite = 0 * torch.stack([widen(value.detach()) for value in heads]).sum((0, 2))
+        total, count = torch.stack(entropies).sum(0) + not_finite, kept.sum().float()
         out = {
             f'loss_{self.name}': self.loss_weight * joined_mean(total, kept),
             f'{self.name}_kept': count,
@@ -97,7 +99,8 @@ def _monitored(record: StepRecord) -> Tensor | None:
 def vote(logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Class with the most votes and how many it has, each ``(N, )``.
 
-    Ties go to the class with the largest summed probability, then to the lower index.
+    Ties go to the class with the largest summed probability, then to the lower index. Rows that are not finite get
+    some class.
 
     Args:
         logits (Sequence[Tensor]): One ``(N, C)`` for each voter.
@@ -110,7 +113,8 @@ def vote(logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     index = torch.arange(classes, device=stacked.device).expand_as(support)
     # argmax does not promise the first of equals.
     best = support == support.amax(1, keepdim=True)
-    return torch.where(best, index, classes).amin(1), most[:, 0]
+    # Among logits that are not finite none is the best; the last class stands in, as an index that there is.
+    return torch.where(best, index, classes - 1).amin(1), most[:, 0]
 
 
 def _count(min_votes: int | float, voters: int) -> int:

@@ -71,6 +71,8 @@ class MultimodalRecognizer(BaseModel):
         self._pretrained = dict(pretrained or {})
         self.joint_forward = joint_forward
         self.step_record: StepRecord | None = None
+        #: Which samples of the last training batch have finite logits, ``(N, )`` bool, for who must name the others.
+        self.finite_rows: Tensor | None = None
         for objective in self.objectives:
             objective.bind(self)
 
@@ -173,6 +175,7 @@ class MultimodalRecognizer(BaseModel):
                             encoder=self._encode_further)
         out = self.cls_head.loss(record)
         record.add_losses(out)
+        self.finite_rows = None if record.logits is None else record.logits.detach().isfinite().all(1)
         for objective in self.objectives:
             terms = objective(record)
             record.add_losses(terms, objective.task)

@@ -21,9 +21,9 @@ class TestBestHook(Hook):
     The file holds ``val`` (all validation metrics of the selected epoch), ``test``, ``epoch``, ``checkpoint`` (a name
     in the work directory), ``selected_by`` (the metric), ``selection`` (the rule: ``source_validation``, ``last``,
     ``target_oracle``, or ``unknown`` where another checkpoint hook selected), ``seed`` and ``config``. A run without
-    validation is tested as it ended, and both say "last". A finished run that is resumed keeps its result; a new run in
-    an old work directory moves the old result to ``result.previous.json`` first, so that no file outlives its run
-    unnoticed.
+    validation is tested as it ended, and both say "last". A finished run that is resumed keeps its result; a run that
+    trains on, or anew, in an old work directory moves the old result to ``result.previous.json`` first, so that no file
+    outlives its run unnoticed.
     """
 
     __test__ = False  # not a test case, whatever the name suggests to pytest
@@ -33,7 +33,7 @@ class TestBestHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         result = Path(runner.work_dir) / self.result_name
-        if is_main_process() and runner.iter == 0 and result.is_file():
+        if is_main_process() and runner.iter < runner.max_iters and result.is_file():
             result.replace(result.with_name('result.previous.json'))
 
     def after_train(self, runner: Runner) -> None:
@@ -80,9 +80,12 @@ def _selection_key(runner: Runner) -> str:
 
 
 def _find(runner: Runner, name: str) -> Path:
-    """Path of the best checkpoint; the work directory may have been moved since it was written."""
-    recorded = Path(runner.message_hub.get_info('best_ckpt'))
-    return recorded if recorded.is_file() else Path(runner.work_dir) / name
+    """Path of the selected checkpoint, in the work directory and nowhere else."""
+    path = Path(runner.work_dir) / name
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}, the best checkpoint of this run, does not exist any more, so it cannot be tested: '
+                                'put it back and resume, or train again')
+    return path
 
 
 def _same_checkpoint(result: Path, record: dict[str, Any]) -> bool:

@@ -28,7 +28,7 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 _held: set[int] = set()
 
 
-class FolderInUseError(RuntimeError):
+class FolderInUseError(FileExistsError):
     """Another process uses the folder; the message says which, and what to do."""
 
     #: "Try again later", by the convention of sysexits.h.

@@ -15,6 +15,7 @@ from mmda_ext.stack import version_of
 #: PyTorch's own switches: the first makes every ``torch.load`` read tensors only, the second is the user's word that the
 #: files can be trusted.
 TENSORS_ONLY, TRUSTED = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD', 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
+_OLD_MODULES = {'__builtin__': 'builtins', 'copy_reg': 'copyreg'}
 #: What the readers say of a name that is none of the harmless ones.
 _FOREIGN = re.compile(r'([Uu]nsupported (GLOBAL|global|class)|asks for attribute)[^\n]*')
 _ON = ('1', 'y', 'yes', 'true')
@@ -51,9 +52,11 @@ class _TensorsOnly(pickle.Unpickler):
         ours = dict((item[1], item[0]) if isinstance(item, tuple) else (f'{item.__module__}.{item.__name__}', item)
                     for item in checkpoint_globals())
         known = {**_get_allowed_globals(), **ours}
-        if f'{module}.{name}' not in known:
-            raise pickle.UnpicklingError(f'Unsupported global: {module}.{name}')
-        return known[f'{module}.{name}']
+        # Checkpoints are written in a protocol with the old names of modules.
+        full = f'{_OLD_MODULES.get(module, module)}.{name}'
+        if full not in known:
+            raise pickle.UnpicklingError(f'Unsupported global: {full}')
+        return known[full]
 
 
 def allow_mmengine_checkpoints() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from mmda_ext.datasets.epic_layouts import LAYOUTS, Segment
 from mmda_ext.datasets.multimodal_dataset import MultimodalDataset
 from mmda_ext.datasets.split_pickle import read_split_pickle
+from mmda_ext.file_names import check_inside
 from mmda_ext.registry import DATASETS
 
 COLUMNS = ('uid', 'video_id', 'start_timestamp', 'stop_timestamp', 'start_frame', 'stop_frame', 'verb_class')
@@ -87,7 +88,7 @@ def read_segments(path: Path, domain: str, split: str) -> list[tuple[Any, Segmen
         list[tuple]: Of each row its ``uid`` and its segment.
 
     Raises:
-        ValueError: If it is empty, lacks a column, or a row cannot be understood.
+        ValueError: If it is empty, lacks a column, a row cannot be understood, or a video's name leaves the folder.
     """
     columns = read_split_pickle(path)
     lacking = [name for name in COLUMNS if name not in columns]
@@ -99,6 +100,7 @@ def read_segments(path: Path, domain: str, split: str) -> list[tuple[Any, Segmen
     for uid, video, start_time, stop_time, start, stop, label in zip(*(columns[name] for name in COLUMNS)):
         try:
             times = seconds(start_time), seconds(stop_time)
+            video = check_inside(video, 'video_id')
             segment = Segment(domain, split, video, int(start), int(stop), *times, int(label))
         except (TypeError, ValueError) as error:
             raise ValueError(f'split file {path}, uid {uid}: {error}') from error

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from mmda_ext.file_names import check_inside
+
 REQUIRED = ('utterance', 'label', 'text', 'speaker', 'session', 'split', 'faces', 'wav')
 PARTS = ('train', 'val', 'test')
 #: Who writes tables, for messages.
@@ -70,7 +72,7 @@ def read_table(path: Path) -> list[tuple[int, Row]]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a column is missing, a row is too short, or a split is unknown.
+        ValueError: If a column is missing, a row is too short, a split is unknown, or a name leaves the folder.
     """
     if not path.is_file():
         raise FileNotFoundError(f'{path} does not exist: make it with {TOOLS}')
@@ -97,4 +99,7 @@ def _row(path: Path, line: int, record: dict[str, str | None]) -> Row:
     row = Row(**{name: value or '' for name, value in record.items()})
     if row.split not in PARTS:
         raise ValueError(f'{path}, line {line}: split={row.split!r} is unknown: use one of {PARTS}')
+    for column in ('faces', 'wav'):
+        if getattr(row, column):
+            check_inside(getattr(row, column), f'{path}, line {line}, column {column}')
     return row

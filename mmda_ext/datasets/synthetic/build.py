@@ -12,6 +12,7 @@ from mmda_ext.datasets.synthetic.motion import motion_names
 from mmda_ext.datasets.synthetic.sound import sound_names
 from mmda_ext.datasets.synthetic.spec import GENERATOR_VERSION, DemoSpec
 from mmda_ext.datasets.synthetic.writer import write_text
+from mmda_ext.folder_lock import LOCK_NAME, lock_folder
 
 MARKER = 'demo_data.json'
 _LAYOUTS = {'hac': hac, 'epic': epic}
@@ -44,13 +45,15 @@ def _write_marker(root: Path, spec: DemoSpec, complete: bool) -> None:
     write_text(root / MARKER, json.dumps(marker, indent=2) + '\n')
 
 
-def _refuse_other_content(root: Path, spec: DemoSpec, marker: dict[str, Any] | None) -> None:
+def _is_complete(root: Path, spec: DemoSpec) -> bool:
+    """Whether all is there; what somebody else put there is refused."""
+    marker = read_marker(root)
     if marker is None:
-        if root.is_dir() and any(root.iterdir()):
+        if root.is_dir() and any(path.name != LOCK_NAME for path in root.iterdir()):
             raise FileExistsError(f'{root} has files but no {MARKER}: name an empty or a new folder')
-        return
+        return False
     if marker['hash'] == spec.digest:
-        return
+        return bool(marker['complete'])
     ours = asdict(spec)
     differing = [
         f'{k}={marker["spec"].get(k)!r} there, {v!r} asked for' for k, v in ours.items() if marker['spec'].get(k) != v
@@ -72,17 +75,20 @@ def make_demo_data(root: str | Path, spec: DemoSpec, workers: int = 2, progress:
         bool: Whether anything was made: False when the folder was complete.
 
     Raises:
-        FileExistsError: If the folder holds something else.
+        FileExistsError: If the folder holds something else, or another process writes there.
     """
-    root, layout = Path(root), _LAYOUTS[spec.layout]
-    marker = read_marker(root)
-    _refuse_other_content(root, spec, marker)
-    if marker and marker['complete']:
+    root = Path(root)
+    # A complete folder may be one that must not be written to.
+    if _is_complete(root, spec):
         return False
-    _write_marker(root, spec, complete=False)
-    layout.write_splits(root, spec)
-    _run(list(layout.jobs(root, spec)), workers, progress)
-    _write_marker(root, spec, complete=True)
+    with lock_folder(root):
+        if _is_complete(root, spec):
+            return False
+        layout = _LAYOUTS[spec.layout]
+        _write_marker(root, spec, complete=False)
+        layout.write_splits(root, spec)
+        _run(list(layout.jobs(root, spec)), workers, progress)
+        _write_marker(root, spec, complete=True)
     return True
 
 

@@ -26,6 +26,6 @@ def check_inside(name: object, where: str) -> str:
     if not isinstance(name, str) or not name.strip() or '\0' in name:
         raise ValueError(f'{where}: {name!r} is no name of a file')
     if _ABSOLUTE.match(name) or '..' in _SEPARATOR.split(name):
-        raise ValueError(f'{where}: {name!r} leaves the folder that it belongs to: names in lists are relative, without '
-                         '".."')
+        raise ValueError(f'{where}: {name!r} leaves the folder that it belongs to: names in lists are relative, '
+                         'without ".."')
     return name

@@ -2,9 +2,9 @@
 
 The operating system's ``flock`` decides on one machine, however a process ends and whatever becomes of its number. What
 the file says decides between machines: there a lock is believed until somebody deletes it, because whether a process of
-another machine lives cannot be seen, and not every network drive carries ``flock`` from one to the other. On a drive that
-knows no ``flock`` at all, number and start of the process decide; there two that start in the same instant may both
-be let in.
+another machine lives cannot be seen, and not every network drive carries ``flock`` from one to the other. On a drive
+that knows no ``flock`` at all, number and start of the process decide; there two that start in the same instant may
+both be let in.
 """
 
 import errno

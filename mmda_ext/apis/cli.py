@@ -130,6 +130,7 @@ def _prepare(args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
     set_work_dir(cfg, args)
     compat.allow_mmengine_checkpoints()
+    compat.ignore_configs_in_checkpoints()
     compat.keep_checkpoints_at_home()
     compat.allow_cpu_amp()
     compat.fix_numpy_aliases()

@@ -10,8 +10,8 @@ from typing import Any
 def keep_checkpoints_at_home() -> None:
     """Let ``CheckpointHook`` delete and name files of the run's own folder only.
 
-    Upstream, a checkpoint remembers where its run kept the best one. A run that continues from it elsewhere deletes that
-    file when it finds a better one, although the other run's result still names it (mmengine 0.10.7).
+    Upstream, a checkpoint remembers where its run kept the best one, and a run that continues from it elsewhere deletes
+    that file when it finds a better one, although the other run's result still names it (mmengine 0.10.7).
     """
     from mmengine.hooks import CheckpointHook
     original = CheckpointHook.before_train
@@ -70,8 +70,8 @@ def _refuse_a_third(source: Path, home: Path) -> None:
         twin = source / path.name
         if not (twin.is_file() and filecmp.cmp(path, twin)):
             raise FileExistsError(
-                f'--resume from {source}: {home} holds another run ({path.name}), which would be overwritten: name a new '
-                '--work-dir, or continue that run with --resume alone')
+                f'--resume from {source}: {home} holds another run ({path.name}), which would be overwritten: name a '
+                'new --work-dir, or continue that run with --resume alone')
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -12,8 +12,8 @@ from typing import IO, Any
 
 from mmda_ext.stack import version_of
 
-#: PyTorch's own switches: the first makes every ``torch.load`` read tensors only, the second is the user's word that the
-#: files can be trusted.
+#: PyTorch's own switches: the first makes every ``torch.load`` read tensors only, the second is the user's word that
+#: the files can be trusted.
 TENSORS_ONLY, TRUSTED = 'TORCH_FORCE_WEIGHTS_ONLY_LOAD', 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD'
 _OLD_MODULES = {'__builtin__': 'builtins', 'copy_reg': 'copyreg'}
 #: What the readers say of a name that is none of the harmless ones.
@@ -45,7 +45,7 @@ def checkpoint_globals() -> list[Any]:
 
 
 class _TensorsOnly(pickle.Unpickler):
-    """For torch below 2.6, whose own reader of tensors takes no further names: finds the harmless ones, refuses others."""
+    """For torch below 2.6, whose own reader takes no further names: finds the harmless ones and refuses others."""
 
     def find_class(self, module: str, name: str) -> Any:
         from torch._weights_only_unpickler import _get_allowed_globals
@@ -62,12 +62,12 @@ class _TensorsOnly(pickle.Unpickler):
 def allow_mmengine_checkpoints() -> None:
     """Let MMEngine read its own checkpoints under torch >= 2.6, and refuse to run code from any, by every scheme.
 
-    Upstream, a file from ``http(s)`` may run code, because PyTorch's loader of addresses reads everything; and resuming
-    runs the config in the checkpoint, which is a program, to look for a key that nothing has written since version 1.
+    Upstream, a file from ``http(s)`` may run code, because PyTorch's loader of addresses reads everything.
 
     https://github.com/open-mmlab/mmengine/issues/1655
     """
-    from mmengine.runner import Runner, checkpoint
+    from mmengine.runner import checkpoint
+
     # Here, because it reads through this module.
     from mmda_ext.compat.downloads import load_from_http
     if checkpoint.load_from_http is load_from_http:
@@ -79,15 +79,6 @@ def allow_mmengine_checkpoints() -> None:
     register = checkpoint.CheckpointLoader.register_scheme
     register(prefixes=('http://', 'https://'), loader=load_from_http, force=True)
     register(prefixes='', loader=load_from_local, force=True)
-    original = Runner.load_checkpoint
-
-    def load_checkpoint(self: Any, *args: Any, **kwargs: Any) -> Any:
-        found = original(self, *args, **kwargs)
-        if isinstance(found.get('meta'), dict):
-            found['meta'].pop('config', None)
-        return found
-
-    Runner.load_checkpoint = load_checkpoint
 
 
 class _TorchOfCheckpoints:
@@ -148,8 +139,8 @@ def read_checkpoint(file: str | Path | IO[bytes], map_location: Any = None, name
                 f'checkpoint {name} holds more than tensors and is not loaded, because such a file can run code; if '
                 f'you trust its origin, set {TRUSTED}=1 and try again ({foreign[0]})') from error
         raise pickle.UnpicklingError(
-            f'checkpoint {name} cannot be read: it is damaged, perhaps cut short while it was written, or no checkpoint '
-            f'at all; use another one ({type(error).__name__}: {text.partition(". ")[0]})') from error
+            f'checkpoint {name} cannot be read: it is damaged, perhaps cut short while it was written, or no '
+            f'checkpoint at all; use another one ({type(error).__name__}: {text.partition(". ")[0]})') from error
 
 
 def _load(file: Any, map_location: Any) -> Any:
@@ -157,7 +148,7 @@ def _load(file: Any, map_location: Any) -> Any:
     if version_of('torch') >= (2, 6):
         with torch.serialization.safe_globals(checkpoint_globals()):
             return torch.load(file, map_location=map_location)
-    if _is_on(TRUSTED):
+    if is_on(TRUSTED):
         return torch.load(file, map_location=map_location, weights_only=False)
     reader: Any = ModuleType('tensors_only')
     reader.Unpickler, reader.load = _TensorsOnly, lambda source, **options: _TensorsOnly(source, **options).load()
@@ -167,15 +158,16 @@ def _load(file: Any, map_location: Any) -> Any:
 
 @contextmanager
 def tensors_only() -> Iterator[None]:
-    """Every ``torch.load`` inside reads tensors only, also where a library asks for more; the user's word is above it."""
-    if _is_on(TRUSTED):
+    """Every ``torch.load`` inside reads tensors only, whatever a library asks for; the user's word is above it."""
+    if is_on(TRUSTED):
         yield
         return
     with _environment(TENSORS_ONLY, '1'):
         yield
 
 
-def _is_on(variable: str) -> bool:
+def is_on(variable: str) -> bool:
+    """Whether a switch of the environment is on, as PyTorch reads its own."""
     return os.environ.get(variable, '').lower() in _ON
 
 

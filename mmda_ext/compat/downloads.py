@@ -62,7 +62,7 @@ def _download(url: str, path: Path) -> None:
         read_checkpoint(part, 'cpu', url)
         os.replace(part, path)
     except (OSError, HTTPException, ValueError) as error:
-        raise ConnectionError(f'checkpoint {url} cannot be downloaded to {path.parent} ({error}): check the address, or '
-                              'download it by hand and name the file') from error
+        raise ConnectionError(f'checkpoint {url} cannot be downloaded to {path.parent} ({error}): check the address, '
+                              'or download it by hand and name the file') from error
     finally:
         part.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
 """Recognizers and their parts."""
 
-from mmda_ext.compat import allow_mmengine_checkpoints
+from mmda_ext.compat import allow_mmengine_checkpoints, ignore_configs_in_checkpoints
 from mmda_ext.models.adaptation import DomainDiscriminator
 from mmda_ext.models.backbones import (
     AudioResNet,
@@ -27,6 +27,7 @@ from mmda_ext.models.teacher import AveragedTeacher
 
 # Every part may name a checkpoint in `init_cfg` or `pretrained`.
 allow_mmengine_checkpoints()
+ignore_configs_in_checkpoints()
 
 __all__ = [
     'AudioResNet', 'AveragedTeacher', 'ClipPreprocessor', 'ConcatFusion', 'DomainDiscriminator',

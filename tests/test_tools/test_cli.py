@@ -306,7 +306,7 @@ def test_resume_of_the_config_reads_the_own_folder(config, tmp_path):
     shutil.copytree(tmp_path / 'run', copy)
     (tmp_path / 'run' / 'epoch_1.pth').unlink()
     assert train(config, '--work-dir', copy, '--cfg-options', 'resume=True') == 0
-    assert (copy / 'epoch_1.pth').exists() and result(copy)['epoch'] in (1, 2)
+    assert {'epoch_1.pth', 'epoch_2.pth', result(copy)['checkpoint']} <= {path.name for path in copy.iterdir()}
 
 
 def test_dist_scripts_on_a_cpu(tmp_path):

@@ -247,7 +247,8 @@ def test_a_cell_of_another_machine_is_refused(locked):
     (cell / LOCK_NAME).write_text(json.dumps(record))
     done = run(place, seeds=('0',))
     assert done.returncode == 1
-    assert 'on elsewhere since' in done.stdout and f'delete {cell / LOCK_NAME} and start again' in done.stdout
+    assert 'on elsewhere since' in done.stdout
+    assert f'delete {cell / LOCK_NAME} and start again' in done.stdout
     assert [c['state'] for c in results(place)['cells']] == ['failed', 'done']
     assert len(calls(place)) == 1
 
@@ -258,4 +259,5 @@ def test_names_that_leave_the_folder_are_refused(place, option, name):
     args[args.index(option) + 1] = name.replace('{place}', str(place))
     done = subprocess.run(args, capture_output=True, text=True)
     assert done.returncode == 2
-    assert f'{option}: \'../' in done.stdout and 'leaves the folder' in done.stdout
+    assert f'{option}: \'../' in done.stdout
+    assert 'leaves the folder' in done.stdout

@@ -4,11 +4,14 @@ import functools
 import os
 import pickle
 import re
+import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import torch
+from mmaction.apis.inferencers import ActionRecogInferencer
 from mmengine.runner import checkpoint as mmengine_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 
@@ -154,12 +157,12 @@ def test_every_scheme_refuses_alike(site, tmp_path, monkeypatch, scheme):
     class Storage:
         name = 'm.pth'
         get = staticmethod(lambda path: evil)
-        download = staticmethod(lambda path: open(path, 'wb').write(evil))
+        download = staticmethod(lambda path: Path(path).write_bytes(evil))
 
     monkeypatch.setattr(mmengine_checkpoint, 'get_file_backend', lambda *args, **kwargs: Storage)
     pavi = type(os)('pavi')
     pavi.modelcloud = type('Cloud', (), {'get': staticmethod(lambda path: Storage)})
-    monkeypatch.setitem(__import__('sys').modules, 'pavi', pavi)
+    monkeypatch.setitem(sys.modules, 'pavi', pavi)
     with pytest.raises(pickle.UnpicklingError, match='holds more than tensors and is not loaded'):
         CheckpointLoader.load_checkpoint(scheme)
     assert not (tmp_path / 'mark').exists()
@@ -204,4 +207,6 @@ def test_the_config_inside_a_checkpoint_is_not_run(tmp_path):
     torch.save(content, path)
     assert train(config, '--resume') == 0
     assert (tmp_path / 'run' / 'epoch_2.pth').exists()
+    with pytest.raises(ValueError, match='epoch_1.pth: name the config too; the one inside a checkpoint is a program'):
+        ActionRecogInferencer(None, str(path), device='cpu')
     assert not (tmp_path / 'mark').exists()

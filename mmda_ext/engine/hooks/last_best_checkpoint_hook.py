@@ -60,8 +60,8 @@ class LastBestCheckpointHook(CheckpointHook):
             raise ValueError(f'checkpoint hook: save_best={save_best!r} must be one metric key such as "acc/top1", '
                              'or None')
         if kwargs.get('out_dir') is not None:
-            raise ValueError(f'checkpoint hook: out_dir={kwargs["out_dir"]!r} would part checkpoints from the result that '
-                             'names them: leave it out, and set `work_dir`')
+            raise ValueError(f'checkpoint hook: out_dir={kwargs["out_dir"]!r} would part checkpoints from the result '
+                             'that names them: leave it out, and set `work_dir`')
         super().__init__(interval=interval, max_keep_ckpts=max_keep_ckpts, save_best=save_best, rule=rule, **kwargs)
         self.oracle = oracle
         self._domains: dict[Any, bool] = {}
@@ -90,8 +90,8 @@ class LastBestCheckpointHook(CheckpointHook):
         if path.name == self._best_name(runner):
             self._write_best(runner, path.name)
         else:
-            runner.logger.warning(f'the best checkpoint so far, {path}, does not exist any more; unless a later epoch is '
-                                  'better, the run will end without a test')
+            runner.logger.warning(f'the best checkpoint so far, {path}, does not exist any more; unless a later epoch '
+                                  'is better, the run will end without a test')
 
     def after_train_epoch(self, runner: Runner) -> None:
         if not self._validation_follows(runner):

@@ -83,8 +83,8 @@ def _find(runner: Runner, name: str) -> Path:
     """Path of the selected checkpoint, in the work directory and nowhere else."""
     path = Path(runner.work_dir) / name
     if not path.is_file():
-        raise FileNotFoundError(f'{path}, the best checkpoint of this run, does not exist any more, so it cannot be tested: '
-                                'put it back and resume, or train again')
+        raise FileNotFoundError(f'{path}, the best checkpoint of this run, does not exist any more, so it cannot be '
+                                'tested: put it back and resume, or train again')
     return path
 
 

@@ -97,7 +97,8 @@ def lock_folder(folder: str | Path) -> Iterator[None]:
         # Not in a child that was forked meanwhile: there the file is closed already.
         if file in _held:
             _held.remove(file)
-            (folder / LOCK_NAME).unlink(missing_ok=True)
+            if _is_open_as(file, folder / LOCK_NAME):
+                (folder / LOCK_NAME).unlink()
             os.close(file)
 
 
@@ -122,7 +123,7 @@ def _take(folder: Path) -> int:
         try:
             other = _other_user(file)
             # The user before may have deleted the file between our opening and our locking it.
-            if other is None and path.exists() and path.stat().st_ino == os.fstat(file).st_ino:
+            if other is None and _is_open_as(file, path):
                 _sign(file)
                 return file
         except BaseException:
@@ -154,6 +155,14 @@ def _read(file: int) -> User | None:
     except (ValueError, TypeError):
         return None
     return user if user.inode == os.fstat(file).st_ino else None
+
+
+def _is_open_as(file: int, path: Path) -> bool:
+    """Whether the open file is the one that has this name now."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file))
+    except FileNotFoundError:
+        return False
 
 
 def _sign(file: int) -> None:

@@ -139,6 +139,17 @@ def test_two_that_wait_for_one_do_not_both_get_it(tmp_path, monkeypatch):
             pass
 
 
+def test_a_lock_that_was_deleted_does_not_take_its_successor_along(tmp_path):
+    first, second = lock_folder(tmp_path), lock_folder(tmp_path)
+    first.__enter__()
+    (tmp_path / LOCK_NAME).unlink()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert user_of(tmp_path).pid == os.getpid()
+    second.__exit__(None, None, None)
+    assert user_of(tmp_path) is None
+
+
 def test_a_drive_without_locks_asks_for_number_and_start(tmp_path, monkeypatch):
     def no_locks(file, how):
         raise OSError(errno.ENOSYS, 'no locks')

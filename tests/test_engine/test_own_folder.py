@@ -61,8 +61,9 @@ def test_without_validation_the_named_checkpoint_lies_beside_the_result(tmp_path
     off = {'val_dataloader': None, 'val_cfg': None, 'val_evaluator': None}
     one = tmp_path / 'one'
     run(toy_config(one, epochs=1, **off))
+    (one / 'epoch_1.pth').rename(one / 'start.pth')
     two = tmp_path / 'two'
-    run(toy_config(two, epochs=1, resume=True, load_from=str(one / 'epoch_1.pth'), **off))
+    run(toy_config(two, epochs=1, resume=True, load_from=str(one / 'start.pth'), **off))
     assert result(two)['checkpoint'] == 'epoch_1.pth'
     assert files(two) == ['epoch_1.pth']
 

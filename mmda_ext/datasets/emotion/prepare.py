@@ -17,6 +17,7 @@ from mmda_ext.datasets.emotion.media import MediaOptions, Outcome, process_recor
 from mmda_ext.datasets.emotion.records import Problem, Release, Utterance
 from mmda_ext.datasets.emotion.table import Row, format_table
 from mmda_ext.datasets.synthetic.writer import write_text
+from mmda_ext.file_names import check_inside
 from mmda_ext.folder_lock import LOCK_NAME, lock_folder
 
 JOURNAL, MANIFEST = 'journal.jsonl', 'manifest.json'
@@ -45,9 +46,11 @@ def prepare(release: Release, out: Path, options: MediaOptions, split: str = 'ra
 
     Raises:
         FileExistsError: If the folder holds other files, or media made otherwise, or another process writes there.
-        ValueError: If an option is unknown or no utterance is left.
+        ValueError: If an option is unknown, no utterance is left, or the name of one leaves the folder.
     """
     find_detector(options.detector)
+    for item in release.classified:
+        check_inside(item.id, f'utterance of {release.root}')
     with lock_folder(out):
         return _prepare(release, out, options, split, seed, workers, progress)
 

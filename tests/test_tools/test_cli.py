@@ -234,11 +234,12 @@ def start(config, *argv, cwd):
 
 
 def wait_for(path, process):
-    for _ in range(600):
+    for _ in range(2400):
         if path.exists():
             return
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
+    process.kill()
     raise TimeoutError(path)
 
 

@@ -5,7 +5,8 @@ import itertools
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
@@ -26,6 +27,7 @@ from mmda_ext.apis.config_edits import (
 from mmda_ext.apis.one_line_errors import Interrupted, was_interrupted
 from mmda_ext.apis.resume import set_resume
 from mmda_ext.engine.data_checks import check_steps
+from mmda_ext.folder_lock import lock_folder
 
 _RUNS = itertools.count()
 
@@ -78,15 +80,21 @@ def run_training(argv: Sequence[str] | None = None) -> None:
 
     Raises:
         Interrupted: If the user stops the run; the message says how to continue.
+        FolderInUseError: If another run uses the work directory.
     """
     args = train_parser().parse_args(argv)
     cfg = _prepare(args)
     set_amp(cfg, args)
     set_auto_scale_lr(cfg, args)
     set_randomness(cfg, args)
-    set_resume(cfg, args, _warn)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    with compat.tensors_only(), _only_user(cfg):
+        set_resume(cfg, args, _warn)
+        _train(cfg, args)
+
+
+def _train(cfg: Config, args: argparse.Namespace) -> None:
     runner = None
     try:
         runner = build_runner(cfg)
@@ -110,7 +118,10 @@ def run_test(argv: Sequence[str] | None = None) -> None:
     set_visualization(cfg, args)
     set_dump(cfg, args)
     cfg.resume, cfg.load_from = False, args.checkpoint
-    build_runner(cfg).test()
+    # The work directory may be a training's: what it was trained with stays there under the config's own name.
+    object.__setattr__(cfg, '_filename', str(Path(cfg.filename).with_name(f'test_{Path(cfg.filename).name}')))
+    with compat.tensors_only():
+        build_runner(cfg).test()
 
 
 def _prepare(args: argparse.Namespace) -> Config:
@@ -122,6 +133,8 @@ def _prepare(args: argparse.Namespace) -> Config:
     cfg.launcher = args.launcher
     set_work_dir(cfg, args)
     compat.allow_mmengine_checkpoints()
+    compat.ignore_configs_in_checkpoints()
+    compat.keep_checkpoints_at_home()
     compat.allow_cpu_amp()
     compat.fix_numpy_aliases()
     compat.fix_color_jitter()
@@ -129,6 +142,17 @@ def _prepare(args: argparse.Namespace) -> Config:
     if args.launcher == 'pytorch':
         compat.prepare_cpu_distributed(cfg)
     return cfg
+
+
+@contextmanager
+def _only_user(cfg: Config) -> Iterator[None]:
+    """Lock the work directory; of the processes of one run, the first does so for all."""
+    rank = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}.get(cfg.launcher, '')
+    if int(os.environ.get(rank, 0)):
+        yield
+        return
+    with lock_folder(cfg.work_dir):
+        yield
 
 
 def build_runner(cfg: Config) -> Runner:

@@ -35,7 +35,7 @@ def run_with_one_line_errors(main: Callable[[], Any]) -> int:
         main (Callable): The tool, without arguments.
 
     Returns:
-        int: Exit code: 0, 1 after an error, 130 after an interruption.
+        int: Exit code: 0, 1 after an error (or the ``exit_code`` that the error names), 130 after an interruption.
 
     Raises:
         Exception: Any error that looks like a fault of the program, or all of them with ``MMDA_EXT_TRACEBACK=1``.
@@ -50,7 +50,7 @@ def run_with_one_line_errors(main: Callable[[], Any]) -> int:
         if sentence is None or os.environ.get(TRACEBACK_VARIABLE) == '1':
             raise
         _say(f'error: {sentence}\n({TRACEBACK_VARIABLE}=1 shows where it was raised)')
-        return EXIT_ERROR
+        return getattr(error, 'exit_code', EXIT_ERROR)
     return 0
 
 

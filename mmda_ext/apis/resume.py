@@ -11,7 +11,7 @@ Warn = Callable[[str], None]
 
 
 def set_resume(cfg: Config, args: Namespace, warn: Warn) -> None:
-    """Turn ``--resume [CKPT]`` into the checkpoint to continue from.
+    """Turn ``--resume [CKPT]``, or ``resume = True`` of the config, into the checkpoint to continue from.
 
     Args:
         cfg (Config): The config; ``resume`` and ``load_from`` are set.
@@ -22,9 +22,9 @@ def set_resume(cfg: Config, args: Namespace, warn: Warn) -> None:
         FileNotFoundError: If the named checkpoint does not exist.
         ValueError: If the named checkpoint is damaged.
     """
-    if args.resume is None:
+    if args.resume is None and not (cfg.get('resume') and cfg.get('load_from') is None):
         return
-    if args.resume != 'auto':
+    if args.resume not in (None, 'auto'):
         cfg.resume, cfg.load_from = True, str(_named(args.resume))
         return
     checkpoint = latest_checkpoint(Path(cfg.work_dir), warn)

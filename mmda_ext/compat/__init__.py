@@ -11,8 +11,17 @@ from importlib import metadata
 
 from mmda_ext.compat import packages
 from mmda_ext.compat.arrays import adjust_hue, fix_color_jitter, fix_numpy_aliases
-from mmda_ext.compat.checkpoints import allow_mmengine_checkpoints, checkpoint_globals, load_from_local
+from mmda_ext.compat.checkpoint_hook import keep_checkpoints_at_home
+from mmda_ext.compat.checkpoints import (
+    allow_mmengine_checkpoints,
+    checkpoint_globals,
+    load_from_local,
+    read_checkpoint,
+    tensors_only,
+)
+from mmda_ext.compat.config_in_checkpoint import ignore_configs_in_checkpoints
 from mmda_ext.compat.devices import allow_cpu_amp, has_accelerator, prepare_cpu_distributed
+from mmda_ext.compat.downloads import load_from_http
 from mmda_ext.compat.imports import disable_vindlu, provide_drn, provide_importlib_metadata
 from mmda_ext.compat.messages import hush_import_warnings, hush_parameter_lists
 from mmda_ext.compat.packages import register_package, replace_pkg_resources
@@ -21,8 +30,9 @@ from mmda_ext.stack import installed, version_of
 __all__ = [
     'adjust_hue', 'allow_cpu_amp', 'allow_mmengine_checkpoints', 'apply_workarounds', 'checkpoint_globals',
     'disable_vindlu', 'fix_color_jitter', 'fix_numpy_aliases', 'has_accelerator', 'hush_import_warnings',
-    'hush_parameter_lists', 'load_from_local', 'prepare_cpu_distributed', 'provide_drn', 'provide_importlib_metadata',
-    'register_package', 'replace_pkg_resources', 'workarounds_in_force'
+    'hush_parameter_lists', 'ignore_configs_in_checkpoints', 'keep_checkpoints_at_home', 'load_from_http',
+    'load_from_local', 'prepare_cpu_distributed', 'provide_drn', 'provide_importlib_metadata', 'read_checkpoint',
+    'register_package', 'replace_pkg_resources', 'tensors_only', 'workarounds_in_force'
 ]
 
 
@@ -48,7 +58,7 @@ def workarounds_in_force() -> list[str]:
         'disable_vindlu': 'mmaction.models.multimodal' in stub,
         'replace_pkg_resources': getattr(found_by, '__module__', '') == packages.__name__,
         'fix_numpy_aliases, fix_color_jitter': version_of('numpy') >= (2, ),
-        'allow_mmengine_checkpoints': version_of('torch') >= (2, 6),
+        'allow_mmengine_checkpoints, ignore_configs_in_checkpoints, keep_checkpoints_at_home': installed('mmengine'),
         'allow_cpu_amp, prepare_cpu_distributed': on_cpu,
     }
     return [name for name, holds in facts.items() if holds]

@@ -8,6 +8,7 @@ from mmda_ext.datasets.epic_layouts import LAYOUTS, Segment
 from mmda_ext.datasets.multimodal_dataset import MultimodalDataset
 from mmda_ext.datasets.split_pickle import read_split_pickle
 from mmda_ext.datasets.text_files import read_csv
+from mmda_ext.file_names import check_inside
 from mmda_ext.registry import DATASETS
 
 COLUMNS = ('video_id', 'start_timestamp', 'stop_timestamp', 'start_frame', 'stop_frame', 'verb_class')
@@ -96,7 +97,7 @@ def read_segments(path: Path, domain: str, split: str) -> list[tuple[str, Segmen
         list[tuple]: Of each row its name for messages, such as ``uid 12915`` or ``line 2``, and its segment.
 
     Raises:
-        ValueError: If it is empty, lacks a column, or a row cannot be understood.
+        ValueError: If it is empty, lacks a column, a row cannot be understood, or a video's name leaves the folder.
     """
     rows = _read_table(path) if path.suffix == '.csv' else _read_pickle(path)
     if not rows:
@@ -129,7 +130,8 @@ def _segment(domain: str, split: str, row: dict[str, Any]) -> Segment:
     for name, first, last in (('frame', start, stop), ('timestamp', start_time, stop_time)):
         if not last > first:
             raise ValueError(f'stop_{name} {last} does not follow start_{name} {first}')
-    return Segment(domain, split, str(row['video_id']), start, stop, start_time, stop_time, label)
+    video = check_inside(str(row['video_id']), 'video_id')
+    return Segment(domain, split, video, start, stop, start_time, stop_time, label)
 
 
 def _value(row: dict[str, Any], column: str, kind: Callable[[Any], Any]) -> Any:

@@ -1,5 +1,6 @@
 """Recognizers and their parts."""
 
+from mmda_ext.compat import allow_mmengine_checkpoints, ignore_configs_in_checkpoints
 from mmda_ext.models.adaptation import DomainDiscriminator
 from mmda_ext.models.backbones import (
     AudioResNet,
@@ -23,6 +24,10 @@ from mmda_ext.models.recognizers import MultimodalRecognizer
 from mmda_ext.models.sequence import LSTMEncoder, TextCNN
 from mmda_ext.models.step import StepRecord
 from mmda_ext.models.teacher import AveragedTeacher
+
+# Every part may name a checkpoint in `init_cfg` or `pretrained`.
+allow_mmengine_checkpoints()
+ignore_configs_in_checkpoints()
 
 __all__ = [
     'AudioResNet', 'AveragedTeacher', 'ClipPreprocessor', 'ConcatFusion', 'DomainDiscriminator',

@@ -21,6 +21,7 @@ from mmda_ext.datasets.emotion.prepare import JOURNAL, MANIFEST, prepare
 from mmda_ext.datasets.emotion.records import Release
 from mmda_ext.datasets.emotion.table import read_table
 from mmda_ext.datasets.video_file import VideoFile
+from mmda_ext.folder_lock import lock_folder
 from tests.conftest import ROOT
 from tests.test_datasets.striped import copy_packets, number_of, write_striped
 
@@ -46,6 +47,18 @@ def made(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp('out') / 'iemocap'
     prepare(release, out, SMALL)
     return out
+
+
+def test_a_name_that_leaves_the_folder_and_a_second_user_are_refused(release: Release, tmp_path: Path) -> None:
+    keep = tmp_path / 'faces' / 'keep'
+    keep.mkdir(parents=True)
+    evil = replace(release, utterances=[replace(release.classified[0], id='../../faces/keep')])
+    with pytest.raises(ValueError, match=r"'../../faces/keep' leaves the folder"):
+        prepare(evil, tmp_path / 'out', SMALL)
+    assert keep.is_dir()
+    with lock_folder(tmp_path / 'out'), pytest.raises(FileExistsError, match='out is in use by process'):
+        prepare(release, tmp_path / 'out', SMALL)
+    assert not (tmp_path / 'out' / JOURNAL).exists()
 
 
 def rows_of(out: Path) -> dict[str, Any]:

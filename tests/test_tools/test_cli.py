@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from mmengine.registry import OPTIM_WRAPPERS
 
 from mmda_ext.apis import cli, config_edits, resume
 from mmda_ext.apis.one_line_errors import explain, run_with_one_line_errors
+from mmda_ext.folder_lock import LOCK_NAME, FolderInUseError
 from tests.toy_run import toy_config, write_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -232,11 +234,12 @@ def start(config, *argv, cwd):
 
 
 def wait_for(path, process):
-    for _ in range(600):
+    for _ in range(2400):
         if path.exists():
             return
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
+    process.kill()
     raise TimeoutError(path)
 
 
@@ -248,6 +251,7 @@ def test_killed_run_is_resumed_and_finishes_alike(tmp_path):
     wait_for(tmp_path / 'parts' / 'epoch_2.pth', process)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    assert (tmp_path / 'parts' / LOCK_NAME).exists()
     assert not (tmp_path / 'parts' / 'result.json').exists()
     assert train(long, '--resume') == 0
     assert train(whole) == 0
@@ -256,15 +260,54 @@ def test_killed_run_is_resumed_and_finishes_alike(tmp_path):
     assert records[0] == records[1]
 
 
-def test_interruption_says_how_to_continue(tmp_path):
+def test_interruption_says_how_to_continue_and_a_second_run_is_refused(tmp_path, capsys):
     config = write_config(tmp_path / 'toy.py', toy_config(tmp_path / 'run', epochs=10000))
     process = start(config, '--seed', '3', cwd=tmp_path)
     wait_for(tmp_path / 'run' / 'epoch_1.pth', process)
+    before = (tmp_path / 'run' / 'toy.py').read_text()
+    for flags in ((), ('--resume', ), ('--resume', tmp_path / 'run' / 'epoch_1.pth')):
+        assert train(config, '--cfg-options', 'optim_wrapper.optimizer.lr=7.', *flags) == FolderInUseError.exit_code
+        assert f'in use by process {process.pid} on ' in capsys.readouterr().err
+    assert (tmp_path / 'run' / 'toy.py').read_text() == before
     process.send_signal(signal.SIGINT)
     output = process.communicate(timeout=60)[0]
     assert process.returncode == 130, output
     assert f'{config} --work-dir {tmp_path / "run"} --resume' in output
     assert 'Traceback' not in output
+    assert not (tmp_path / 'run' / LOCK_NAME).exists()
+
+
+@pytest.mark.parametrize(('launcher', 'variable', 'locks'), [
+    ('none', 'RANK', True), ('pytorch', 'RANK', False), ('slurm', 'SLURM_PROCID', False),
+    ('mpi', 'OMPI_COMM_WORLD_RANK', False), ('slurm', 'RANK', True)])
+def test_the_processes_of_one_run_share_a_lock(tmp_path, monkeypatch, launcher, variable, locks):
+    for name in ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'):
+        monkeypatch.delenv(name, raising=False)
+    cfg = Config({'work_dir': str(tmp_path), 'launcher': launcher})
+    with cli._only_user(cfg):
+        assert (tmp_path / LOCK_NAME).exists()
+    monkeypatch.setenv(variable, '1')
+    with cli._only_user(cfg):
+        assert (tmp_path / LOCK_NAME).exists() == locks
+
+
+def test_a_test_leaves_the_config_of_the_training(config, tmp_path):
+    work_dir = tmp_path / 'run'
+    assert train(config) == 0
+    before = (work_dir / 'toy.py').read_text()
+    assert test(config, work_dir / 'epoch_2.pth', '--cfg-options', 'test_dataloader.batch_size=3') == 0
+    assert (work_dir / 'toy.py').read_text() == before
+    assert Config.fromfile(work_dir / 'test_toy.py').test_dataloader.batch_size == 3
+
+
+def test_resume_of_the_config_reads_the_own_folder(config, tmp_path):
+    """MMEngine's pointer to the last checkpoint is absolute, so in a copied folder it leads out of it."""
+    assert train(config, '--cfg-options', 'train_cfg.max_epochs=1') == 0
+    copy = tmp_path / 'copy'
+    shutil.copytree(tmp_path / 'run', copy)
+    (tmp_path / 'run' / 'epoch_1.pth').unlink()
+    assert train(config, '--work-dir', copy, '--cfg-options', 'resume=True') == 0
+    assert {'epoch_1.pth', 'epoch_2.pth', result(copy)['checkpoint']} <= {path.name for path in copy.iterdir()}
 
 
 def test_dist_scripts_on_a_cpu(tmp_path):

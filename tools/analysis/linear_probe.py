@@ -136,4 +136,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+
+    sys.exit(run_with_one_line_errors(lambda: sys.exit(main())))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from mmda_ext.datasets.text_files import read_csv
+from mmda_ext.file_names import check_inside
 
 REQUIRED = ('utterance', 'label', 'text', 'speaker', 'session', 'split', 'faces', 'wav')
 PARTS = ('train', 'val', 'test')
@@ -72,7 +73,8 @@ def read_table(path: Path) -> list[tuple[int, Row]]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a column is missing, a row is too short or too long, a split is unknown, or it is not in UTF-8.
+        ValueError: If a column is missing, a row is too short or too long, a split is unknown, a name leaves the
+            folder, or it is not in UTF-8.
     """
     if not path.is_file():
         raise FileNotFoundError(f'{path} does not exist: make it with {TOOLS}')
@@ -86,4 +88,7 @@ def _row(path: Path, line: int, record: dict[str, str]) -> Row:
     row = Row(**{name: record[name] for name in COLUMNS if name in record})
     if row.split not in PARTS:
         raise ValueError(f'{path}, line {line}: split={row.split!r} is unknown: use one of {PARTS}')
+    for column in ('faces', 'wav'):
+        if getattr(row, column):
+            check_inside(getattr(row, column), f'{path}, line {line}, column {column}')
     return row

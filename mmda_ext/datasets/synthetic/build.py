@@ -12,6 +12,7 @@ from mmda_ext.datasets.synthetic.motion import motion_names
 from mmda_ext.datasets.synthetic.sound import sound_names
 from mmda_ext.datasets.synthetic.spec import GENERATOR_VERSION, DemoSpec
 from mmda_ext.datasets.synthetic.writer import write_text
+from mmda_ext.folder_lock import LOCK_NAME, lock_folder
 
 MARKER = 'demo_data.json'
 _LAYOUTS = {'hac': hac, 'epic': epic}
@@ -48,16 +49,18 @@ def _write_marker(root: Path, spec: DemoSpec, complete: bool, files: int) -> Non
 
 def _count_files(root: Path) -> int:
     """Files of the data set, without the marker."""
-    return sum(path.is_file() and path.name != MARKER for path in root.rglob('*'))
+    return sum(path.is_file() and path.name not in (MARKER, LOCK_NAME) for path in root.rglob('*'))
 
 
-def _refuse_other_content(root: Path, spec: DemoSpec, marker: dict[str, Any] | None) -> None:
+def _is_complete(root: Path, spec: DemoSpec) -> bool:
+    """Whether all is there; what somebody else put there is refused."""
+    marker = read_marker(root)
     if marker is None:
-        if root.is_dir() and any(root.iterdir()):
+        if root.is_dir() and any(path.name != LOCK_NAME for path in root.iterdir()):
             raise FileExistsError(f'{root} has files but no {MARKER}: name an empty or a new folder')
-        return
+        return False
     if marker['hash'] == spec.digest:
-        return
+        return bool(marker['complete']) and _count_files(root) >= marker['files']
     ours = asdict(spec)
     differing = [
         f'{k}={marker["spec"].get(k)!r} there, {v!r} asked for' for k, v in ours.items() if marker['spec'].get(k) != v
@@ -79,21 +82,25 @@ def make_demo_data(root: str | Path, spec: DemoSpec, workers: int = 2, progress:
         bool: Whether anything was made: False when the folder was complete.
 
     Raises:
-        FileExistsError: If the folder holds something else, or lacks files and what is there hides which.
+        FileExistsError: If the folder holds something else, lacks files and what is there hides which, or another
+            process writes there.
     """
     root, layout = Path(root), _LAYOUTS[spec.layout]
-    marker = read_marker(root)
-    _refuse_other_content(root, spec, marker)
-    expected = marker['files'] if marker else 0
-    if marker and marker['complete'] and _count_files(root) >= expected:
+    # A complete folder may be one that must not be written to.
+    if _is_complete(root, spec):
         return False
-    _write_marker(root, spec, False, expected)
-    layout.write_splits(root, spec)
-    _run(list(layout.jobs(root, spec)), workers, progress)
-    if _count_files(root) < expected:
-        raise FileExistsError(f'{root} lacks {expected - _count_files(root)} of {expected} files, and what is there '
-                              'hides which: remove the folder and make it anew')
-    _write_marker(root, spec, True, _count_files(root))
+    with lock_folder(root):
+        if _is_complete(root, spec):
+            return False
+        expected = (read_marker(root) or {}).get('files', 0)
+        _write_marker(root, spec, False, expected)
+        layout.write_splits(root, spec)
+        _run(list(layout.jobs(root, spec)), workers, progress)
+        found = _count_files(root)
+        if found < expected:
+            raise FileExistsError(f'{root} lacks {expected - found} of {expected} files, and what is there hides which: '
+                                  'remove the folder and make it anew')
+        _write_marker(root, spec, True, found)
     return True
 
 

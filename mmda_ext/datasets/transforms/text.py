@@ -92,7 +92,7 @@ def _from_folder(folder: Path, lowercase: bool) -> Any:
         raise ValueError(f'TokenizeText: {folder} lacks the vocabulary, one of {VOCABULARIES}: copy it there from the '
                          'page of the model')
     if present & set(CONFIGURATIONS):
-        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     if 'tokenizer.json' in present:
         return PreTrainedTokenizerFast(tokenizer_file=str(folder / 'tokenizer.json'))
     if 'vocab.txt' in present:

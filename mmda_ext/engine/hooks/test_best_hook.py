@@ -25,8 +25,8 @@ class TestBestHook(Hook):
     ``target_oracle``, or ``unknown`` where another checkpoint hook selected), ``val_set`` and ``test_set`` (which
     samples were scored, as :class:`ScoredSamples` sums them up), ``seed``, ``config`` and ``left_out``
     (:func:`data_left_out`). A run without validation is tested as it ended, and both say "last". A finished run that is
-    resumed keeps its result; a new run in an old work directory moves the old result to ``result.previous.json`` first,
-    so that no file outlives its run unnoticed.
+    resumed keeps its result; a run that trains on, or anew, in an old work directory moves the old result to
+    ``result.previous.json`` first, so that no file outlives its run unnoticed.
     """
 
     __test__ = False  # not a test case, whatever the name suggests to pytest
@@ -55,7 +55,7 @@ class TestBestHook(Hook):
         if runner.iter == 0:
             runner.message_hub.pop_info('val_set', None)
         result = Path(runner.work_dir) / self.result_name
-        if is_main_process() and runner.iter == 0 and result.is_file():
+        if is_main_process() and runner.iter < runner.max_iters and result.is_file():
             result.replace(result.with_name('result.previous.json'))
 
     def after_train(self, runner: Runner) -> None:
@@ -106,9 +106,12 @@ def _selection_key(runner: Runner) -> str:
 
 
 def _find(runner: Runner, name: str) -> Path:
-    """Path of the best checkpoint; the work directory may have been moved since it was written."""
-    recorded = Path(runner.message_hub.get_info('best_ckpt'))
-    return recorded if recorded.is_file() else Path(runner.work_dir) / name
+    """Path of the selected checkpoint, in the work directory and nowhere else."""
+    path = Path(runner.work_dir) / name
+    if not path.is_file():
+        raise FileNotFoundError(f'{path}, the best checkpoint of this run, does not exist any more, so it cannot be '
+                                'tested: put it back and resume, or train again')
+    return path
 
 
 def _same_checkpoint(result: Path, record: dict[str, Any]) -> bool:

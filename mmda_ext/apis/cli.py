@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
@@ -24,6 +24,7 @@ from mmda_ext.apis.config_edits import (
     set_work_dir,
 )
 from mmda_ext.apis.one_line_errors import Interrupted, was_interrupted
+from mmda_ext.apis.options import add_option_flags
 from mmda_ext.apis.resume import set_resume
 
 _RUNS = itertools.count()
@@ -34,8 +35,7 @@ def common_parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='folder for logs and results; by default work_dirs/<name of the config>')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override entries of the config, e.g. train_dataloader.batch_size=8 or key="[a,b]"')
+    add_option_flags(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by some launchers')
     return parser
@@ -113,9 +113,7 @@ def run_test(argv: Sequence[str] | None = None) -> None:
 def _prepare(args: argparse.Namespace) -> Config:
     """Read the config and put the work-arounds in force that running it needs."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg, warnings = load_config(args.config, args.cfg_options)
-    for warning in warnings:
-        _warn(warning)
+    cfg = load_config(args.config, args.cfg_options, args.new_options)
     cfg.launcher = args.launcher
     set_work_dir(cfg, args)
     compat.allow_mmengine_checkpoints()

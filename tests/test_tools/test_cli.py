@@ -63,7 +63,9 @@ def test_train_then_test(config, tmp_path):
     ('', ['{config}', '--auto-scale-lr'], 'add it, with the total batch size'),
     ('', ['{config}', '--resume', 'no.pth'], '--resume no.pth: there is no such checkpoint'),
     ('', ['{config}', '--cfg-options', 'model.type=mmda_ext.Absent'], 'Absent is not in the .*types of this package'),
-    ('', ['{config}', '--cfg-options', 'train_cfg.max_epochs.x=1'], 'does not fit'),
+    ('', ['{config}', '--cfg-options', 'train_cfg.max_epochs.x=1'], "`train_cfg.max_epochs` has no key 'x'"),
+    ('', ['{config}', '--cfg-options', 'optim_wrapper.optimiser.lr=1'], 'did you mean optim_wrapper.optimizer; if'),
+    ('', ['{config}', '--new-options', 'train_cfg.max_epochs.x=1'], 'does not fit'),
     ('model = (', ['{config}'], 'toy.py cannot be read: SyntaxError'),
     ('work_dir = "x"', ['{config}'], 'toy.py defines no `model`'),
     ('model = dict(); custom_imports = dict(imports=["absent_package"], allow_failed_imports=False)', ['{config}'],
@@ -91,6 +93,8 @@ def test_test_checks_its_flags(config, capsys):
     assert 'must end in .pkl' in capsys.readouterr().err
     assert test(config, 'gone.pth', '--show-dir', 'x') == 1
     assert 'add `visualization=' in capsys.readouterr().err
+    assert test(config, 'gone.pth', '--cfg-options', 'test_dataloader.batchsize=2') == 1
+    assert 'did you mean test_dataloader.batch_size' in capsys.readouterr().err
 
 
 def test_show_flags_reach_the_hook():
@@ -120,25 +124,6 @@ def test_error_of_a_data_loader_worker_is_its_last_line():
             f'  File "{package}/datasets/hac.py", line 3, in f\n    raise ValueError(\nValueError: clip x is short\n')
     assert explain(ValueError(text)) == 'ValueError: clip x is short'
     assert explain(ValueError(text.replace(str(package), '/other'))) is None
-
-
-@pytest.mark.parametrize(('option', 'message'), [
-    ('model.tipe', r"`model` has no key 'tipe'.*did you mean model.type"),
-    ('optim_wraper.type', "the config has no key 'optim_wraper'.*did you mean optim_wrapper"),
-    ('optim_wrapper.optimizer.lrr', 'did you mean optim_wrapper.optimizer.lr'),
-    ('custom_hooks.9.type', "`custom_hooks` has no key '9'"),
-    ('qqq', "has no key 'qqq', so a new one is made; it may"),
-])
-def test_unknown_options_are_warned_about(tmp_path, option, message):
-    warnings = list(config_edits.unknown_keys(toy_config(tmp_path), {option: 1}))
-    assert len(warnings) == 1
-    import re
-    assert re.search(message, warnings[0]), warnings[0]
-
-
-@pytest.mark.parametrize('option', ['model.type', 'custom_hooks.0.type', 'auto_scale_lr.enable', 'work_dir'])
-def test_known_options_are_not(tmp_path, option):
-    assert not list(config_edits.unknown_keys(toy_config(tmp_path), {option: 1}))
 
 
 def train_args(*argv):

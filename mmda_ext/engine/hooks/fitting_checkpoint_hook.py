@@ -1,4 +1,4 @@
-"""Refuses a checkpoint of another architecture instead of going on with random weights."""
+"""Refuses a checkpoint that does not fit, and lets a resumed run go on under the conditions of its config."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
+from mmda_ext.engine.resuming import adopt_present_conditions, describe_run
 from mmda_ext.registry import HOOKS
 
 
@@ -14,7 +15,8 @@ class FittingCheckpointHook(Hook):
     """MMEngine loads what fits and only prints the rest; here, a resumed or tested model must fit.
 
     Resuming needs every tensor; testing needs every tensor that predicts (objectives are for training only). The
-    ``load_from`` of a new training run stays free: it may fill a part of the model.
+    ``load_from`` of a new training run stays free: it may fill a part of the model. A resumed run follows the rates and
+    the schedule of its config, which the log says wherever they are not those of the checkpoint.
 
     Args:
         training_only (tuple[str, ...]): Prefixes of parameters that a test does not need.
@@ -27,7 +29,8 @@ class FittingCheckpointHook(Hook):
         """Compare names and shapes.
 
         Raises:
-            ValueError: Naming the file, how much does not fit and the first tensor that does not.
+            ValueError: Naming the file, how much does not fit and the first tensor that does not; or what else cannot
+                be continued under the present config.
         """
         trains = isinstance(runner._train_loop, BaseLoop)
         if trains and not runner._resume:
@@ -44,3 +47,10 @@ class FittingCheckpointHook(Hook):
                 f'describes: {len(bad)} of {len(wanted)} tensors do not fit, first {bad[0]}: '
                 f'{tuple(wanted[bad[0]].shape)} wanted, {shape} found; use the config that the checkpoint was trained '
                 'with (it lies beside it in the work dir)')
+        # After training, the best checkpoint is loaded, too.
+        resumes = trains and not runner._has_loaded
+        for sentence in adopt_present_conditions(runner, checkpoint) if resumes else []:
+            runner.logger.warning(f'--resume: {sentence}')
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        describe_run(checkpoint)

@@ -2,22 +2,22 @@
 
 import argparse
 import itertools
-import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmda_ext import compat
 from mmda_ext.apis.config_edits import (
+    check_length,
     load_config,
     set_amp,
     set_auto_scale_lr,
+    set_cpu_dtype,
     set_dump,
     set_randomness,
     set_visualization,
@@ -26,6 +26,7 @@ from mmda_ext.apis.config_edits import (
 from mmda_ext.apis.one_line_errors import Interrupted, was_interrupted
 from mmda_ext.apis.options import add_option_flags
 from mmda_ext.apis.resume import set_resume
+from mmda_ext.engine.seen_domains import check_seen_domains
 
 _RUNS = itertools.count()
 
@@ -79,16 +80,22 @@ def run_training(argv: Sequence[str] | None = None) -> None:
         Interrupted: If the user stops the run; the message says how to continue.
     """
     args = train_parser().parse_args(argv)
+    notes: list[str] = []
     cfg = _prepare(args)
+    check_length(cfg)
+    check_seen_domains(cfg)
     set_amp(cfg, args)
+    set_cpu_dtype(cfg, notes.append)
     set_auto_scale_lr(cfg, args)
     set_randomness(cfg, args)
-    set_resume(cfg, args, _warn)
+    set_resume(cfg, args, notes.append)
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     runner = None
     try:
         runner = build_runner(cfg)
+        for note in notes:
+            runner.logger.warning(note)
         runner.train()
     except BaseException as error:
         if not was_interrupted(error):
@@ -133,11 +140,6 @@ def build_runner(cfg: Config) -> Runner:
         # By default, runs that one process starts in the same second share loggers, visualizer and message hub.
         cfg.experiment_name = f'{Path(cfg.filename or "run").stem}_{number}'
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-
-
-def _warn(text: str) -> None:
-    if int(os.environ.get('RANK', 0)) == 0:
-        print_log(text, logger='current', level=logging.WARNING)
 
 
 def _how_to_go_on(runner: Runner | None, cfg: Config, args: argparse.Namespace) -> str:

@@ -2,6 +2,7 @@
 
 import difflib
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,41 @@ def set_amp(cfg: Config, args: Namespace) -> None:
     wrapper = cfg.optim_wrapper
     wrapper['type'] = amp_variant(wrapper.get('type', 'OptimWrapper'))
     wrapper.setdefault('loss_scale', 'dynamic')
-    if not compat.has_accelerator():
-        wrapper['dtype'] = 'bfloat16'  # the only type that autocast has on a CPU
+
+
+def set_cpu_dtype(cfg: Config, warn: Callable[[str], None]) -> None:
+    """Mixed precision on a CPU is bfloat16: say so where the config leaves it open, refuse where it asks for another.
+
+    Args:
+        cfg (Config): ``optim_wrapper.dtype`` is set.
+        warn (Callable): Takes what the user should know.
+
+    Raises:
+        ValueError: If the config asks for float16 and there is no accelerator.
+    """
+    wrapper = cfg.get('optim_wrapper') or {}
+    if not str(wrapper.get('type')).rpartition('.')[2].startswith('Amp') or compat.has_accelerator():
+        return
+    dtype = wrapper.get('dtype')
+    if dtype not in (None, 'bfloat16'):
+        raise ValueError(f'optim_wrapper.dtype={dtype!r}: on a CPU mixed precision is bfloat16 only; set '
+                         "optim_wrapper.dtype='bfloat16', or train without mixed precision or on a GPU")
+    if dtype is None:
+        wrapper['dtype'] = 'bfloat16'
+        warn('mixed precision on a CPU: computed in bfloat16, not in float16 as on a GPU')
+
+
+def check_length(cfg: Config) -> None:
+    """Refuse a training that takes no step: its result would be that of untrained weights.
+
+    Raises:
+        ValueError: If ``train_cfg`` has no epoch or iteration.
+    """
+    for key in ('max_epochs', 'max_iters'):
+        value = (cfg.get('train_cfg') or {}).get(key)
+        if isinstance(value, (int, float)) and value < 1:
+            raise ValueError(f'train_cfg.{key}={value} trains nothing, so there is no result: set it to 1 or more; '
+                             'weights as they are get their scores from tools/test.py CONFIG CHECKPOINT')
 
 
 def amp_variant(name: str) -> str:

@@ -32,9 +32,12 @@ PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
     'env_cfg': ('', ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')),
     'model_wrapper_cfg': ('torch.nn.parallel.DistributedDataParallel', ('type', )),
 }
+#: Arguments of the wrapper that --amp will put in place.
+_AMP_KEYS = ('dtype', 'loss_scale')
 #: Keys that the builders take before the component sees them.
-BUILDER_KEYS = {'': ('type', '_delete_', '_scope_'), 'optim_wrapper': ('constructor', 'optimizer', 'paramwise_cfg'),
-                'param_scheduler': ('convert_to_iter_based', ), 'hooks': ('priority', )}
+BUILDER_KEYS = {
+    '': ('type', '_delete_', '_scope_'), 'optim_wrapper': ('constructor', 'optimizer', 'paramwise_cfg', *_AMP_KEYS),
+    'param_scheduler': ('convert_to_iter_based', ), 'hooks': ('priority', )}
 
 #: Without those of which MMAction2 has no child, or one that cannot be asked.
 _REGISTRIES = [value for name, value in vars(root).items()

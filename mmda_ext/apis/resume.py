@@ -7,6 +7,8 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmda_ext.apis.resumed_recipe import check_resumed_recipe
+
 Warn = Callable[[str], None]
 
 
@@ -20,19 +22,18 @@ def set_resume(cfg: Config, args: Namespace, warn: Warn) -> None:
 
     Raises:
         FileNotFoundError: If the named checkpoint does not exist.
-        ValueError: If the named checkpoint is damaged.
+        ValueError: If the named checkpoint is damaged, or does not fit the config.
     """
     if args.resume is None:
         return
-    if args.resume != 'auto':
-        cfg.resume, cfg.load_from = True, str(_named(args.resume))
-        return
-    checkpoint = latest_checkpoint(Path(cfg.work_dir), warn)
+    checkpoint = latest_checkpoint(Path(cfg.work_dir), warn) if args.resume == 'auto' else _named(args.resume)
     if checkpoint is None:
         warn(f'--resume: no checkpoint in {cfg.work_dir}, so training starts from the beginning')
         cfg.resume = False
         return
     cfg.resume, cfg.load_from = True, str(checkpoint)
+    for sentence in check_resumed_recipe(cfg, str(checkpoint)):
+        warn(f'--resume: {sentence}')
 
 
 def latest_checkpoint(work_dir: Path, warn: Warn) -> Path | None:

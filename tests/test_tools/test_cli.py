@@ -66,6 +66,13 @@ def test_train_then_test(config, tmp_path):
     ('', ['{config}', '--cfg-options', 'train_cfg.max_epochs.x=1'], "`train_cfg.max_epochs` has no key 'x'"),
     ('', ['{config}', '--cfg-options', 'optim_wrapper.optimiser.lr=1'], 'did you mean optim_wrapper.optimizer; if'),
     ('', ['{config}', '--new-options', 'train_cfg.max_epochs.x=1'], 'does not fit'),
+    ('', ['{config}', '--cfg-options', 'train_cfg.max_epochs=0'], 'train_cfg.max_epochs=0 trains nothing'),
+    ('', ['{config}', '--cfg-options', 'train_dataloader.dataset.domains=[A,T]'],
+     r"trains on the labels of \['T'\], and test_dataloader tests there"),
+    ('', ['{config}', '--amp', '--cfg-options', 'optim_wrapper.dtype=float16'],
+     "optim_wrapper.dtype='float16': on a CPU mixed precision is bfloat16 only"),
+    ('', ['{config}', '--cfg-options', 'optim_wrapper.type=AmpOptimWrapper', 'optim_wrapper.dtype=float16'],
+     "optim_wrapper.dtype='float16': on a CPU"),
     ('model = (', ['{config}'], 'toy.py cannot be read: SyntaxError'),
     ('work_dir = "x"', ['{config}'], 'toy.py defines no `model`'),
     ('model = dict(); custom_imports = dict(imports=["absent_package"], allow_failed_imports=False)', ['{config}'],
@@ -167,8 +174,10 @@ def test_amp_finds_the_variant_of_any_wrapper():
 
 def test_amp_trains_on_a_cpu(config, tmp_path):
     assert train(config, '--amp', '--work-dir', tmp_path / 'w') == 0
+    logs = ''.join(path.read_text() for path in (tmp_path / 'w').glob('*/*.log'))
+    assert 'mixed precision on a CPU: computed in bfloat16' in logs
     dumped = Config.fromfile(tmp_path / 'w' / 'toy.py')
-    assert dumped.optim_wrapper.type == 'AmpOptimWrapper'
+    assert (dumped.optim_wrapper.type, dumped.optim_wrapper.dtype) == ('AmpOptimWrapper', 'bfloat16')
     assert result(tmp_path / 'w')['test']
     assert train(config, '--amp', '--resume', '--work-dir', tmp_path / 'w') == 0
 

@@ -48,7 +48,7 @@ def test_keys_without_effect_are_refused(gmp, option, message):
     'model.type', 'model.joint_forward', 'model.init_cfg', 'model.fusion.dropout', 'custom_hooks.0.type',
     'custom_hooks.0.priority', 'auto_scale_lr.enable', 'work_dir', 'sync_bn', 'find_unused_parameters', 'load_from',
     'optim_wrapper.accumulative_counts', 'optim_wrapper.clip_grad.max_norm', 'optim_wrapper.optimizer.betas',
-    'optim_wrapper.constructor', 'optim_wrapper.paramwise_cfg.bias_lr_mult', 'optim_wrapper.balancer.smooth',
+    'optim_wrapper.constructor', 'optim_wrapper.dtype', 'optim_wrapper.paramwise_cfg.bias_lr_mult', 'optim_wrapper.balancer.smooth',
     'train_dataloader.pin_memory', 'train_dataloader.num_batch_per_epoch', 'train_dataloader.dataset.missing',
     'train_dataloader.dataset.lazy_init', 'train_dataloader.dataset._delete_', 'train_cfg.dynamic_intervals',
     'default_hooks.checkpoint.oracle', 'default_hooks.checkpoint.save_last', 'model_wrapper_cfg.broadcast_buffers',

@@ -7,6 +7,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
 from mmda_ext.engine.resuming import adopt_present_conditions, describe_run
+from mmda_ext.engine.seen_domains import domains_seen_by
 from mmda_ext.registry import HOOKS
 
 
@@ -47,6 +48,8 @@ class FittingCheckpointHook(Hook):
                 f'describes: {len(bad)} of {len(wanted)} tensors do not fit, first {bad[0]}: '
                 f'{tuple(wanted[bad[0]].shape)} wanted, {shape} found; use the config that the checkpoint was trained '
                 'with (it lies beside it in the work dir)')
+        if not trains:
+            _warn_of_seen_domains(runner, checkpoint)
         # After training, the best checkpoint is loaded, too.
         resumes = trains and not runner._has_loaded
         for sentence in adopt_present_conditions(runner, checkpoint) if resumes else []:
@@ -54,3 +57,11 @@ class FittingCheckpointHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         describe_run(checkpoint)
+
+
+def _warn_of_seen_domains(runner: Runner, checkpoint: dict[str, Any]) -> None:
+    """A test of a domain whose labels were trained on is allowed, but no test of generalization."""
+    seen = domains_seen_by(checkpoint, getattr(runner.test_dataloader.dataset, 'metainfo', {}))
+    if seen:
+        runner.logger.warning(f'checkpoint {runner._load_from} was trained on the labels of {seen}, which this test '
+                              'reads: its scores there are not those of an unseen domain')

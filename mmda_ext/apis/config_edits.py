@@ -12,6 +12,7 @@ from mmengine.config.utils import ConfigParsingError
 from mmda_ext import compat
 from mmda_ext.apis.options import apply_options
 
+
 def load_config(path: str, options: dict[str, Any] | None = None, new_options: dict[str, Any] | None = None) -> Config:
     """Read a config file and apply ``--cfg-options`` and ``--new-options``.
 

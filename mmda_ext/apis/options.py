@@ -148,15 +148,15 @@ def _describe_unknown(cfg: Config, option: str, depth: int, known: set[str], nod
     near = difflib.get_close_matches(part, [*present, *sorted(known - set(present))])
     meant = ['.'.join([*place, name]) for name in near] or (list(_places_of(cfg._cfg_dict, part, ''))[:4])
     hint = f'did you mean {" or ".join(meant)}; ' if meant else ''
-    return (f'--cfg-options {option}: {where} has no key {part!r} and nothing is known to read one, so it would have no '
-            f'effect; {hint}if it is meant, give it by --new-options')
+    return (f'--cfg-options {option}: {where} has no key {part!r} and nothing is known to read one, so it would have '
+            f'no effect; {hint}if it is meant, give it by --new-options')
 
 
 def _describe_variable(cfg: Config, name: str) -> str:
     places = list(_places_of(cfg._cfg_dict, name, ''))[:4]
     hint = f'set {", ".join(places)}' if places else 'set the places that use it'
-    return (f'--cfg-options {name}: `{name}` is a variable of the config file, copied to where it is used when the file '
-            f'is read, so that setting it later has no effect; {hint}, or write a config with another value')
+    return (f'--cfg-options {name}: `{name}` is a variable of the config file, copied to where it is used when the '
+            f'file is read, so that setting it later has no effect; {hint}, or write a config with another value')
 
 
 def _places_of(node: Any, name: str, path: str) -> Iterator[str]:
@@ -166,4 +166,4 @@ def _places_of(node: Any, name: str, path: str) -> Iterator[str]:
         if path and key == name:
             yield f'{path}.{key}'
         elif path or key in READ_KEYS:
-            yield from _places_of(value, name, f'{path}.{key}' if path else key)
+            yield from _places_of(value, name, f'{path}.{key}' if path else str(key))

@@ -17,16 +17,18 @@ def set_resume(cfg: Config, args: Namespace, warn: Warn) -> None:
 
     Args:
         cfg (Config): The config; ``resume`` and ``load_from`` are set.
-        args (Namespace): ``resume`` is None, 'auto' or a path.
+        args (Namespace): ``resume`` is None, 'auto' or a path. ``resume = True`` in the config means the same, with its
+            ``load_from`` as the path.
         warn (Callable): Takes what the user should know.
 
     Raises:
         FileNotFoundError: If the named checkpoint does not exist.
         ValueError: If the named checkpoint is damaged, or does not fit the config.
     """
-    if args.resume is None:
+    wanted = args.resume or (cfg.get('load_from') or 'auto' if cfg.get('resume') else None)
+    if wanted is None:
         return
-    checkpoint = latest_checkpoint(Path(cfg.work_dir), warn) if args.resume == 'auto' else _named(args.resume)
+    checkpoint = latest_checkpoint(Path(cfg.work_dir), warn) if wanted == 'auto' else _named(wanted)
     if checkpoint is None:
         warn(f'--resume: no checkpoint in {cfg.work_dir}, so training starts from the beginning')
         cfg.resume = False

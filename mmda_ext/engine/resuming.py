@@ -1,9 +1,9 @@
 """Numbers of a resumed run: those that the present config asks for, in exchange for those that a checkpoint keeps.
 
 MMEngine gives a resumed run the rates, the ends of schedules and the count of iterations of the run that wrote the
-checkpoint. They are wrong where an epoch has another number of iterations (other processes, other batch), where training
-was made longer, or where the config names another rate: a schedule that was to end at iteration 800 never ends in 400,
-and one that ended stays where it was.
+checkpoint. They are wrong where an epoch has another number of iterations (other processes, other batch), where
+training was made longer, or where the config names another rate: a schedule that was to end at iteration 800 never ends
+in 400, and one that ended stays where it was.
 """
 
 import warnings
@@ -50,8 +50,9 @@ def adopt_present_conditions(runner: Runner, checkpoint: dict[str, Any]) -> list
     moved = _iterations(runner, meta, name)
     said = [*_processes(meta), *moved]
     for key, wrapper in _wrappers(runner.optim_wrapper).items():
-        saved, states = checkpoint['optimizer'], checkpoint.get('param_schedulers') or []
-        schedulers = runner.param_schedulers or []
+        saved: Any = checkpoint['optimizer']
+        states: Any = checkpoint.get('param_schedulers') or []
+        schedulers: Any = runner.param_schedulers or []
         if key:
             saved, states, schedulers = saved[key], states and states[key], schedulers and schedulers[key]
         _check_groups(saved['param_groups'], wrapper.param_groups, name)
@@ -102,8 +103,8 @@ def _check_groups(saved: list[dict[str, Any]], present: list[dict[str, Any]], na
     sizes = [[len(group['params']) for group in groups] for groups in (saved, present)]
     if sizes[0] != sizes[1]:
         raise ValueError(f'--resume: the optimizer of checkpoint {name} has {len(saved)} groups of parameters with '
-                         f'{sum(sizes[0])} tensors, the one of the config {len(present)} with {sum(sizes[1])}; continue '
-                         'with the `model` and `optim_wrapper` that it was trained with')
+                         f'{sum(sizes[0])} tensors, the one of the config {len(present)} with {sum(sizes[1])}; '
+                         'continue with the `model` and `optim_wrapper` that it was trained with')
     old, new = ({key for group in groups for key in group} for groups in (saved, present))
     # A newer torch only adds options.
     if old - new - {'initial_lr', 'initial_momentum'} and new - old - {'initial_lr', 'initial_momentum'}:

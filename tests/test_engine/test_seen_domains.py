@@ -13,7 +13,8 @@ from tests.toy_run import toy_config
 
 
 def config(train, test=('c', ), **changes):
-    return Config(dict(train_dataloader=dict(dataset=train), test_dataloader=dict(dataset=dict(domains=test)), **changes))
+    return Config(dict(
+        train_dataloader=dict(dataset=train), test_dataloader=dict(dataset=dict(domains=test)), **changes))
 
 
 def part(domains, sources=('a', 'b'), **rest):

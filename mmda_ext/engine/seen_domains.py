@@ -13,8 +13,12 @@ def seen_test_domains(cfg: Mapping[str, Any]) -> tuple[str, ...]:
         cfg (Mapping): A config with data loaders as dicts; data sets that name no ``domains`` say nothing.
     """
     trained = {name for part in _parts(cfg.get('train_dataloader')) for name in _labelled(part)}
-    tested = [name for part in _parts(cfg.get('test_dataloader')) for name in part['domains']]
-    return tuple(name for name in dict.fromkeys(tested) if name in trained)
+    return tuple(name for name in _tested(cfg) if name in trained)
+
+
+def declared_test_domains(cfg: Mapping[str, Any]) -> list[str]:
+    """Tested domains that the config calls seen."""
+    return [name for name in _tested(cfg) if name in (cfg.get('seen_test_domains') or ())]
 
 
 def check_seen_domains(cfg: Mapping[str, Any]) -> None:
@@ -33,11 +37,39 @@ def check_seen_domains(cfg: Mapping[str, Any]) -> None:
             f'seen_test_domains={undeclared} at the top of the config')
 
 
+def check_start(cfg: Mapping[str, Any], checkpoint: Mapping[str, Any], classes: Any) -> None:
+    """Refuse to begin with weights that have seen the labels of a tested domain.
+
+    Args:
+        cfg (Mapping): The config of the new run, whose ``load_from`` names the checkpoint.
+        checkpoint (Mapping): What that file holds.
+        classes (Any): Names of the classes of the new run. Weights of other classes are of another data set, whose
+            domains may be called alike.
+
+    Raises:
+        ValueError: If the config does not name such a domain in ``seen_test_domains``.
+    """
+    known = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+    if classes is None or list(known.get('classes') or ()) != list(classes):
+        return
+    declared = declared_test_domains(cfg)
+    seen = [name for name in domains_seen_by(checkpoint, {'domains': _tested(cfg)}) if name not in declared]
+    if seen:
+        raise ValueError(
+            f'load_from={cfg.get("load_from")!r} was trained on the labels of {seen}, and test_dataloader tests there: '
+            'the result would not be that of an unseen domain; begin with weights of other sources, or say that it is '
+            f'meant with seen_test_domains={seen} at the top of the config')
+
+
 def domains_seen_by(checkpoint: Mapping[str, Any], metainfo: Mapping[str, Any]) -> list[str]:
     """Domains of a test set on whose labels the weights of a checkpoint were trained."""
-    trained = checkpoint.get('meta', {}).get('dataset_meta') or {}
+    trained = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
     sources = set(trained.get('source_domains', ())) & set(trained.get('domains', ()))
     return [name for name in metainfo.get('domains', ()) if name in sources]
+
+
+def _tested(cfg: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys(name for part in _parts(cfg.get('test_dataloader')) for name in part['domains']))
 
 
 def _parts(loader: Any) -> Iterator[Mapping[str, Any]]:

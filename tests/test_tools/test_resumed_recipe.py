@@ -76,9 +76,11 @@ def test_mixed_precision_and_validation_may_begin_later(gmp):
 
 def test_the_seed_is_that_of_the_run(gmp):
     cfg = gmp[0].copy()
-    cfg.randomness = dict(seed=8, deterministic=False)
-    assert check_resumed_recipe(cfg, gmp[1]) == ['seed 8 is asked for, the run began with 3: that of the run holds']
-    assert cfg.randomness == {'seed': 3, 'deterministic': False}
+    cfg.randomness = dict(seed=8, diff_rank_seed=False, deterministic=True)
+    seed, rest = check_resumed_recipe(cfg, gmp[1])
+    assert seed == 'seed 8 is asked for, the run began with 3: that of the run holds'
+    assert rest.splitlines()[1:] == ['    randomness.deterministic: False -> True']
+    assert cfg.randomness == {'seed': 3, 'diff_rank_seed': False, 'deterministic': True}
 
 
 def test_text_of_a_config_is_read_and_never_run(tmp_path):

@@ -7,7 +7,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
 from mmda_ext.engine.resuming import adopt_present_conditions, describe_run
-from mmda_ext.engine.seen_domains import domains_seen_by
+from mmda_ext.engine.seen_domains import check_start, domains_seen_by
 from mmda_ext.registry import HOOKS
 
 
@@ -16,8 +16,9 @@ class FittingCheckpointHook(Hook):
     """MMEngine loads what fits and only prints the rest; here, a resumed or tested model must fit.
 
     Resuming needs every tensor; testing needs every tensor that predicts (objectives are for training only). The
-    ``load_from`` of a new training run stays free: it may fill a part of the model. A resumed run follows the rates and
-    the schedule of its config, which the log says wherever they are not those of the checkpoint.
+    ``load_from`` of a new training run may fill a part of the model, but it must not have seen the tested domain. A
+    resumed run follows the rates and the schedule of its config, which the log says wherever they are not those of the
+    checkpoint.
 
     Args:
         training_only (tuple[str, ...]): Prefixes of parameters that a test does not need.
@@ -35,6 +36,9 @@ class FittingCheckpointHook(Hook):
         """
         trains = isinstance(runner._train_loop, BaseLoop)
         if trains and not runner._resume:
+            if not runner._has_loaded:
+                metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', {})
+                check_start(runner.cfg, checkpoint, metainfo.get('classes'))
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         found = checkpoint.get('state_dict', checkpoint)

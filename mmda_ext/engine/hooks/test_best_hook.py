@@ -10,7 +10,7 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmda_ext.engine.seen_domains import seen_test_domains
+from mmda_ext.engine.seen_domains import declared_test_domains
 from mmda_ext.registry import HOOKS
 
 from .records import write_json
@@ -79,7 +79,7 @@ class TestBestHook(Hook):
             'seed': runner.seed,
             'config': Path(runner.cfg.filename).name if runner.cfg.filename else None,
             'tested_with': _digest(runner.cfg),
-            'seen_test_domains': list(seen_test_domains(runner.cfg)),
+            'seen_test_domains': declared_test_domains(runner.cfg),
         }
 
 

@@ -12,7 +12,7 @@ from mmda_ext import compat
 #: Parts of a config that say what is trained on what, and how it is judged.
 PARTS = ('model', 'data_preprocessor', 'optim_wrapper', 'param_scheduler', 'auto_scale_lr', 'train_cfg', 'val_cfg',
          'train_dataloader', 'val_dataloader', 'val_evaluator', 'test_dataloader', 'test_evaluator', 'custom_hooks',
-         'default_hooks', 'model_wrapper_cfg', 'sync_bn', 'randomness')
+         'default_hooks', 'sync_bn', 'randomness')
 #: Last parts of keys that say which samples there are.
 SAMPLES = ('domains', 'source_domains', 'split', 'val_fraction', 'split_seed', 'target_test_fraction',
            'unlabeled_target', 'classes')

@@ -17,6 +17,8 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 #: What a scheduler keeps of its way so far; everything else says which schedule it is.
 _PROGRESS = {'last_step', '_global_step', '_last_value', 'verbose', 'best', 'num_bad_epochs', 'cooldown_counter'}
 
+OTHER_SCHEDULE = 'the schedule is not that of the checkpoint: that of the present config holds'
+
 
 def describe_run(checkpoint: dict[str, Any]) -> None:
     """Keep beside the weights what the config does not tell: the number of processes."""
@@ -50,23 +52,28 @@ def adopt_present_conditions(runner: Runner, checkpoint: dict[str, Any]) -> list
     moved = _iterations(runner, meta, name)
     said = [*_processes(meta), *moved]
     for key, wrapper in _wrappers(runner.optim_wrapper).items():
-        saved: Any = checkpoint['optimizer']
-        states: Any = checkpoint.get('param_schedulers') or []
-        schedulers: Any = runner.param_schedulers or []
-        if key:
-            saved, states, schedulers = saved[key], states and states[key], schedulers and schedulers[key]
-        _check_groups(saved['param_groups'], wrapper.param_groups, name)
-        by_iteration = any(not scheduler.by_epoch for scheduler in schedulers)
-        kept = {scheduler.param_name for scheduler in schedulers}
-        other = _is_other_schedule(schedulers, states)
-        said += ['the schedule is not that of the checkpoint: that of the present config holds'] if other else []
-        if other or (moved and by_iteration):
-            _run_through(schedulers, runner, meta, name)
-            states[:] = [scheduler.state_dict() for scheduler in schedulers]
-            kept = set()
-        done = f'{meta["epoch"]} epochs' if _counts_epochs(runner) else f'{meta["iter"]} iterations'
-        said += _adopt_groups(saved['param_groups'], wrapper.param_groups, kept, done)
+        said += _adopt_rates(runner, checkpoint, key, wrapper, len(moved) > 0)
     return said
+
+
+def _adopt_rates(runner: Runner, checkpoint: dict[str, Any], key: str, wrapper: OptimWrapper, moved: bool) -> list[str]:
+    """Rates and options of one optimizer, which has a ``key`` where there are several."""
+    meta, name = checkpoint['meta'], str(runner._load_from)
+    saved: Any = checkpoint['optimizer']
+    states: Any = checkpoint.get('param_schedulers') or []
+    schedulers: Any = runner.param_schedulers or []
+    if key:
+        saved, states, schedulers = saved[key], states and states[key], schedulers and schedulers[key]
+    _check_groups(saved['param_groups'], wrapper.param_groups, name)
+    kept = {scheduler.param_name for scheduler in schedulers}
+    other = _is_other_schedule(schedulers, states)
+    if other or (moved and any(not scheduler.by_epoch for scheduler in schedulers)):
+        _run_through(schedulers, runner, meta, name)
+        states[:] = [scheduler.state_dict() for scheduler in schedulers]
+        kept = set()
+    said = [OTHER_SCHEDULE] if other and not moved else []
+    done = f'{meta["epoch"]} epochs' if _counts_epochs(runner) else f'{meta["iter"]} iterations'
+    return said + _adopt_groups(saved['param_groups'], wrapper.param_groups, kept, done)
 
 
 def _counts_epochs(runner: Runner) -> bool:

@@ -2,13 +2,16 @@
 
 import logging
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.optim import LinearLR, OptimWrapper, OptimWrapperDict
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmda_ext.compat import allow_mmengine_checkpoints, checkpoint_globals
+from mmda_ext.engine.resuming import adopt_present_conditions
 from tests.toy_run import toy_config
 
 LINEAR = dict(type='LinearLR', start_factor=1., end_factor=0., convert_to_iter_based=True)
@@ -81,8 +84,10 @@ def test_another_number_of_iterations_follows_the_schedule_of_a_whole_run(train,
     resumed = train(after=2, epochs=4, param_scheduler=schedule, **batch(12))
     assert resumed.rates == whole.rates[4:]
     assert resumed.iters == (4, 8)
-    assert ('--resume: an epoch has 2 iterations now, so that the 2 epochs done count as 4 iterations instead of 10'
-            in log())
+    first, *rest = log()
+    assert first == ('--resume: an epoch has 2 iterations now, so that the 2 epochs done count as 4 iterations instead '
+                     'of 10')
+    assert not [line for line in rest if not line.startswith('--resume: lr goes on at ')]
     if schedule == [LINEAR]:
         assert resumed.rates[-1] < 0.01 / 7
 
@@ -164,3 +169,26 @@ def test_no_entry_of_a_checkpoint_is_run_as_code(train, tmp_path):
     edit(tmp_path / 'run' / 'epoch_1.pth', lambda x: x['meta'].update(config=code))
     train(after=1, epochs=2)
     assert not (tmp_path / 'ran').exists()
+
+
+def test_each_of_several_optimizers_has_its_own_schedule():
+    """States and schedules by name, as MMEngine keeps them."""
+    def parts(length):
+        optimizers = {name: torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
+                      for name, lr in (('a', 1.), ('b', 8.))}
+        wrapper = OptimWrapperDict(**{name: OptimWrapper(value) for name, value in optimizers.items()})
+        schedulers = {name: [LinearLR(part, start_factor=1., end_factor=0., by_epoch=False, end=4 * length)]
+                      for name, part in wrapper.items()}
+        loop = EpochBasedTrainLoop.__new__(EpochBasedTrainLoop)
+        return SimpleNamespace(optim_wrapper=wrapper, param_schedulers=schedulers, train_loop=loop, max_epochs=4,
+                               train_dataloader=range(length), _load_from='x.pth')
+
+    old, new = parts(10), parts(5)
+    checkpoint = {
+        'meta': {'epoch': 2, 'iter': 20}, 'optimizer': old.optim_wrapper.state_dict(),
+        'param_schedulers': {name: [part.state_dict() for part in parts] for name, parts in
+                             old.param_schedulers.items()}}
+    assert adopt_present_conditions(new, checkpoint)[0].startswith('an epoch has 5 iterations now')
+    rates = {name: state['param_groups'][0]['lr'] for name, state in checkpoint['optimizer'].items()}
+    assert rates == pytest.approx({'a': 1 - 10 / 19, 'b': 8 * (1 - 10 / 19)})
+    assert checkpoint['param_schedulers']['b'][0]['_global_step'] == 10

@@ -34,7 +34,8 @@ def check(gmp, **changes):
 def test_the_same_config_is_silent(gmp):
     assert check(gmp) == []
     # What only says where or how fast a run goes on is none of its recipe.
-    assert check(gmp, work_dir='elsewhere', launcher='pytorch', log_level='ERROR') == []
+    assert check(gmp, work_dir='elsewhere', launcher='pytorch', log_level='ERROR',
+                 model_wrapper_cfg=dict(type='MMDistributedDataParallel')) == []
     assert check(gmp, sync_bn=None) == []
 
 

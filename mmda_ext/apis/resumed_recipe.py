@@ -40,7 +40,7 @@ def check_resumed_recipe(cfg: Config, checkpoint: str) -> list[str]:
     changes = list(_changes(read_config_text(meta['cfg']), read_config_text(cfg.pretty_text)))
     misfits = [change for change in changes if _cannot_change(*change)]
     if misfits:
-        shown = ', '.join(f'{key}={before!r} (now {now!r})' for key, before, now in misfits[:3])
+        shown = ', '.join(f'{key}={_text(before)} (now {_text(now)})' for key, before, now in misfits[:3])
         more = f' and {len(misfits) - 3} more' if len(misfits) > 3 else ''
         raise ValueError(f'--resume: {checkpoint} was trained with {shown}{more}; what it holds does not fit another '
                          'recipe: continue with the config that it was trained with, or start a new run from its '
@@ -131,10 +131,14 @@ def _keep_seed(cfg: Config, meta: dict[str, Any]) -> list[str]:
     return [] if asked is None else [f'seed {asked} is asked for, the run began with {seed}: that of the run holds']
 
 
+def _text(value: Any) -> str:
+    return _ABSENT if value == _ABSENT else repr(value)
+
+
 def _describe(changes: list[tuple[str, Any, Any]], checkpoint: str) -> list[str]:
     if not changes:
         return []
-    lines = [f'{key}: {before!r} -> {now!r}' for key, before, now in changes[:_SHOWN]]
+    lines = [f'{key}: {_text(before)} -> {_text(now)}' for key, before, now in changes[:_SHOWN]]
     lines += [f'and {len(changes) - _SHOWN} more'] if len(changes) > _SHOWN else []
     name = Path(checkpoint).name
     return ['\n    '.join([f'the config differs from that of {name}; from here on the present one holds:', *lines])]

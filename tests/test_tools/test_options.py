@@ -72,3 +72,11 @@ def test_new_keys_come_by_a_flag_of_their_own(gmp):
     cfg = gmp.copy()
     apply_options(cfg, {'train_dataloader.batch_size': 3}, {'qqq.inner': 2})
     assert (cfg.train_dataloader.batch_size, cfg.qqq) == (3, {'inner': 2})
+
+
+def test_only_places_that_are_read_are_named(tmp_path):
+    """A part that other parts of the file were made of is no place to set."""
+    cfg = toy_config(tmp_path, part={'size': 3})
+    sentence, = unknown_keys(cfg, {'size': 1})
+    assert 'did you mean train_dataloader.dataset.size or val_dataloader.dataset.size or test_datal' in sentence
+    assert 'part.size' not in sentence

@@ -13,7 +13,7 @@ from mmda_ext.apis.resumed_recipe import check_resumed_recipe, read_config_text
 from tests.conftest import ROOT
 from tests.toy_run import toy_config, write_config
 
-GMP = ROOT / 'configs' / 'hac' / 'gmp_slowfast_hac_to-animal.py'
+GMP = ROOT / 'configs' / 'features' / 'gmp_mlp_ravdess_to-actors01-06.py'
 
 
 @pytest.fixture(scope='module')
@@ -40,14 +40,15 @@ def test_the_same_config_is_silent(gmp):
 
 
 def test_what_differs_is_said_with_the_value_that_holds(gmp):
-    sentences = check(gmp, **{'optim_wrapper.optimizer.lr': 0.5, 'train_dataloader.batch_size': 4,
-                              'train_dataloader.dataset.data_root': 'moved/', 'optim_wrapper.accumulative_counts': 2})
+    sentences = check(gmp, **{
+        'optim_wrapper.optimizer.lr': 0.5, 'train_dataloader.batch_size': 4,
+        'train_dataloader.dataset.ann_file': 'moved.npz', 'optim_wrapper.accumulative_counts': 2})
     assert sentences == [
         'the config differs from that of epoch_1.pth; from here on the present one holds:\n'
-        '    optim_wrapper.optimizer.lr: 0.0001 -> 0.5\n'
+        '    optim_wrapper.optimizer.lr: 0.001 -> 0.5\n'
         "    train_dataloader.batch_size: 16 -> 4\n"
-        "    train_dataloader.dataset.data_root: 'data/hac/' -> 'moved/'\n"
-        "    optim_wrapper.accumulative_counts: '(nothing)' -> 2"]
+        "    train_dataloader.dataset.ann_file: 'data/ravdess_av/ravdess_av.npz' -> 'moved.npz'\n"
+        "    optim_wrapper.accumulative_counts: (nothing) -> 2"]
     many = check(gmp, **{f'custom_hooks.0.x{index}': index for index in range(20)})
     assert many[0].splitlines()[-1] == '    and 8 more'
 
@@ -58,8 +59,8 @@ def test_what_differs_is_said_with_the_value_that_holds(gmp):
     ({'optim_wrapper.type': 'OptimWrapper'}, "optim_wrapper.type='mmda_ext.BalancedOptimWrapper'"),
     ({'model.fusion.type': 'mmda_ext.SumFusion'}, "model.fusion.type='mmda_ext.ConcatFusion'"),
     ({'model.objectives': []}, "model.objectives.0.head.type=.* and|model.objectives.0.type="),
-    ({'train_dataloader.dataset.domains': ('human', 'animal')}, "train_dataloader.dataset.domains=.*now .*'animal'"),
-    ({'val_dataloader.dataset.split': 'train'}, "val_dataloader.dataset.split='test'"),
+    ({'train_dataloader.dataset.domains': ('actors01-06', )}, "train_dataloader.dataset.domains=.*now .*'actors01-06'"),
+    ({'val_dataloader.dataset.split': 'train'}, "val_dataloader.dataset.split='val'"),
     ({'default_hooks.checkpoint.save_best': 'source/acc/top1'}, "default_hooks.checkpoint.save_best='acc/top1'"),
     ({'train_cfg.type': 'IterBasedTrainLoop'}, "train_cfg.type='EpochBasedTrainLoop'"),
 ])

@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 
+from mmda_ext.engine.seen_domains import seen_test_domains
 from mmda_ext.registry import BALANCERS, DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
 from tests.conftest import ROOT
 from tests.tiny import sample_of
@@ -71,6 +72,7 @@ def test_recipe_names_only_what_exists(path):
     # None keeps the last weights; 'auto' leaves the choice to MMEngine's own hook.
     assert selected_by in (None, 'auto') or any(
         selected_by in metrics_of(metric) for metric in evaluators_of(cfg.val_evaluator)), selected_by
+    assert seen_test_domains(cfg) == ()
     assert OPTIM_WRAPPERS.get(cfg.optim_wrapper.type)
     for hook in cfg.get('custom_hooks', ()):
         assert HOOKS.get(hook.type)

@@ -93,6 +93,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1, help='runs at the same time; one per core')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='handed to the trainer')
+    parser.add_argument('--new-options', nargs='+', default=[], metavar='KEY=VALUE', help='the same for new keys')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs', 'gallery'))
     parser.add_argument('--trainer', default='tools/train.py')
     parser.add_argument('--publish', action='store_true', help='copy complete tables to docs/results/gallery-*')
@@ -132,7 +133,9 @@ def run(part: Part, rows: Sequence[str], args: argparse.Namespace) -> int:
     command = ['--rows', *named, '--targets', *part.targets, '--seeds', *map(str, args.seeds), '--work-dir',
                str(work_dir), '--jobs', str(args.jobs), '--preload', '--trainer', args.trainer]
     print(f'{part.name}: {", ".join(rows)}', flush=True)
-    status = sweep.main(command + (['--cfg-options', *args.cfg_options] if args.cfg_options else []))
+    for flag, options in (('--cfg-options', args.cfg_options), ('--new-options', args.new_options)):
+        command += [flag, *options] if options else []
+    status = sweep.main(command)
     content = read_json(work_dir / 'results.json')
     if status == 2 or content is None:
         return status
@@ -157,7 +160,8 @@ def readme(part: Part, content: dict[str, Any]) -> str:
     rows, seeds = content['rows'], ' '.join(map(str, content['seeds']))
     command = f'python tools/gallery.py --data {part.data} --family {part.family} --seeds {seeds}'
     command += '' if rows == part.methods()[0] else f' --rows {" ".join(rows)}'
-    command += f' --cfg-options {" ".join(content["cfg_options"])}' if content['cfg_options'] else ''
+    for flag, options in (('--cfg-options', content['cfg_options']), ('--new-options', content.get('new_options'))):
+        command += f' {flag} {" ".join(options)}' if options else ''
     rules = sorted({cell['result'].get('selection', 'unknown').replace('_', ' ') for cell in content['cells']})
     way = 'leave one domain out' if part.family == 'generalization' else 'labelled source to unlabelled target'
     return f"""# {part.title}: {part.family}, {way}

@@ -40,6 +40,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seeds', nargs='+', type=int, default=[0])
     parser.add_argument('--work-dir', type=Path, required=True)
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='handed to the trainer')
+    parser.add_argument('--new-options', nargs='+', default=[], metavar='KEY=VALUE', help='the same for new keys')
     parser.add_argument('--jobs', type=int, default=1, help='runs at the same time')
     parser.add_argument('--preload', action='store_true', help='import once and fork: for many short runs')
     parser.add_argument('--trainer', default='tools/train.py')
@@ -62,7 +63,8 @@ def grid(args: argparse.Namespace) -> list[Cell]:
         if '{target}' not in template and len(args.targets) > 1:
             raise ValueError(f'--rows {row}={template}: with several targets the path needs {{target}}')
         folder = args.work_dir / check_inside(row, '--rows') / check_inside(target, '--targets') / f'seed{seed}'
-        cells.append(Cell(row, target, seed, template.replace('{target}', target), folder, args.cfg_options))
+        cells.append(Cell(row, target, seed, template.replace('{target}', target), folder, args.cfg_options,
+                          args.new_options))
     for cell in cells:
         check(cell)
     return cells
@@ -71,8 +73,9 @@ def grid(args: argparse.Namespace) -> list[Cell]:
 def check(cell: Cell) -> None:
     if not Path(cell.config).is_file():
         raise ValueError(f'{cell.config} does not exist (row {cell.row}, target {cell.target})')
-    for key, current in (('config', cell.config), ('options', list(cell.options))):
-        before = cell.record().get(key, current)
+    record = {**cell.recipe, 'new_options': [], **cell.record()} if cell.record() else cell.recipe
+    for key, current in cell.recipe.items():
+        before = record[key]
         if before != current:
             raise ValueError(
                 f'{cell.folder} was made with {key} {before!r}, now it is {current!r}: '
@@ -146,6 +149,7 @@ class Sweep:
     def save(self) -> None:
         args = self.args
         head = {'updated': now(), 'versions': versions(), 'main_metric': 'acc/top1', 'cfg_options': args.cfg_options}
+        head |= {'new_options': args.new_options}
         head |= {'rows': list(dict.fromkeys(c.row for c in self.cells)), 'targets': args.targets, 'seeds': args.seeds}
         write_json(args.work_dir / 'results.json', {**head, 'cells': [self.entry(cell) for cell in self.cells]})
 

@@ -33,11 +33,17 @@ class Cell:
     config: str
     folder: Path
     options: Sequence[str] = ()
+    new_options: Sequence[str] = ()
     reason: str = ''
 
     @property
     def name(self) -> str:
         return f'{self.row} / {self.target} / seed {self.seed}'
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What must be the same when a cell is continued."""
+        return {'config': self.config, 'options': list(self.options), 'new_options': list(self.new_options)}
 
     @property
     def log(self) -> Path:
@@ -52,8 +58,7 @@ class Cell:
         return read_json(self.folder / 'cell.json') or {}
 
     def note(self, **changes: Any) -> None:
-        own = {'config': self.config, 'options': list(self.options)}
-        write_json(self.folder / 'cell.json', {**self.record(), **own, **changes})
+        write_json(self.folder / 'cell.json', {**self.record(), **self.recipe, **changes})
 
 
 @dataclass
@@ -113,8 +118,8 @@ def start(cell: Cell, trainer: str, jobs: int = 1, preload: bool = False) -> Run
         str(cell.seed),
         '--resume',
     ]
-    if cell.options:
-        command += ['--cfg-options', *cell.options]
+    for flag, options in (('--cfg-options', cell.options), ('--new-options', cell.new_options)):
+        command += [flag, *options] if options else []
     cell.note(versions=versions())
     with open(cell.log, 'a') as log:
         log.write(f'\n$ {shlex.join(command)}\n')

@@ -2,31 +2,33 @@
 
 import argparse
 import itertools
-import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
-from mmengine.logging import print_log
+from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmda_ext import compat
 from mmda_ext.apis.config_edits import (
+    check_length,
     load_config,
     set_amp,
     set_auto_scale_lr,
+    set_cpu_dtype,
     set_dump,
     set_randomness,
     set_visualization,
     set_work_dir,
 )
 from mmda_ext.apis.one_line_errors import Interrupted, was_interrupted
+from mmda_ext.apis.options import add_option_flags
 from mmda_ext.apis.resume import set_resume
 from mmda_ext.engine.data_checks import check_steps
+from mmda_ext.engine.seen_domains import check_seen_domains
 from mmda_ext.folder_lock import lock_folder
 
 _RUNS = itertools.count()
@@ -37,8 +39,7 @@ def common_parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='folder for logs and results; by default work_dirs/<name of the config>')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override entries of the config, e.g. train_dataloader.batch_size=8 or key="[a,b]"')
+    add_option_flags(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by some launchers')
     return parser
@@ -83,21 +84,27 @@ def run_training(argv: Sequence[str] | None = None) -> None:
         FolderInUseError: If another run uses the work directory.
     """
     args = train_parser().parse_args(argv)
+    notes: list[str] = []
     cfg = _prepare(args)
+    check_length(cfg)
+    check_seen_domains(cfg)
     set_amp(cfg, args)
+    set_cpu_dtype(cfg, notes.append)
     set_auto_scale_lr(cfg, args)
     set_randomness(cfg, args)
-    if args.no_validate:
-        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     with compat.tensors_only(), _only_user(cfg):
-        set_resume(cfg, args, _warn)
-        _train(cfg, args)
+        set_resume(cfg, args, notes.append)
+        if args.no_validate:
+            cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+        _train(cfg, args, notes)
 
 
-def _train(cfg: Config, args: argparse.Namespace) -> None:
+def _train(cfg: Config, args: argparse.Namespace, notes: Sequence[str]) -> None:
     runner = None
     try:
         runner = build_runner(cfg)
+        for note in notes:
+            runner.logger.warning(note)
         # Schedulers that count iterations fail on an empty loop, in their words, before any hook may speak.
         check_steps(runner.train_loop.dataloader, 'train')
         runner.train()
@@ -127,9 +134,7 @@ def run_test(argv: Sequence[str] | None = None) -> None:
 def _prepare(args: argparse.Namespace) -> Config:
     """Read the config and put the work-arounds in force that running it needs."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg, warnings = load_config(args.config, args.cfg_options)
-    for warning in warnings:
-        _warn(warning)
+    cfg = load_config(args.config, args.cfg_options, args.new_options)
     cfg.launcher = args.launcher
     set_work_dir(cfg, args)
     compat.allow_mmengine_checkpoints()
@@ -162,11 +167,6 @@ def build_runner(cfg: Config) -> Runner:
         # By default, runs that one process starts in the same second share loggers, visualizer and message hub.
         cfg.experiment_name = f'{Path(cfg.filename or "run").stem}_{number}'
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
-
-
-def _warn(text: str) -> None:
-    if int(os.environ.get('RANK', 0)) == 0:
-        print_log(text, logger='current', level=logging.WARNING)
 
 
 def _how_to_go_on(runner: Runner | None, cfg: Config, args: argparse.Namespace) -> str:

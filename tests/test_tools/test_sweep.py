@@ -70,19 +70,21 @@ def calls(place: Path) -> list[str]:
 
 
 def test_whole_grid_then_nothing_left_to_do(place):
-    first = run(place, '--cfg-options', 'lr=1', rows=('good', 'other'), seeds=('0',))
+    options = ('--cfg-options', 'lr=1', '--new-options', 'x=2')
+    first = run(place, *options, rows=('good', 'other'), seeds=('0',))
     assert first.returncode == 0, first.stdout + first.stderr
     content = results(place)
     assert content['rows'] == ['good', 'other']
     assert len(content['cells']) == len(calls(place)) == 4
-    assert all(line.endswith("['--cfg-options', 'lr=1']") for line in calls(place))
+    assert all(line.endswith(str(list(options))) for line in calls(place))
+    assert (content['cfg_options'], content['new_options']) == (['lr=1'], ['x=2'])
     cell = next(c for c in content['cells'] if (c['row'], c['target'], c['seed']) == ('other', 'b', 0))
     assert (cell['state'], cell['result']['test']['acc/top1']) == ('done', 50.0)
     assert cell['wall_time_s'] > 0
     assert cell['versions']['python'] == sys.version.split()[0]
     assert str(place) not in cell['folder']
 
-    again = run(place, '--cfg-options', 'lr=1', rows=('good', 'other'), seeds=('0',))
+    again = run(place, *options, rows=('good', 'other'), seeds=('0',))
     assert again.returncode == 0
     assert '4 of them done already' in again.stdout
     assert len(calls(place)) == 4
@@ -125,9 +127,10 @@ def test_stop_ends_the_trainer_and_a_restart_goes_on(place, number):
 
 def test_a_folder_of_another_recipe_is_refused(place):
     assert run(place, seeds=('0',)).returncode == 0
-    clash = run(place, '--cfg-options', 'lr=2', seeds=('0',))
-    assert clash.returncode == 2
-    assert "made with options [], now it is ['lr=2']" in clash.stdout
+    for flag, name in (('--cfg-options', 'options'), ('--new-options', 'new_options')):
+        clash = run(place, flag, 'lr=2', seeds=('0',))
+        assert clash.returncode == 2
+        assert f"made with {name} [], now it is ['lr=2']" in clash.stdout
 
 
 @pytest.mark.parametrize(

@@ -68,17 +68,15 @@ def extract(model: Any, batches: Iterable[Any]) -> Part:
 
 def load(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     """Recognizer with its weights, and the three loaders; training samples are seen as in a test, in order."""
-    from mmengine.config import Config
     from mmengine.registry import init_default_scope
     from mmengine.runner import Runner, load_checkpoint
 
+    from mmda_ext.apis.config_edits import load_config
     from mmda_ext.compat import allow_mmengine_checkpoints
     from mmda_ext.registry import MODELS
 
     allow_mmengine_checkpoints()
-    config = Config.fromfile(args.config)
-    if args.cfg_options:
-        config.merge_from_dict(args.cfg_options)
+    config = load_config(args.config, args.cfg_options, args.new_options)
     init_default_scope(config.get('default_scope', 'mmaction'))
     model = MODELS.build(config.model)
     load_checkpoint(model, args.checkpoint, map_location='cpu')
@@ -108,7 +106,7 @@ def show(scores: dict[str, dict[str, float]]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    from mmengine.config import DictAction
+    from mmda_ext.apis.options import add_option_flags
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
@@ -116,7 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--out', type=Path, help='JSON file for the numbers')
     parser.add_argument('--strength', type=float, default=1.0, help='inverse regularisation of the probes')
     parser.add_argument('--device', default='cpu')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='changes of the config, KEY=VALUE')
+    add_option_flags(parser)
     args = parser.parse_args(arguments)
     for path in (args.config, args.checkpoint):
         if not Path(path).is_file():

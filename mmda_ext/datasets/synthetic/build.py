@@ -98,7 +98,7 @@ def make_demo_data(root: str | Path, spec: DemoSpec, workers: int = 2, progress:
         _run(list(layout.jobs(root, spec)), workers, progress)
         found = _count_files(root)
         if found < expected:
-            raise FileExistsError(f'{root} lacks {expected - found} of {expected} files, and what is there hides which: '
+            raise FileExistsError(f'{root} lacks {expected - found} of {expected} files, what is there hides which: '
                                   'remove the folder and make it anew')
         _write_marker(root, spec, True, found)
     return True

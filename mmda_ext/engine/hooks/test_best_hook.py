@@ -1,13 +1,16 @@
 """One evaluation of the target, of the checkpoint that source validation selected."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+from mmengine.config import Config
 from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmda_ext.engine.seen_domains import declared_test_domains
 from mmda_ext.registry import HOOKS
 
 from .check_data_hook import data_left_out
@@ -23,10 +26,12 @@ class TestBestHook(Hook):
     The file holds ``val`` (all validation metrics of the selected epoch), ``test``, ``epoch``, ``checkpoint`` (a name
     in the work directory), ``selected_by`` (the metric), ``selection`` (the rule: ``source_validation``, ``last``,
     ``target_oracle``, or ``unknown`` where another checkpoint hook selected), ``val_set`` and ``test_set`` (which
-    samples were scored, as :class:`ScoredSamples` sums them up), ``seed``, ``config`` and ``left_out``
-    (:func:`data_left_out`). A run without validation is tested as it ended, and both say "last". A finished run that is
-    resumed keeps its result; a run that trains on, or anew, in an old work directory moves the old result to
-    ``result.previous.json`` first, so that no file outlives its run unnoticed.
+    samples were scored, as :class:`ScoredSamples` sums them up), ``seed``, ``config``, ``left_out``
+    (:func:`data_left_out`), ``tested_with`` (a digest of the test's config: a finished run that is resumed with another
+    one is tested again) and ``seen_test_domains`` (tested domains whose labels were trained on, if the config allows
+    any). A run without validation is tested as it ended, and both say "last". A finished run that is resumed keeps its
+    result; a run that trains on, or anew, in an old work directory moves the old result to ``result.previous.json``
+    first, so that no file outlives its run unnoticed.
     """
 
     __test__ = False  # not a test case, whatever the name suggests to pytest
@@ -62,6 +67,9 @@ class TestBestHook(Hook):
         if runner.test_loop is None:
             runner.logger.warning('no test_dataloader in the config: the best checkpoint is not tested')
             return
+        if runner.iter == 0:
+            raise ValueError('no step was taken, so there is nothing to test and no result.json: train for an epoch or '
+                             'more')
         result = Path(runner.work_dir) / self.result_name
         record = self._selected(runner)
         # Every process must have looked before the main one writes the file.
@@ -96,6 +104,8 @@ class TestBestHook(Hook):
             'test_set': {},
             'seed': runner.seed,
             'config': Path(runner.cfg.filename).name if runner.cfg.filename else None,
+            'tested_with': _digest(runner.cfg),
+            'seen_test_domains': declared_test_domains(runner.cfg),
         }
 
 
@@ -118,4 +128,11 @@ def _same_checkpoint(result: Path, record: dict[str, Any]) -> bool:
     if not result.is_file():
         return False
     written = json.loads(result.read_text(encoding='utf-8'))
-    return all(written.get(key) == record[key] for key in ('checkpoint', 'epoch', 'seed')) and bool(written['test'])
+    return bool(written['test']) and all(
+        written.get(key, record[key]) == record[key] for key in ('checkpoint', 'epoch', 'seed', 'tested_with'))
+
+
+def _digest(cfg: Config) -> str:
+    """Short name of the data and metrics that a config tests with."""
+    parts = {key: cfg.get(key) for key in ('test_dataloader', 'test_evaluator', 'test_cfg')}
+    return hashlib.sha256(repr(Config(parts).to_dict()).encode()).hexdigest()[:12]

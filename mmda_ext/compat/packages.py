@@ -5,6 +5,7 @@ import importlib.util
 import sys
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from mmda_ext.stack import installed, version_of
 
@@ -17,6 +18,32 @@ def register_package() -> None:
     if mmengine_imports():
         from mmengine.config.utils import MODULE2PACKAGE
         MODULE2PACKAGE.setdefault('mmda_ext', 'mmda_ext')
+
+
+def mend_scopes() -> None:
+    """Let a config that inherits by ``mmda_ext::`` train.
+
+    MMEngine writes ``_scope_='mmda_ext'`` into every dict with a ``type`` that is inherited so. But the recipes name
+    MMAction2's parts as under ``default_scope = 'mmaction'``, and the registries of this package do not know those; so
+    the scope is that one. And ``collate_fn`` and ``worker_init_fn`` are functions, which get ``_scope_`` as an argument:
+    they have none, also when inherited by ``mmaction::`` (MMEngine 0.10.7).
+    """
+    if not mmengine_imports():
+        return
+    from mmengine.config import Config, ConfigDict
+    faulty = Config._dict_to_config_dict
+    probe = faulty({'collate_fn': ConfigDict(type='pseudo_collate')}, 'mmda_ext')
+    if '_scope_' not in probe['collate_fn']:
+        return
+
+    def _dict_to_config_dict(cfg: Any, scope: str | None = None, has_scope: bool = True) -> Any:
+        cfg = faulty(cfg, 'mmaction' if scope == 'mmda_ext' else scope, has_scope)
+        for name in ('collate_fn', 'worker_init_fn'):
+            if isinstance(cfg, dict) and isinstance(cfg.get(name), dict):
+                cfg[name].pop('_scope_', None)
+        return cfg
+
+    Config._dict_to_config_dict = staticmethod(_dict_to_config_dict)
 
 
 def replace_pkg_resources() -> None:

@@ -24,6 +24,7 @@ from mmda_ext.apis.config_edits import (
     set_work_dir,
 )
 from mmda_ext.apis.one_line_errors import Interrupted, was_interrupted
+from mmda_ext.apis.protocol import set_protocol
 from mmda_ext.apis.resume import set_resume
 
 _RUNS = itertools.count()
@@ -118,6 +119,7 @@ def _prepare(args: argparse.Namespace) -> Config:
         _warn(warning)
     cfg.launcher = args.launcher
     set_work_dir(cfg, args)
+    set_protocol(cfg)
     compat.allow_mmengine_checkpoints()
     compat.allow_cpu_amp()
     compat.fix_numpy_aliases()

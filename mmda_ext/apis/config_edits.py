@@ -33,7 +33,7 @@ def load_config(path: str, options: dict[str, Any] | None) -> tuple[Config, list
     if '::' not in path and not Path(path).is_file():
         raise FileNotFoundError(f'config file {path} does not exist{_near_files(path)}')
     try:
-        cfg = Config.fromfile(path)
+        cfg = Config.fromfile(_in_package(path) if '::' in path else path)
     except (SyntaxError, NameError, ConfigParsingError) as error:
         raise ValueError(f'config file {path} cannot be read: {type(error).__name__}: {error}') from error
     if 'model' not in cfg:
@@ -71,6 +71,14 @@ def _describe_unknown(option: str, part: str, done: list[str], node: Any) -> str
     return f'--cfg-options {option}: {where} has no key {part!r}, so a new one is made; {hint}it may have no effect'
 
 
+def _in_package(name: str) -> str:
+    """Path of ``package::config.py``."""
+    try:
+        return Config._get_cfg_path(name, '')[0]
+    except (AssertionError, FileNotFoundError, ModuleNotFoundError) as error:
+        raise FileNotFoundError(f'config {name} does not exist: {error}') from error
+
+
 def _near_files(path: str) -> str:
     folder = Path(path).parent
     names = [file.name for file in folder.glob('*.py')] if folder.is_dir() else []
@@ -83,12 +91,12 @@ def set_work_dir(cfg: Config, args: Namespace) -> None:
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+        cfg.work_dir = str(Path('work_dirs') / Path(args.config.split('::')[-1]).stem)
 
 
 def set_randomness(cfg: Config, args: Namespace) -> None:
-    """Flags win over the config's ``randomness``; what no flag names stays."""
-    randomness = dict(cfg.get('randomness') or {})
+    """Flags win over the config's ``randomness``; what neither names is as in the recipes: seed 0."""
+    randomness = {'seed': 0, **(cfg.get('randomness') or {})}
     if args.seed is not None:
         randomness['seed'] = args.seed
     if args.diff_rank_seed:

@@ -15,13 +15,13 @@ from mmda_ext.compat.checkpoints import allow_mmengine_checkpoints, checkpoint_g
 from mmda_ext.compat.devices import allow_cpu_amp, has_accelerator, prepare_cpu_distributed
 from mmda_ext.compat.imports import disable_vindlu, provide_drn, provide_importlib_metadata
 from mmda_ext.compat.messages import hush_import_warnings, hush_parameter_lists
-from mmda_ext.compat.packages import mend_scopes, register_package, replace_pkg_resources
+from mmda_ext.compat.packages import keep_order, mend_scopes, register_package, replace_pkg_resources
 from mmda_ext.stack import installed, version_of
 
 __all__ = [
     'adjust_hue', 'allow_cpu_amp', 'allow_mmengine_checkpoints', 'apply_workarounds', 'checkpoint_globals',
     'disable_vindlu', 'fix_color_jitter', 'fix_numpy_aliases', 'has_accelerator', 'hush_import_warnings',
-    'hush_parameter_lists', 'load_from_local', 'mend_scopes', 'prepare_cpu_distributed', 'provide_drn',
+    'hush_parameter_lists', 'keep_order', 'load_from_local', 'mend_scopes', 'prepare_cpu_distributed', 'provide_drn',
     'provide_importlib_metadata', 'register_package', 'replace_pkg_resources', 'workarounds_in_force'
 ]
 
@@ -34,6 +34,7 @@ def apply_workarounds() -> None:
     disable_vindlu()
     register_package()
     mend_scopes()
+    keep_order()
     replace_pkg_resources()
 
 
@@ -42,13 +43,15 @@ def workarounds_in_force() -> list[str]:
     stub = {name for name in ('mmaction.models.localizers.drn', 'mmaction.models.multimodal')
             if getattr(sys.modules.get(name), '__spec__', None) is None and name in sys.modules}
     found_by = getattr(sys.modules.get('mmengine.utils.package_utils'), 'is_installed', None)
-    scopes = getattr(getattr(sys.modules.get('mmengine.config'), 'Config', None), '_dict_to_config_dict', None)
+    config = sys.modules.get('mmengine.config.config')
+    scopes = getattr(getattr(config, 'Config', None), '_dict_to_config_dict', None)
     on_cpu = packages.mmengine_imports() and installed('torch') and not has_accelerator()
     facts = {
         'provide_importlib_metadata': sys.modules.get('importlib_metadata') is metadata,
         'provide_drn': 'mmaction.models.localizers.drn' in stub,
         'disable_vindlu': 'mmaction.models.multimodal' in stub,
         'mend_scopes': getattr(scopes, '__module__', '') == packages.__name__,
+        'keep_order': 'sorted' in getattr(config, '__dict__', {}),
         'replace_pkg_resources': getattr(found_by, '__module__', '') == packages.__name__,
         'fix_numpy_aliases, fix_color_jitter': version_of('numpy') >= (2, ),
         'allow_mmengine_checkpoints': version_of('torch') >= (2, 6),

@@ -13,11 +13,23 @@ from mmda_ext.stack import installed, version_of
 def register_package() -> None:
     """Let configs inherit by ``mmda_ext::``; MMEngine keeps a closed list of packages.
 
+    And it refuses a config that lies in no folder, such as ``mmda_ext::gmp_slowfast_epic.py``.
     https://github.com/open-mmlab/mmengine/issues/1410
     """
-    if mmengine_imports():
-        from mmengine.config.utils import MODULE2PACKAGE
-        MODULE2PACKAGE.setdefault('mmda_ext', 'mmda_ext')
+    if not mmengine_imports():
+        return
+    from mmengine.config.utils import MODULE2PACKAGE
+    MODULE2PACKAGE.setdefault('mmda_ext', 'mmda_ext')
+    module = importlib.import_module('mmengine.config.config')
+    strict = module._get_package_and_cfg_path
+    if strict.__module__ == __name__:
+        return
+
+    def _get_package_and_cfg_path(cfg_path: str) -> tuple[str, str]:
+        package, _, name = cfg_path.partition('::')
+        return (package, name) if package == 'mmda_ext' else strict(cfg_path)
+
+    module._get_package_and_cfg_path = _get_package_and_cfg_path  # type: ignore[attr-defined]
 
 
 def mend_scopes() -> None:
@@ -44,6 +56,20 @@ def mend_scopes() -> None:
         return cfg
 
     Config._dict_to_config_dict = staticmethod(_dict_to_config_dict)
+
+
+def keep_order() -> None:
+    """Write configs as they were read: MMEngine sorts the keys of every dict in the text of a config.
+
+    The order of a dict is the order of the modalities, so a checkpoint that is tested with the config dumped beside it
+    would have its features joined in another order, and wrong predictions without a word (MMEngine 0.10.7).
+    """
+    if not mmengine_imports():
+        return
+    module = importlib.import_module('mmengine.config.config')
+    if module.Config({'b': 1, 'a': 2}).pretty_text.startswith('a'):
+        # The one place in that module that sorts, and it offers no seam.
+        module.sorted = lambda items, **_: list(items)  # type: ignore[attr-defined]
 
 
 def replace_pkg_resources() -> None:

@@ -1,5 +1,6 @@
 """Refuses a checkpoint of another architecture instead of going on with random weights."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -27,7 +28,8 @@ class FittingCheckpointHook(Hook):
         """Compare names and shapes.
 
         Raises:
-            ValueError: Naming the file, how much does not fit and the first tensor that does not.
+            ValueError: Naming the file, how much does not fit and the first tensor that does not, or the order of the
+                modalities where that differs.
         """
         trains = isinstance(runner._train_loop, BaseLoop)
         if trains and not runner._resume:
@@ -44,3 +46,14 @@ class FittingCheckpointHook(Hook):
                 f'describes: {len(bad)} of {len(wanted)} tensors do not fit, first {bad[0]}: '
                 f'{tuple(wanted[bad[0]].shape)} wanted, {shape} found; use the config that the checkpoint was trained '
                 'with (it lies beside it in the work dir)')
+        orders = [_modalities(state) for state in (found, wanted)]
+        if orders[0] != orders[1]:
+            raise ValueError(
+                f'checkpoint {runner._load_from or "of the work dir"} was trained with the modalities in the order '
+                f'{orders[0]}, the config names {orders[1]}: its classifier would read the features of one as those of '
+                'another; write `model.backbones` and `model.fusion.in_channels` in that order')
+
+
+def _modalities(state: Mapping[str, Any]) -> list[str]:
+    """Modalities in the order of their encoders, which is the order of the tensors in a file."""
+    return list(dict.fromkeys(key.split('.')[1] for key in state if key.startswith('backbones.')))

@@ -26,6 +26,7 @@ from mmda_ext.apis.config_edits import (
 from mmda_ext.apis.one_line_errors import Interrupted, was_interrupted
 from mmda_ext.apis.protocol import set_protocol
 from mmda_ext.apis.resume import set_resume
+from mmda_ext.apis.weights import check_weights
 
 _RUNS = itertools.count()
 
@@ -81,6 +82,7 @@ def run_training(argv: Sequence[str] | None = None) -> None:
     """
     args = train_parser().parse_args(argv)
     cfg = _prepare(args)
+    check_weights(cfg)
     set_amp(cfg, args)
     set_auto_scale_lr(cfg, args)
     set_randomness(cfg, args)

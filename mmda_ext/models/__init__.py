@@ -1,5 +1,6 @@
 """Recognizers and their parts."""
 
+from mmda_ext.compat import allow_mmengine_checkpoints
 from mmda_ext.models.adaptation import DomainDiscriminator
 from mmda_ext.models.backbones import (
     AudioResNet,
@@ -31,3 +32,6 @@ __all__ = [
     'PaddingPreprocessor', 'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion',
     'TensorPreprocessor', 'TextCNN', 'TextEncoder'
 ]
+
+# Who builds a model may load its checkpoint next, with MMAction2's init_recognizer too.
+allow_mmengine_checkpoints()

@@ -15,6 +15,7 @@ from mmengine.runner import Runner
 
 from mmda_ext import compat
 from mmda_ext.apis.config_edits import (
+    batch_warning,
     load_config,
     set_amp,
     set_auto_scale_lr,
@@ -92,6 +93,8 @@ def run_training(argv: Sequence[str] | None = None) -> None:
     runner = None
     try:
         runner = build_runner(cfg)
+        if told := batch_warning(cfg, runner.world_size):
+            _warn(told)
         runner.train()
     except BaseException as error:
         if not was_interrupted(error):

@@ -113,7 +113,22 @@ def set_auto_scale_lr(cfg: Config, args: Namespace) -> None:
     if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
         raise ValueError(f'--auto-scale-lr: {args.config} has no `auto_scale_lr = dict(base_batch_size=...)`; add it, '
                          'with the total batch size for which its learning rate was chosen')
+    if (parts := cfg.optim_wrapper.get('accumulative_counts', 1)) > 1:
+        raise ValueError(f'--auto-scale-lr does not count the {parts} parts of a step (optim_wrapper.accumulative_counts): '
+                         'leave the flag out and set optim_wrapper.optimizer.lr for the whole step')
     cfg.auto_scale_lr.enable = True
+
+
+def batch_warning(cfg: Config, processes: int) -> str | None:
+    """What to tell of a run whose steps see another number of samples than its learning rate was chosen for."""
+    scaling = cfg.get('auto_scale_lr') or {}
+    base, size = scaling.get('base_batch_size'), cfg.train_dataloader.get('batch_size')
+    parts = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+    if scaling.get('enable') or not base or not size or processes * size * parts == base:
+        return None
+    return (f'a step sees {processes * size * parts} samples ({processes} processes, batch {size}, {parts} parts), the '
+            f'learning rate was chosen for {base} and is unchanged: --auto-scale-lr scales it, '
+            f'train_dataloader.batch_size keeps the total (docs/training.md)')
 
 
 def set_amp(cfg: Config, args: Namespace) -> None:

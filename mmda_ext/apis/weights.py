@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-#: Keys that name a file of weights, and endings of such files; folders of transformers are looked for by their encoders.
+#: Keys that name a file of weights, and endings of such files; encoders of transformers look for their folders.
 KEYS = ('pretrained', 'checkpoint')
 ENDINGS = ('.pth', '.pt', '.tar')
 
@@ -21,11 +21,12 @@ def check_weights(cfg: Config) -> None:
         FileNotFoundError: Naming all files that are missing, the keys that name them, and the page that says where
             they come from.
     """
-    missing = [f'{path} (`{key}`)' for key, path in _named(cfg.get('model'), 'model') if not path.expanduser().is_file()]
+    named = _named(cfg.get('model'), 'model')
+    missing = [f'{path} (`{key}`)' for key, path in named if not path.expanduser().is_file()]
     if missing:
         raise FileNotFoundError(
-            f'published weights are missing: {" and ".join(missing)}; docs/data.md, "Published weights", says where each '
-            'file comes from; a key set to None trains from random weights')
+            f'published weights are missing: {" and ".join(missing)}; docs/data.md, "Published weights", says where '
+            'each file comes from; a key set to None trains from random weights')
 
 
 def _named(node: Any, key: str, below: str = '') -> Iterator[tuple[str, Path]]:

@@ -37,8 +37,8 @@ def mend_scopes() -> None:
 
     MMEngine writes ``_scope_='mmda_ext'`` into every dict with a ``type`` that is inherited so. But the recipes name
     MMAction2's parts as under ``default_scope = 'mmaction'``, and the registries of this package do not know those; so
-    the scope is that one. And ``collate_fn`` and ``worker_init_fn`` are functions, which get ``_scope_`` as an argument:
-    they have none, also when inherited by ``mmaction::`` (MMEngine 0.10.7).
+    the scope is that one. And ``collate_fn`` and ``worker_init_fn`` are functions, which would get ``_scope_`` as an
+    argument: they have none, also when inherited by ``mmaction::`` (MMEngine 0.10.7).
     """
     if not mmengine_imports():
         return

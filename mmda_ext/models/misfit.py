@@ -25,5 +25,5 @@ def told_in_one_sentence(modality: str, backbone: nn.Module, inputs: Any) -> Ite
             raise
         raise ValueError(
             f'{type(backbone).__name__}, the backbone of {modality!r}, cannot take inputs of shape '
-            f'{tuple(inputs.shape)}: {str(error).splitlines()[0]}; docs/backbones.md says what each backbone takes, and '
-            'that networks on single images need `fold_frames=True` in their preprocessor') from error
+            f'{tuple(inputs.shape)}: {str(error).splitlines()[0]}; docs/backbones.md says what each backbone takes, '
+            'and that networks on single images need `fold_frames=True` in their preprocessor') from error

@@ -104,7 +104,7 @@ def test_code_of_the_page_predicts(folder, monkeypatch):
     assert sample.pred_score.shape == (5, )
     assert sample.pred_score.sum().item() == pytest.approx(1)
     assert set(sample.modality_scores) == {'video', 'audio'}
-    with pytest.raises(ValueError, match='no `modalities`: MMAction2Inferencer.*inference_recognizer.*docs/analysis.md'):
+    with pytest.raises(ValueError, match='no `modalities`: MMAction2Inf.*inference_recognizer.*docs/analysis.md'):
         names['inference_recognizer'](names['model'], 'hac/human/videos/ha.mp4')
 
 
@@ -147,7 +147,7 @@ def test_flops_are_those_counted_by_hand():
 
 
 @pytest.mark.parametrize(('shapes', 'message'), [
-    (['video=6'], r"names \['video'\], the modalities of c.py are \['video', 'audio'\]"),
+    (['video=6'], r"names \['video'\], c.py has the modalities \['video', 'audio'\]"),
     (['video=6', 'audio=a'], 'sizes are whole numbers'),
 ])
 def test_shapes_are_checked(shapes, message):

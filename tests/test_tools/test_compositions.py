@@ -1,4 +1,4 @@
-"""A config that a user writes in a folder of their own, on parts of this package or of MMAction2, trains as a recipe."""
+"""A config that a user writes in a folder of their own, on parts of this package or of MMAction2, trains."""
 
 import json
 from pathlib import Path

@@ -46,7 +46,7 @@ def write_weights(folder):
     video, audio = (MODELS.build(cfg.backbones[name]).half().state_dict() for name in ('video', 'audio'))
     folder.mkdir()
     torch.save({'meta': {}, 'state_dict': {
-        **{f'backbone.{key}': value for key, value in video.items()}, 'cls_head.fc_cls.weight': torch.zeros(400, 2304)}},
+        **{f'backbone.{key}': value for key, value in video.items()}, 'cls_head.fc_cls.bias': torch.zeros(400)}},
         folder / Path(cfg.pretrained.video).name)
     torch.save({'epoch': 1, 'model_state_dict': {
         **{f'audnet.{key}': value for key, value in audio.items()}, 'audnet.fc.weight': torch.zeros(309, 512)}},
@@ -80,7 +80,7 @@ def test_flagship_trains_an_epoch_on_the_documented_layout(folder):
 def test_missing_weights_are_told_with_key_file_and_page(folder, capsys):
     assert run_with_one_line_errors(lambda: cli.run_training([str(RECIPE)])) == 1
     error = capsys.readouterr().err.splitlines()[-2]
-    for part in ('checkpoints/slowfast_r101_8x8x1_256e_kinetics400_rgb_20210218-0dd54025.pth (`model.pretrained.video`)',
+    for part in ('/slowfast_r101_8x8x1_256e_kinetics400_rgb_20210218-0dd54025.pth (`model.pretrained.video`)',
                  'checkpoints/vggsound_avgpool.pth.tar (`model.backbones.audio.checkpoint`)', 'docs/data.md'):
         assert part in error
     assert not list(folder.iterdir()), 'nothing is written before the weights are found'

@@ -15,7 +15,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
     parser.add_argument('folder', type=Path, help='where the pictures go')
-    parser.add_argument('--phase', choices=('train', 'val', 'test'), default='train', help='whose data set and pipeline')
+    parser.add_argument('--phase', choices=('train', 'val', 'test'), default='train', help='whose data and pipeline')
     parser.add_argument('--number', type=int, default=10, help='how many samples, evenly over the data set')
     parser.add_argument('--seed', type=int, default=0, help='of the augmentation')
     return parser.parse_args(arguments)

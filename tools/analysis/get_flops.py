@@ -1,6 +1,6 @@
 """Multiply-additions and parameters of a recognizer for one sample, by modality.
 
-    python tools/analysis/get_flops.py CONFIG                                  # inputs: the first sample of the test set
+    python tools/analysis/get_flops.py CONFIG                                 # inputs: the first sample of the test set
     python tools/analysis/get_flops.py CONFIG --shape video=3,32,224,224 audio=1,257,1004     # without the data
 
 Counted by MMEngine (``mmengine.analysis``) as in MMAction2's script of this name: convolutions, matrix products and
@@ -37,7 +37,7 @@ def inputs_of(cfg: Any, model: Any, shapes: list[str] | None) -> dict[str, Any]:
         return model.data_preprocessor(pseudo_collate([sample]))['inputs']
     sizes = dict(shape.partition('=')[::2] for shape in shapes)
     if set(sizes) != set(model.modalities):
-        raise ValueError(f'--shape names {sorted(sizes)}, the modalities of {cfg.filename} are {list(model.modalities)}')
+        raise ValueError(f'--shape names {sorted(sizes)}, {cfg.filename} has the modalities {list(model.modalities)}')
     try:
         return {name: torch.zeros(1, *map(int, sizes[name].split(','))) for name in model.modalities}
     except ValueError as error:

@@ -86,8 +86,8 @@ def modalities_of(results: dict) -> dict[str, dict]:
         ValueError: If there are none, because a tool hands over the path of one file.
     """
     if 'modalities' not in results:
-        raise ValueError(f'the sample has {sorted(results)} and no `modalities`: MMAction2Inferencer and other tools for '
-                         'one file cannot feed this model; call inference_recognizer(model, dict(modalities=dict('
+        raise ValueError(f'the sample has {sorted(results)} and no `modalities`: MMAction2Inferencer and other tools '
+                         'for one file cannot feed this model; call inference_recognizer(model, dict(modalities=dict('
                          "video=dict(filename='a.mp4'), audio=dict(audio_path='a.wav')))), see docs/analysis.md")
     return results['modalities']
 

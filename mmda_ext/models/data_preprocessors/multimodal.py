@@ -16,8 +16,8 @@ class ClipPreprocessor(ActionDataPreprocessor):
     """MMAction2's preprocessor, with the views of a sample folded into the batch axis: ``(N * S, ...)``.
 
     Args:
-        fold_frames (bool): Fold the frames of clips ``(S, C, T, H, W)`` too: ``(N * S * T, C, H, W)``, for networks that
-            see single images (TSN) or shift features between the rows of a sample (TSM).
+        fold_frames (bool): Fold the frames of clips ``(S, C, T, H, W)`` too: ``(N * S * T, C, H, W)``, for networks
+            that see single images (TSN) or shift features between the rows of a sample (TSM).
         **kwargs: Those of ``ActionDataPreprocessor`` (``mean``, ``std``, ``format_shape``, ...).
     """
 

@@ -14,9 +14,9 @@ from mmda_ext.registry import MODELS
 class PoolNeck(BaseModule):
     """Average over space, time and views; concatenate the parts of a multi-path backbone.
 
-    Takes ``(R, C)``, ``(R, C, H, W)``, ``(R, C, T, H, W)`` or a sequence of such tensors, nested or not (SlowFast: slow,
-    then fast; MViT: for each scale patches, then class token), with ``R`` a multiple of the batch size: the rows of one sample (views, or the frames of a 2-D backbone) are
-    averaged.
+    Takes ``(R, C)``, ``(R, C, H, W)``, ``(R, C, T, H, W)`` or a sequence of such tensors, nested or not (SlowFast:
+    slow, then fast; MViT: patches, then class token), with ``R`` a multiple of the batch size: the rows of one sample
+    (views, or the frames of a 2-D backbone) are averaged.
 
     Args:
         dropout (float): Dropout on the pooled vector. What leaves it is the feature that all losses share.

@@ -114,8 +114,8 @@ def set_auto_scale_lr(cfg: Config, args: Namespace) -> None:
         raise ValueError(f'--auto-scale-lr: {args.config} has no `auto_scale_lr = dict(base_batch_size=...)`; add it, '
                          'with the total batch size for which its learning rate was chosen')
     if (parts := cfg.optim_wrapper.get('accumulative_counts', 1)) > 1:
-        raise ValueError(f'--auto-scale-lr does not count optim_wrapper.accumulative_counts={parts}: leave the flag out '
-                         'and set optim_wrapper.optimizer.lr for the whole step')
+        raise ValueError(f'--auto-scale-lr does not count optim_wrapper.accumulative_counts={parts}: leave it '
+                         'out and set optim_wrapper.optimizer.lr for the whole step')
     cfg.auto_scale_lr.enable = True
 
 

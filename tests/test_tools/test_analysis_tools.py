@@ -12,6 +12,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.fileio import load
+from mmengine.logging import HistoryBuffer
 from mmengine.registry import DefaultScope, init_default_scope
 
 from mmda_ext.datasets.transforms import PackMultimodalInputs, PerModality
@@ -44,7 +45,9 @@ def folder(tmp_path_factory):
     cfg.dump(path / 'recipe.py')
     init_default_scope('mmaction')
     torch.manual_seed(0)
-    torch.save({'state_dict': MODELS.build(cfg.model).state_dict(), 'meta': {}}, path / 'best.pth')
+    # As MMEngine writes it: with more than tensors.
+    torch.save({'state_dict': MODELS.build(cfg.model).state_dict(), 'meta': {},
+                'message_hub': {'log_scalars': {'loss': HistoryBuffer([1.], [1])}}}, path / 'best.pth')
     yield path
     if scope is None:
         DefaultScope._instance_dict.clear()

@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 
+from mmda_ext.apis.config_edits import batch_warning
 from mmda_ext.engine.seen_domains import seen_test_domains
 from mmda_ext.registry import BALANCERS, DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
 from tests.conftest import ROOT
@@ -54,6 +55,7 @@ def test_recipe_names_only_what_exists(path):
     cfg = load(path)
     assert cfg.default_scope == 'mmaction'
     assert 'seed' in cfg.randomness
+    assert batch_warning(cfg, processes=1) is None, 'the rate was chosen for another batch'
     assert cfg.auto_scale_lr.base_batch_size > 0
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         assert DATASETS.get(loader.dataset.type)

@@ -14,6 +14,7 @@ from mmengine.runner import Runner
 
 from mmda_ext import compat
 from mmda_ext.apis.config_edits import (
+    batch_warning,
     check_length,
     load_config,
     set_amp,
@@ -26,7 +27,9 @@ from mmda_ext.apis.config_edits import (
 )
 from mmda_ext.apis.one_line_errors import Interrupted, was_interrupted
 from mmda_ext.apis.options import add_option_flags
+from mmda_ext.apis.protocol import set_protocol
 from mmda_ext.apis.resume import set_resume
+from mmda_ext.apis.weights import check_weights
 from mmda_ext.engine.data_checks import check_steps
 from mmda_ext.engine.seen_domains import check_seen_domains
 from mmda_ext.folder_lock import lock_folder
@@ -88,6 +91,7 @@ def run_training(argv: Sequence[str] | None = None) -> None:
     cfg = _prepare(args)
     check_length(cfg)
     check_seen_domains(cfg)
+    check_weights(cfg)
     set_amp(cfg, args)
     set_cpu_dtype(cfg, notes.append)
     set_auto_scale_lr(cfg, args)
@@ -103,7 +107,7 @@ def _train(cfg: Config, args: argparse.Namespace, notes: Sequence[str]) -> None:
     runner = None
     try:
         runner = build_runner(cfg)
-        for note in notes:
+        for note in filter(None, [*notes, batch_warning(cfg, runner.world_size)]):
             runner.logger.warning(note)
         # Schedulers that count iterations fail on an empty loop, in their words, before any hook may speak.
         check_steps(runner.train_loop.dataloader, 'train')
@@ -137,6 +141,7 @@ def _prepare(args: argparse.Namespace) -> Config:
     cfg = load_config(args.config, args.cfg_options, args.new_options)
     cfg.launcher = args.launcher
     set_work_dir(cfg, args)
+    set_protocol(cfg)
     compat.allow_mmengine_checkpoints()
     compat.ignore_configs_in_checkpoints()
     compat.keep_checkpoints_at_home()

@@ -28,13 +28,21 @@ def load_config(path: str, options: dict[str, Any] | None = None, new_options: d
     if '::' not in path and not Path(path).is_file():
         raise FileNotFoundError(f'config file {path} does not exist{_near_files(path)}')
     try:
-        cfg = Config.fromfile(path)
+        cfg = Config.fromfile(_in_package(path) if '::' in path else path)
     except (SyntaxError, NameError, ConfigParsingError) as error:
         raise ValueError(f'config file {path} cannot be read: {type(error).__name__}: {error}') from error
     if 'model' not in cfg:
         raise ValueError(f'config file {path} defines no `model`; is it a part for `_base_` rather than a recipe?')
     apply_options(cfg, options, new_options)
     return cfg
+
+
+def _in_package(name: str) -> str:
+    """Path of ``package::config.py``."""
+    try:
+        return Config._get_cfg_path(name, '')[0]
+    except (AssertionError, FileNotFoundError, ModuleNotFoundError) as error:
+        raise FileNotFoundError(f'config {name} does not exist: {error}') from error
 
 
 def _near_files(path: str) -> str:
@@ -49,12 +57,12 @@ def set_work_dir(cfg: Config, args: Namespace) -> None:
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+        cfg.work_dir = str(Path('work_dirs') / Path(args.config.split('::')[-1]).stem)
 
 
 def set_randomness(cfg: Config, args: Namespace) -> None:
-    """Flags win over the config's ``randomness``; what no flag names stays."""
-    randomness = dict(cfg.get('randomness') or {})
+    """Flags win over the config's ``randomness``; what neither names is as in the recipes: seed 0."""
+    randomness = {'seed': 0, **(cfg.get('randomness') or {})}
     if args.seed is not None:
         randomness['seed'] = args.seed
     if args.diff_rank_seed:
@@ -71,7 +79,22 @@ def set_auto_scale_lr(cfg: Config, args: Namespace) -> None:
     if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
         raise ValueError(f'--auto-scale-lr: {args.config} has no `auto_scale_lr = dict(base_batch_size=...)`; add it, '
                          'with the total batch size for which its learning rate was chosen')
+    if (parts := cfg.optim_wrapper.get('accumulative_counts', 1)) > 1:
+        raise ValueError(f'--auto-scale-lr does not count optim_wrapper.accumulative_counts={parts}: leave it '
+                         'out and set optim_wrapper.optimizer.lr for the whole step')
     cfg.auto_scale_lr.enable = True
+
+
+def batch_warning(cfg: Config, processes: int) -> str | None:
+    """What to tell of a run whose steps see another number of samples than its learning rate was chosen for."""
+    scaling = cfg.get('auto_scale_lr') or {}
+    base, size = scaling.get('base_batch_size'), cfg.train_dataloader.get('batch_size')
+    parts = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+    if scaling.get('enable') or not base or not size or processes * size * parts == base:
+        return None
+    return (f'a step sees {processes * size * parts} samples ({processes} processes, batch {size}, {parts} parts), the '
+            f'learning rate was chosen for {base} and is unchanged: --auto-scale-lr scales it, '
+            f'train_dataloader.batch_size keeps the total (docs/training.md)')
 
 
 def set_amp(cfg: Config, args: Namespace) -> None:

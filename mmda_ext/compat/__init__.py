@@ -11,6 +11,7 @@ from importlib import metadata
 
 from mmda_ext.compat import packages
 from mmda_ext.compat.arrays import adjust_hue, fix_color_jitter, fix_numpy_aliases
+from mmda_ext.compat.backbones import forget_missing_weights
 from mmda_ext.compat.checkpoint_hook import keep_checkpoints_at_home
 from mmda_ext.compat.checkpoints import (
     allow_mmengine_checkpoints,
@@ -24,14 +25,15 @@ from mmda_ext.compat.devices import allow_cpu_amp, has_accelerator, prepare_cpu_
 from mmda_ext.compat.downloads import load_from_http
 from mmda_ext.compat.imports import disable_vindlu, provide_drn, provide_importlib_metadata
 from mmda_ext.compat.messages import hush_import_warnings, hush_parameter_lists
-from mmda_ext.compat.packages import register_package, replace_pkg_resources
+from mmda_ext.compat.packages import keep_order, mend_scopes, register_package, replace_pkg_resources
 from mmda_ext.stack import installed, version_of
 
 __all__ = [
     'adjust_hue', 'allow_cpu_amp', 'allow_mmengine_checkpoints', 'apply_workarounds', 'checkpoint_globals',
-    'disable_vindlu', 'fix_color_jitter', 'fix_numpy_aliases', 'has_accelerator', 'hush_import_warnings',
-    'hush_parameter_lists', 'ignore_configs_in_checkpoints', 'keep_checkpoints_at_home', 'load_from_http',
-    'load_from_local', 'prepare_cpu_distributed', 'provide_drn', 'provide_importlib_metadata', 'read_checkpoint',
+    'disable_vindlu', 'fix_color_jitter', 'fix_numpy_aliases', 'forget_missing_weights', 'has_accelerator',
+    'hush_import_warnings', 'hush_parameter_lists', 'ignore_configs_in_checkpoints',
+    'keep_checkpoints_at_home', 'keep_order', 'load_from_http', 'load_from_local', 'mend_scopes',
+    'prepare_cpu_distributed', 'provide_drn', 'provide_importlib_metadata', 'read_checkpoint',
     'register_package', 'replace_pkg_resources', 'tensors_only', 'workarounds_in_force'
 ]
 
@@ -43,6 +45,8 @@ def apply_workarounds() -> None:
     provide_drn()
     disable_vindlu()
     register_package()
+    mend_scopes()
+    keep_order()
     replace_pkg_resources()
 
 
@@ -51,11 +55,15 @@ def workarounds_in_force() -> list[str]:
     stub = {name for name in ('mmaction.models.localizers.drn', 'mmaction.models.multimodal')
             if getattr(sys.modules.get(name), '__spec__', None) is None and name in sys.modules}
     found_by = getattr(sys.modules.get('mmengine.utils.package_utils'), 'is_installed', None)
+    config = sys.modules.get('mmengine.config.config')
+    scopes = getattr(getattr(config, 'Config', None), '_dict_to_config_dict', None)
     on_cpu = packages.mmengine_imports() and installed('torch') and not has_accelerator()
     facts = {
         'provide_importlib_metadata': sys.modules.get('importlib_metadata') is metadata,
         'provide_drn': 'mmaction.models.localizers.drn' in stub,
         'disable_vindlu': 'mmaction.models.multimodal' in stub,
+        'mend_scopes': getattr(scopes, '__module__', '') == packages.__name__,
+        'keep_order': 'sorted' in getattr(config, '__dict__', {}),
         'replace_pkg_resources': getattr(found_by, '__module__', '') == packages.__name__,
         'fix_numpy_aliases, fix_color_jitter': version_of('numpy') >= (2, ),
         'allow_mmengine_checkpoints, ignore_configs_in_checkpoints, keep_checkpoints_at_home': installed('mmengine'),

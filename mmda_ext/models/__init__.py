@@ -36,3 +36,6 @@ __all__ = [
     'PaddingPreprocessor', 'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion',
     'TensorPreprocessor', 'TextCNN', 'TextEncoder'
 ]
+
+# Who builds a model may load its checkpoint next, with MMAction2's init_recognizer too.
+allow_mmengine_checkpoints()

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch.nn import functional as F
 
 from mmda_ext import compat
+from mmda_ext.apis.protocol import set_protocol
 from tests.conftest import ROOT
 
 WIDTHS = dict(face=6, audio=5)
@@ -46,6 +47,7 @@ def feature_config(recipe: str, folder: Path, work_dir: Path, epochs: int = 3, *
         if 'num_classes' in objective:
             objective['num_classes'] = 3
     del cfg.default_hooks['visualization']
+    set_protocol(cfg)
     cfg.merge_from_dict(changes)
     return cfg
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -91,7 +92,6 @@ def test_mistakes_are_one_sentence(config, capsys, text, argv, message):
     assert train(*(arg.format(config=config) for arg in argv)) == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
     assert len(lines) == 1
-    import re
     assert re.search(message, lines[0]), lines[0]
 
 
@@ -149,8 +149,37 @@ def test_flags_win_over_the_randomness_of_the_config():
 
 def test_auto_scale_lr_is_switched_on():
     cfg = Config({'auto_scale_lr': {'enable': False, 'base_batch_size': 16}})
+    cfg.optim_wrapper = dict(accumulative_counts=2)
+    with pytest.raises(ValueError, match='does not count optim_wrapper.accumulative_counts=2'):
+        config_edits.set_auto_scale_lr(cfg, train_args('--auto-scale-lr'))
+    del cfg.optim_wrapper['accumulative_counts']
     config_edits.set_auto_scale_lr(cfg, train_args('--auto-scale-lr'))
     assert cfg.auto_scale_lr.enable
+
+
+@pytest.mark.parametrize(('processes', 'size', 'parts', 'told'), [
+    (1, 16, 1, None), (8, 2, 1, None), (2, 4, 2, None),
+    (8, 16, 1, '128 samples .8 processes, batch 16, 1 parts.*for 16'), (1, 16, 4, '64 samples'), (1, 8, 1, '8 samples'),
+])
+def test_another_batch_at_an_unchanged_rate_is_told(processes, size, parts, told):
+    cfg = Config(dict(auto_scale_lr=dict(enable=False, base_batch_size=16), train_dataloader=dict(batch_size=size),
+                      optim_wrapper=dict(accumulative_counts=parts)))
+    text = config_edits.batch_warning(cfg, processes)
+    assert text is None if told is None else re.search(told, text)
+    cfg.auto_scale_lr.enable = True
+    assert config_edits.batch_warning(cfg, processes) is None
+    assert config_edits.batch_warning(Config(dict(train_dataloader=dict(batch_size=3))), processes) is None
+
+
+def test_rate_is_scaled_with_the_batch(config, tmp_path):
+    options = ('--cfg-options', 'auto_scale_lr.base_batch_size=20', 'auto_scale_lr.enable=False',
+               'train_cfg.max_epochs=1')
+    assert train(config, '--work-dir', tmp_path / 'w', *options) == 0
+    assert next((tmp_path / 'w').glob('*/*.log')).read_text().count('was chosen for 20') == 1
+    assert train(config, '--work-dir', tmp_path / 's', '--auto-scale-lr', *options) == 0
+    rates = [json.loads(next((tmp_path / name).glob('*/vis_data/scalars.json')).read_text().splitlines()[0])['lr']
+             for name in 'ws']
+    assert rates == [pytest.approx(0.01), pytest.approx(0.0025)]
 
 
 @pytest.mark.parametrize('spelling', ['--local_rank', '--local-rank'])

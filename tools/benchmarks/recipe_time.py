@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from interleaved import parse, parser_of, peak_bytes, ratios, span, write
 from mmda_ext.apis.cli import build_runner
+from mmda_ext.apis.protocol import set_protocol
 from mmda_ext.registry import MODELS
 from step_time import slowfast
 
@@ -64,6 +65,7 @@ def step_of(path: str, networks: str, args: argparse.Namespace, work_dir: Path) 
     cfg = Config.fromfile(path)
     if networks == 'slowfast':
         with_networks(cfg, args.width)
+    set_protocol(cfg)
     cfg.default_hooks = SILENT
     cfg.merge_from_dict(dict(work_dir=str(work_dir / networks / Path(path).stem), log_level='ERROR', launcher='none',
                              visualizer=None, vis_backends=None, experiment_name=f'{networks} {Path(path).stem}'))

@@ -34,7 +34,8 @@ test_pipeline = [
     dict(type='mmda_ext.PackMultimodalInputs', modalities={{_base_.modalities}}),
 ]
 
-dataset = dict(ann_dir=ann_dir, data_root=data_root)
+classes = ('sway', 'bounce', 'orbit', 'pulse', 'blink')
+dataset = dict(ann_dir=ann_dir, data_root=data_root, metainfo=dict(classes=classes))
 train_dataloader = dict(num_workers=1, dataset=dict(**dataset, pipeline=train_pipeline))
 val_dataloader = dict(num_workers=1, dataset=dict(**dataset, pipeline=test_pipeline))
 test_dataloader = dict(num_workers=1, dataset=dict(**dataset, pipeline=test_pipeline))

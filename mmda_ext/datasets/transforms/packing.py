@@ -8,7 +8,7 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmcv.transforms import BaseTransform, to_tensor
 
-from mmda_ext.datasets.transforms.per_modality import get_modality
+from mmda_ext.datasets.transforms.per_modality import get_modality, modalities_of
 from mmda_ext.registry import TRANSFORMS
 
 #: Where a modality's data may lie, the first that is there counts. ``inputs`` comes from MMAction2's PackActionInputs.
@@ -39,7 +39,7 @@ class PackMultimodalInputs(BaseTransform):
         self.meta_keys = (*META_KEYS, *meta_keys)
 
     def transform(self, results: dict) -> dict[str, Any]:
-        names = self.modalities or tuple(results['modalities'])
+        names = self.modalities or tuple(modalities_of(results))
         inputs = {name: _finite(self._tensor(results, name), name, results) for name in names}
         sample = ActionDataSample()
         if 'gt_label' in results:

@@ -36,7 +36,7 @@ class PerModality(BaseTransform):
         self.pipelines = {name: [_build(step) for step in steps] for name, steps in pipelines.items()}
 
     def transform(self, results: dict) -> dict | None:
-        modalities = results['modalities']
+        modalities = modalities_of(results)
         for name, steps in self.pipelines.items():
             entry = self._run(steps, get_modality(results, name, 'PerModality'), name, results)
             if entry is None:
@@ -79,6 +79,19 @@ def _keep(before: dict, after: dict | None) -> dict | None:
     return {**{key: before[key] for key in KEPT_KEYS if key in before}, **after}
 
 
+def modalities_of(results: dict) -> dict[str, dict]:
+    """The nested dicts of a sample.
+
+    Raises:
+        ValueError: If there are none, because a tool hands over the path of one file.
+    """
+    if 'modalities' not in results:
+        raise ValueError(f'the sample has {sorted(results)} and no `modalities`: MMAction2Inferencer and other tools '
+                         'for one file cannot feed this model; call inference_recognizer(model, dict(modalities=dict('
+                         "video=dict(filename='a.mp4'), audio=dict(audio_path='a.wav')))), see docs/analysis.md")
+    return results['modalities']
+
+
 def get_modality(results: dict, name: str, user: str) -> dict:
     """Nested dict of a modality.
 
@@ -93,7 +106,7 @@ def get_modality(results: dict, name: str, user: str) -> dict:
     Raises:
         KeyError: If the sample lacks it; the message names sample, modality and remedy.
     """
-    modalities = results['modalities']
+    modalities = modalities_of(results)
     if name not in modalities:
         raise KeyError(f'{user} needs modality {name!r}, but sample {results.get("sample_id")!r} has '
                        f'{list(modalities)}: set `modalities` of the data set and the pipeline alike')

@@ -1,5 +1,6 @@
 """Refuses a checkpoint that does not fit, and lets a resumed run go on under the conditions of its config."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.hooks import Hook
@@ -31,8 +32,8 @@ class FittingCheckpointHook(Hook):
         """Compare names and shapes.
 
         Raises:
-            ValueError: Naming the file, how much does not fit and the first tensor that does not; or what else cannot
-                be continued under the present config.
+            ValueError: Naming the file, how much does not fit and the first tensor that does not, or the order of the
+                modalities where that differs, or what else cannot be continued under the present config.
         """
         trains = isinstance(runner._train_loop, BaseLoop)
         if trains and not runner._resume:
@@ -52,6 +53,12 @@ class FittingCheckpointHook(Hook):
                 f'describes: {len(bad)} of {len(wanted)} tensors do not fit, first {bad[0]}: '
                 f'{tuple(wanted[bad[0]].shape)} wanted, {shape} found; use the config that the checkpoint was trained '
                 'with (it lies beside it in the work dir)')
+        orders = [_modalities(state) for state in (found, wanted)]
+        if orders[0] != orders[1]:
+            raise ValueError(
+                f'checkpoint {runner._load_from or "of the work dir"} was trained with the modalities in the order '
+                f'{orders[0]}, the config names {orders[1]}: its classifier would read the features of one as those of '
+                'another; write `model.backbones` and `model.fusion.in_channels` in that order')
         if not trains:
             _warn_of_seen_domains(runner, checkpoint)
         # After training, the best checkpoint is loaded, too.
@@ -69,3 +76,8 @@ def _warn_of_seen_domains(runner: Runner, checkpoint: dict[str, Any]) -> None:
     if seen:
         runner.logger.warning(f'checkpoint {runner._load_from} was trained on the labels of {seen}, which this test '
                               'reads: its scores there are not those of an unseen domain')
+
+
+def _modalities(state: Mapping[str, Any]) -> list[str]:
+    """Modalities in the order of their encoders, which is the order of the tensors in a file."""
+    return list(dict.fromkeys(key.split('.')[1] for key in state if key.startswith('backbones.')))

@@ -8,7 +8,9 @@ from typing import Any
 from mmengine.model import BaseModel, ModuleDict, ModuleList
 from torch import Tensor, nn
 
+from mmda_ext.compat import forget_missing_weights
 from mmda_ext.models.freezing import evaluating, freeze, set_frozen_norm
+from mmda_ext.models.misfit import told_in_one_sentence
 from mmda_ext.models.passes import domain_groups, encode_groups
 from mmda_ext.models.pretrained import load_backbone
 from mmda_ext.models.step import StepRecord, labels_of, targets_of
@@ -93,6 +95,8 @@ class MultimodalRecognizer(BaseModel):
 
     def init_weights(self) -> None:
         """As in MMEngine, then the published weights of ``pretrained``."""
+        for backbone in self.backbones.values():
+            forget_missing_weights(backbone)
         super().init_weights()
         for name, path in self._pretrained.items():
             load_backbone(self.backbones[name], path)
@@ -142,7 +146,9 @@ class MultimodalRecognizer(BaseModel):
         }
 
     def _encode(self, name: str, inputs: Any, num_samples: int) -> Tensor:
-        return self.necks[name](self.backbones[name](inputs), num_samples)
+        with told_in_one_sentence(name, self.backbones[name], inputs):
+            outputs = self.backbones[name](inputs)
+        return self.necks[name](outputs, num_samples)
 
     def _encode_further(self, inputs: Mapping[str, Any], num_samples: int, evaluation: bool) -> dict[str, Tensor]:
         """Features of the modalities that ``inputs`` holds; see :meth:`StepRecord.encode`."""

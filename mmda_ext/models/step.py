@@ -7,13 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmda_ext.gradients import Cut, Probe
+
 
 @dataclass
 class StepRecord:
     """State of one training step: read by objectives, and by a balancing wrapper after them.
 
     Args:
-        features (dict[str, Tensor]): Modality -> features with their graph, ``(N, D_m)``.
+        features (dict[str, Tensor]): Modality -> features ``(N, D_m)``: with their graph, or leaves of :attr:`cut`.
         labels (Tensor): Class index of each sample, ``(N, )``; -1 where the sample has no label.
         domain_labels (Tensor): Index of each sample's source domain, ``(N, )``; -1 for a target sample.
         data_samples (list): The samples as the data preprocessor returned them.
@@ -32,14 +34,11 @@ class StepRecord:
         classifier (nn.Module, optional): The fusion that made ``logits`` ``(N, C)`` of ``features``, for those that
             predict from other features than those of the step.
         modality_classifiers (dict[str, nn.Module]): Modality -> head that made its ``modality_logits``.
-        confidences (dict[str, Callable]): Task -> function that returns the batch sums of the true-class probability of
-            each modality, ``(M, )``. Evaluated only when a balancer asks. It must not hold the record: a cycle would
-            keep inputs and graph alive until Python next looks for cycles.
-        hits (dict[str, Callable]): Task -> function that returns how many samples of the batch each modality classifies
-            right, ``(M, )``. Evaluated only when a balancer asks.
+        probes (dict[str, Probe]): Task -> what each modality alone predicts, and the truth; evaluated only when a
+            balancer asks.
         inputs (dict[str, Tensor]): What went into the encoders, ``{m: (N * S_m, ...)}``.
         encoder (Callable, optional): The recognizer's part of :meth:`encode`.
-        further_features (list[dict]): Features of every further pass, by modality, in order.
+        cut (Cut, optional): Where ``features`` were cut from the graph of their encoders, for a balancing wrapper.
     """
 
     features: dict[str, Tensor]
@@ -49,16 +48,15 @@ class StepRecord:
     fused: Tensor | None = None
     logits: Tensor | None = None
     losses: dict[str, Tensor] = field(default_factory=dict)
-    confidences: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
-
+    probes: dict[str, Probe] = field(default_factory=dict)
     is_target: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool))
     modality_logits: dict[str, Tensor] = field(default_factory=dict)
     projections: dict[str, Tensor] = field(default_factory=dict)
     feature_gradients: dict[str, dict[str, Tensor]] = field(default_factory=dict)
-    hits: dict[str, Callable[[], Tensor]] = field(default_factory=dict)
     inputs: Mapping[str, Any] = field(default_factory=dict)
     encoder: Callable[..., dict[str, Tensor]] | None = None
-    further_features: list[dict[str, Tensor]] = field(default_factory=list)
+    cut: Cut | None = None
+    _filed: dict[str, tuple[str, Tensor]] = field(default_factory=dict, repr=False)
     classifier: nn.Module | None = None
     modality_classifiers: dict[str, nn.Module] = field(default_factory=dict)
 
@@ -82,9 +80,9 @@ class StepRecord:
         return len(self.labels)
 
     def encode(self, inputs: Mapping[str, Any], num_samples: int, evaluation: bool = False) -> dict[str, Tensor]:
-        """Send other inputs through the encoders, with their graph: a further view, blanked inputs.
+        """Send other inputs through the encoders: a further view, blanked inputs.
 
-        A balancing wrapper takes the gradients through this pass into account like those through the first.
+        Gradients through this pass count like those through the first; under ``no_grad`` there are none.
 
         Args:
             inputs (dict[str, Tensor]): Modality -> ``(num_samples * S_m, ...)``; any of the modalities.
@@ -100,13 +98,7 @@ class StepRecord:
         if self.encoder is None:
             raise RuntimeError('this record has no encoders: it was made outside of a recognizer')
         features = self.encoder(inputs, num_samples, evaluation)
-        self.further_features.append(features)
-        return features
-
-    def outputs(self) -> dict[str, list[Tensor]]:
-        """All features that left each encoder in this step, those of the batch first: ``{m: [(N, D_m), ...]}``."""
-        further = self.further_features
-        return {name: [value, *(own[name] for own in further if name in own)] for name, value in self.features.items()}
+        return features if self.cut is None else self.cut.add(features)
 
     def voters(self, asked_by: str) -> list[Tensor]:
         """Class logits ``(N, C)`` of each modality's own head, then of the fused classifier.
@@ -124,11 +116,24 @@ class StepRecord:
         """File each ``loss_<name>`` of ``terms`` under its task: ``task`` if given, else ``<name>``."""
         for key, value in terms.items():
             if key.startswith('loss_'):
-                name = task or key.removeprefix('loss_')
-                if name in self.losses:
-                    # A gradient known for one of several terms is not the gradient of their sum.
-                    self.feature_gradients.pop(name, None)
-                self.losses[name] = self.losses[name] + value if name in self.losses else value
+                self._file(key, task or key.removeprefix('loss_'), value)
+
+    def add_unfiled(self, losses: Mapping[str, Tensor | list[Tensor]]) -> None:
+        """File what differs in the dict that MMEngine adds up: keys that hold "loss" and came in, or changed, later."""
+        for key, value in losses.items():
+            task, known = self._filed.get(key, (key.removeprefix('loss_'), None))
+            if 'loss' in key and value is not known:
+                parts = value if isinstance(value, (list, tuple)) else [value]
+                total = torch.stack([part.mean() for part in parts]).sum()
+                self._file(key, task, total if known is None else total - known)
+                self._filed[key] = (task, value)  # type: ignore[assignment]
+
+    def _file(self, key: str, task: str, value: Tensor) -> None:
+        if task in self.losses:
+            # A gradient known for one of several terms is not the gradient of their sum.
+            self.feature_gradients.pop(task, None)
+        self.losses[task] = self.losses[task] + value if task in self.losses else value
+        self._filed[key] = (task, value)
 
 
 def labels_of(data_samples: list[Any], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -44,7 +44,7 @@ def reference(model, batch, balancer, seed=5):
     out = gradient(losses['loss_cls'] + losses['loss_domain'], heads)
     ratios = {}
     for task in ('cls', 'domain'):
-        sums = record.confidences[task]().tolist()
+        sums = record.probes[task].confidences().tolist()
         others = [(sum(sums) - s) / max(len(sums) - 1, 1) for s in sums]
         ratios[task] = [1.0 if len(sums) == 1 else (s / o if task == 'cls' else o / s) for s, o in zip(sums, others)]
     for index, names in enumerate(per_modality.values()):
@@ -384,32 +384,27 @@ def test_state_of_the_balancer_is_saved_and_restored():
     fresh.load_state_dict(wrapper_of(model, 'OptimWrapper').state_dict())
 
 
-def test_skipped_step_leaves_the_balancer_alone():
-    """A gradient scaler that finds an overflow lowers its scale and skips the step; stands in for a GPU."""
+@pytest.mark.parametrize('loss_scale', ['dynamic', 4.0])
+@pytest.mark.parametrize(('balancer', 'memory'), [
+    (Counter(), 'steps'), (dict(type='MGDA', task_prefix='', update_interval=2), 'steps'),
+    (dict(type='MGDA', task_prefix='', momentum=.9), 'steps'), (dict(type='OGM', ge=True, min_rank=2), 'steps')], ids=str)
+def test_skipped_step_leaves_the_balancer_alone(balancer, memory, loss_scale):
+    """With a scale that stays as it is, nothing but the optimizer's own step tells that there was none."""
     model = model_of(dtype=torch.float32)
-    wrapper = wrapper_of(model, 'mmda_ext.AmpBalancedOptimWrapper', balancer=Counter(), dtype='bfloat16')
-    scales = iter([2.0, 1.0, 1.0, 1.0])
-    wrapper.loss_scaler.get_scale = lambda: next(scales)
-    wrapper.balancer.steps = 7
-    model.train_step(batch_of(dtype=torch.float32), wrapper)
-    assert wrapper.balancer.steps == 7
-    model.train_step(batch_of(dtype=torch.float32), wrapper)
-    assert wrapper.balancer.steps == 8
-
-
-@pytest.mark.parametrize('options', [dict(update_interval=2), dict(momentum=.9)])
-def test_skipped_step_leaves_gamma_alone(options):
-    model = model_of(dtype=torch.float32)
-    balancer = dict(type='MGDA', task_prefix='', **options)
-    wrapper = wrapper_of(model, 'mmda_ext.AmpBalancedOptimWrapper', balancer=balancer, dtype='bfloat16')
-    scales = iter([1.0, 1.0, 2.0, 1.0, 1.0, 1.0])
-    wrapper.loss_scaler.get_scale = lambda: next(scales)
-    states = []
-    for seed in range(3):
-        model.train_step(batch_of(seed=seed, dtype=torch.float32), wrapper)
-        states.append(wrapper.balancer.state_dict())
-    assert states[0] == states[1]
-    assert [state['steps'] for state in states] == [1, 1, 2]
+    wrapper = wrapper_of(model, 'mmda_ext.AmpBalancedOptimWrapper', balancer=copy.deepcopy(balancer), dtype='bfloat16',
+                         loss_scale=loss_scale)
+    wrapper.loss_scaler = torch.amp.GradScaler('cpu', init_scale=4.)
+    weight, seen = model.cls_head.fusion.output.weight, []
+    for step in range(3):
+        hook = weight.register_hook(lambda grad: grad * float('inf')) if step == 1 else None
+        before = weight.detach().clone()
+        model.train_step(batch_of(seed=step, dtype=torch.float32), wrapper)
+        seen.append(wrapper.balancer.state_dict()[memory])
+        if hook:
+            hook.remove()
+            assert torch.equal(weight, before)
+    assert seen == [1, 1, 2]
+    assert (wrapper.loss_scaler.get_scale() == 4) == (loss_scale == 4)
 
 
 def test_diagnostics_are_logged_per_modality():

@@ -145,7 +145,7 @@ class Early(Objective):
     """What the classifier's confidences and hits are before any other objective has run."""
 
     def forward(self, record):
-        self.seen = [record.confidences['cls'](), record.hits['cls']()]
+        self.seen = [record.probes['cls'].confidences(), record.probes['cls'].hits()]
         return {}
 
 
@@ -158,12 +158,12 @@ def test_a_second_classification_leaves_the_split_of_the_first(second):
     fusion.dropout.p = .5
     model(**model.data_preprocessor(batch, True), mode='loss')
     record = model.take_step_record()
-    late = [record.confidences['cls'](), record.hits['cls']()]
+    late = [record.probes['cls'].confidences(), record.probes['cls'].hits()]
     torch.testing.assert_close(late, model.objectives[0].seen, rtol=0, atol=0)
     if second == 'PCL':
         assert len(fusion.gate) < record.num_samples, 'the last pass had target samples only'
     else:
-        own = model.cls_head.confidences(record.features, record.labels)
+        own = model.cls_head.probe(record.features, record.labels).confidences()
         assert not torch.equal(own, late[0]), 'the last pass had another mask'
 
 

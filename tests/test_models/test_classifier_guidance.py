@@ -95,7 +95,7 @@ def test_hits_and_widths():
     objective(record)
     hidden = {m: own(record.features[m]).relu() for m, own in objective.auxiliary_hidden.items()}
     expected = [float((objective.auxiliary_output[m](h).argmax(1) == record.labels).sum()) for m, h in hidden.items()]
-    assert record.hits['guidance']().tolist() == expected
+    assert record.probes['guidance'].hits().tolist() == expected
     assert {m: own.out_features for m, own in objective.auxiliary_hidden.items()} == WIDTHS
     assert {own.out_features for own in step('off', hidden_channels=9)[2].auxiliary_hidden.values()} == {9}
     assert {own.out_features for own in step('live')[2].auxiliary_hidden.values()} == {6}

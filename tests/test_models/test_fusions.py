@@ -158,7 +158,7 @@ def test_separate_heads_learn_without_moving_the_features():
     losses['loss_cls_heads'].backward()
     assert all(value.grad is None for value in features.values())
     assert all(parameter.grad is not None for parameter in head.heads.parameters())
-    sums = record.confidences['cls']()
+    sums = record.probes['cls'].confidences()
     own = head.heads['v'](features['v']).softmax(1)[range(6), labels].sum()
     torch.testing.assert_close(sums[0], own.detach())
 
@@ -170,7 +170,7 @@ def test_unlabelled_samples_do_not_count():
     known = {m: value[[0, 2]] for m, value in features.items()}
     one, two = StepRecord(features, labels, labels), StepRecord(known, labels[[0, 2]], labels[[0, 2]])
     torch.testing.assert_close(head.loss(one)['loss_cls'], head.loss(two)['loss_cls'])
-    torch.testing.assert_close(one.confidences['cls'](), two.confidences['cls']())
+    torch.testing.assert_close(one.probes['cls'].confidences(), two.probes['cls'].confidences())
     none = StepRecord(features, torch.full((4, ), -1), labels)
     empty = head.loss(none)['loss_cls']
     assert empty.item() == 0

@@ -61,7 +61,7 @@ def test_only_source_rows_count():
     assert float(expected['loss_heads']) == pytest.approx(float(F.cross_entropy(
         objective.heads['a'](source), torch.tensor([0, 1, 2, 0, 1]))))
     assert record.modality_logits['a'].shape == (9, 3), 'target rows vote'
-    torch.testing.assert_close(record.confidences['heads'](), alone.confidences['heads']())
+    torch.testing.assert_close(record.probes['heads'].confidences(), alone.probes['heads'].confidences())
 
 
 @pytest.mark.parametrize('entropy', ['log_eps', 'log1p'])

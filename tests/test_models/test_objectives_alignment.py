@@ -428,8 +428,8 @@ def test_a_gradient_that_is_not_finite_stays_out_of_the_encoders(bad):
 def test_known_gradients_spend_no_autograd_pass(monkeypatch):
     model, batch = adapting()
     calls = []
-    grad = torch.autograd.grad
-    monkeypatch.setattr(torch.autograd, 'grad', lambda *a, **k: calls.append(1) or grad(*a, **k))
+    backward = torch.autograd.backward
+    monkeypatch.setattr(torch.autograd, 'backward', lambda *a, **k: calls.append(1) or backward(*a, **k))
     written_gradients(model, batch, balancer=dict(type='MGDA'))
     assert len(calls) == 1 + 3, 'one for the classifier, one through each encoder'
 
@@ -451,7 +451,7 @@ def test_loss_scale_of_mixed_precision():
         wrapper, seen = wrapper_of(model, balancer=dict(type='MGDA')), {}
         plain_scaled = wrapper._scaled
         wrapper._scaled = lambda loss, scale=scale, plain_scaled=plain_scaled: scale * plain_scaled(loss)
-        wrapper._gradient_scale = lambda like, scale=scale: scale
+        wrapper._finish = lambda update, like, epoch, scale=scale: update.finish(scale, epoch)
         wrapper.step = lambda model=model, seen=seen, scale=scale, **_: seen.update(
             {name: p.grad / scale for name, p in model.named_parameters()})
         model.train_step(batch, wrapper)

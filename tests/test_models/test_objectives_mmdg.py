@@ -276,7 +276,7 @@ def test_entropy_weighted_heads():
     torch.testing.assert_close(loss, entropy_weighted_cross_entropy(logits, record.labels))
     assert objective.task == 'cls'
     assert not objective.modality_parameters(), 'heads are never balanced'
-    assert 'cls' not in record.confidences, 'the classifier keeps its own'
+    assert 'cls' not in record.probes, 'the classifier keeps its own'
     term = EntropyMinimization(loss_weight=.6)(record)['loss_entropy_min']
     p = logits.softmax(2)
     torch.testing.assert_close(term, .6 / 3 * (-p * (p + 1e-5).log()).sum(2).mean(1).sum())
@@ -371,7 +371,7 @@ def test_weights_by_modality():
     video, audio = (F.cross_entropy(value, record.labels) for value in record.modality_logits.values())
     torch.testing.assert_close(out['loss_unimodal'], 2 * (video + .5 * audio))
     assert objective.task == 'cls'
-    assert list(record.confidences) == ['unimodal']
+    assert list(record.probes) == ['unimodal']
     assert objective.modality_parameters() == {}
 
 

@@ -172,7 +172,7 @@ def test_local_objectives_weights_and_confidences():
     loss = local(record)['loss_cls']
     expected = sum(torch.nn.functional.cross_entropy(local.heads[m](features[m]), labels) for m in features)
     torch.testing.assert_close(loss, 3 * expected)
-    assert record.confidences['cls']().shape == (2, )
+    assert record.probes['cls'].confidences().shape == (2, )
     off = LocalDomainAdversarial(1, fusion)
     assert off(record) == {}
     assert not list(off.parameters())
@@ -195,7 +195,7 @@ def test_local_discriminator_by_hand():
     got, grads = (torch.autograd.grad(value, wanted, retain_graph=True) for value in (loss, expected))
     torch.testing.assert_close(got, (*(-.3 * grad for grad in grads[:2]), *grads[2:]))
     sums = [value.softmax(1)[range(6), domains[:6]].sum() for value in logits.values()]
-    torch.testing.assert_close(record.confidences['domain'](), torch.stack(sums).detach())
+    torch.testing.assert_close(record.probes['domain'].confidences(), torch.stack(sums).detach())
 
 
 def test_encoder_builder_is_any_module():

@@ -1,12 +1,15 @@
 """A fusion with a cross-entropy loss and per-modality confidences."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmda_ext.gradients import Probe
+from mmda_ext.gradients.probe import widen
 from mmda_ext.models.freezing import evaluating
 from mmda_ext.models.fusions import Fusion
 from mmda_ext.registry import MODELS
@@ -53,13 +56,9 @@ class MultimodalHead(BaseModule):
             dtype = next(self.heads.parameters()).dtype
             return {name: head(features[name].to(dtype)) for name, head in self.heads.items()}
 
-    def confidences(self, features: Mapping[str, Tensor], targets: Tensor, gate: Tensor | None = None) -> Tensor:
-        """Batch sums of the true-class probability of each modality, ``(M, )``; targets of -1 do not count."""
-        return true_class_sums(self.modality_logits(features, gate), targets)
-
-    def hits(self, features: Mapping[str, Tensor], targets: Tensor, gate: Tensor | None = None) -> Tensor:
-        """How many samples each modality classifies right, ``(M, )``; targets of -1 do not count."""
-        return hits(self.modality_logits(features, gate), targets)
+    def probe(self, features: Mapping[str, Tensor], targets: Tensor) -> Probe:
+        """What each modality alone predicts in the pass that just went through the fusion; targets ``(N, )``."""
+        return Probe(partial(self.modality_logits, features, self.fusion.gate), targets)
 
     def cross_entropy(self, logits: Tensor, features: Mapping[str, Tensor], targets: Tensor,
                       name: str) -> dict[str, Tensor]:
@@ -87,20 +86,3 @@ def entropies(logits: Tensor, eps: float = 0.0) -> Tensor:
     log_p = widen(logits).log_softmax(-1)
     p = log_p.exp()
     return -(p * ((p + eps).log() if eps else log_p)).sum(-1)
-
-
-def true_class_sums(logits: Mapping[str, Tensor], targets: Tensor) -> Tensor:
-    """``sum_i softmax(logits^m_i)[target_i]`` over the samples with a target, for each modality, ``(M, )``."""
-    known, index = targets >= 0, targets.clamp_min(0)[:, None]
-    sums = [(widen(value.detach()).softmax(1).gather(1, index)[:, 0] * known).sum() for value in logits.values()]
-    return torch.stack(sums)
-
-
-def hits(logits: Mapping[str, Tensor], targets: Tensor) -> Tensor:
-    """Number of samples whose largest logit is that of their target, for each modality, ``(M, )``."""
-    return torch.stack([(value.detach().argmax(1) == targets).sum() for value in logits.values()]).float()
-
-
-def widen(x: Tensor) -> Tensor:
-    """At least float32: sums of half-precision probabilities lose samples."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -1,8 +1,6 @@
 """Classifier on the fused features."""
 
 from collections.abc import Mapping
-from functools import partial
-
 from torch import Tensor
 
 from mmda_ext.models.heads.base import MultimodalHead
@@ -39,13 +37,11 @@ class MultimodalClsHead(MultimodalHead):
         return self.cross_entropy(logits, record.features, record.labels, self.task)
 
     def predict_step(self, record: StepRecord) -> Tensor:
-        """Fused logits ``(N, C)``; files them, the fused features, confidences and hits in the record."""
+        """Fused logits ``(N, C)``; files them, the fused features and what each modality alone predicts."""
         record.classifier = self.fusion
         record.fused = self.fusion.fuse(record.features)
         record.logits = self.fusion.classify(record.fused)
-        of_this_pass = record.features, record.labels, self.fusion.gate
-        record.confidences[self.task] = partial(self.confidences, *of_this_pass)
-        record.hits[self.task] = partial(self.hits, *of_this_pass)
+        record.probes[self.task] = self.probe(record.features, record.labels)
         return record.logits
 
     def predict(self, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -1,13 +1,12 @@
 """An auxiliary classifier per modality that watches its features without moving them."""
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmda_ext.gradients import Probe
 from mmda_ext.models.fusions.base import fused_width
-from mmda_ext.models.heads.base import hits, masked_cross_entropy, widen
+from mmda_ext.models.heads.base import masked_cross_entropy, widen
 from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.step import StepRecord
@@ -71,10 +70,10 @@ class ClassifierGuidance(Objective):
              for name, width in widths.items()})
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_<task>': scalar, 'loss_direction/<modality>': scalar, ...}``; files the hits of the classifiers."""
+        """``{'loss_<task>': scalar, 'loss_direction/<modality>': scalar, ...}``; files the logits of the classifiers."""
         hidden = {name: own(record.features[name].detach()).relu() for name, own in self.auxiliary_hidden.items()}
         logits = {name: own(hidden[name]) for name, own in self.auxiliary_output.items()}
-        record.hits[self.name] = partial(hits, logits, record.labels)
+        record.probes[self.name] = Probe(logits, record.labels)
         losses = [masked_cross_entropy(value, record.labels) for value in logits.values()]
         out = {f'loss_{self.name}': torch.stack(losses).sum()}
         if self.direction == 'off':

@@ -1,7 +1,5 @@
 """Domain-adversarial training on the fused features (Ganin et al., JMLR 2016; GMP Eq. 1-3)."""
 
-from functools import partial
-
 from torch import Tensor
 
 from mmda_ext.models.objectives.base import Objective
@@ -36,10 +34,9 @@ class DomainAdversarial(Objective):
         self.head = MODELS.build({'type': 'mmda_ext.DomainDiscriminatorHead', **head, 'fusion': own or fusion})
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_<task>': L_d, '<task>_acc': percent}``; files the domain confidences."""
+        """``{'loss_<task>': L_d, '<task>_acc': percent}``; files what each modality says of the domain."""
         if self.head is None:
             return {}
         out = self.head.loss(record.features, record.domain_labels, self.name)
-        record.confidences[self.name] = partial(
-            self.head.confidences, record.features, record.domain_labels, self.head.fusion.gate)
+        record.probes[self.name] = self.head.probe(record.features, record.domain_labels)
         return out

@@ -1,12 +1,11 @@
 """A class head per modality with an entropy penalty on its features (deterministic information bottleneck)."""
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 
+from mmda_ext.gradients import Probe
 from mmda_ext.models.alignment import EPS
-from mmda_ext.models.heads.base import masked_cross_entropy, true_class_sums, widen
+from mmda_ext.models.heads.base import masked_cross_entropy, widen
 from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.modality_heads import ModalityHeads
 from mmda_ext.models.step import StepRecord
@@ -69,11 +68,11 @@ class InformationBottleneck(ModalityHeads):
         })
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_heads': scalar, 'loss_entropy': scalar}``; files logits and confidences of the heads."""
+        """``{'loss_heads': scalar, 'loss_entropy': scalar}``; files the logits of the heads."""
         rows = record.source_rows
         labels = record.labels[rows]
         logits = {name: value[rows] for name, value in self.file_logits(record).items()}
-        record.confidences[self.task or 'heads'] = partial(true_class_sums, logits, labels)
+        record.probes[self.task or 'heads'] = Probe(logits, labels)
         losses = [masked_cross_entropy(value, labels) for value in logits.values()]
         out = {'loss_heads': self.loss_weight * torch.stack(losses).sum()}
         if self.entropy != 'off':

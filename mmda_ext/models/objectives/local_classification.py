@@ -1,12 +1,12 @@
 """A linear class head per modality, trained with its encoder."""
 
 from collections.abc import Mapping
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from mmda_ext.models.heads.base import masked_cross_entropy, true_class_sums
+from mmda_ext.gradients import Probe
+from mmda_ext.models.heads.base import masked_cross_entropy
 from mmda_ext.models.objectives.base import weights_by_modality
 from mmda_ext.models.objectives.modality_heads import ModalityHeads
 from mmda_ext.models.step import StepRecord
@@ -52,9 +52,9 @@ class LocalClassification(ModalityHeads):
         self.modality_weights = weights_by_modality(modality_weights, fusion, type(self).__name__)
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_<name>': scalar}``, or ``{'loss_<name>/<modality>': scalar, ...}``; files logits and confidences."""
+        """``{'loss_<name>': scalar}``, or ``{'loss_<name>/<modality>': scalar, ...}``; files the logits."""
         logits = self.file_logits(record)
-        record.confidences[self.name] = partial(true_class_sums, logits, record.labels)
+        record.probes[self.name] = Probe(logits, record.labels)
         losses = {
             name: self.loss_weight * self.modality_weights[name] * masked_cross_entropy(value, record.labels)
             for name, value in logits.items()

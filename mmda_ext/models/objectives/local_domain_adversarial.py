@@ -1,11 +1,10 @@
 """A domain projection per modality in front of one shared discriminator."""
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 
-from mmda_ext.models.heads.base import masked_cross_entropy, true_class_sums
+from mmda_ext.gradients import Probe
+from mmda_ext.models.heads.base import masked_cross_entropy
 from mmda_ext.models.heads.gradient_reversal import reverse_gradient
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.step import StepRecord
@@ -56,7 +55,7 @@ class LocalDomainAdversarial(Objective):
             nn.Linear(hidden_channels, num_domains))
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_<task>': scalar}``; files the train-time probabilities as confidences."""
+        """``{'loss_<task>': scalar}``; files the train-time logits for the confidences."""
         if not self.active:
             return {}
         logits = {
@@ -64,6 +63,6 @@ class LocalDomainAdversarial(Objective):
             for name, project in self.project.items()
         }
         domains = record.domain_labels
-        record.confidences[self.name] = partial(true_class_sums, logits, domains)
+        record.probes[self.name] = Probe(logits, domains)
         losses = [masked_cross_entropy(value, domains) for value in logits.values()]
         return {f'loss_{self.name}': self.loss_weight * torch.stack(losses).sum()}

@@ -1,13 +1,14 @@
 """The one recognizer: backbones, fusion, head, objectives, for any number of modalities."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
 from mmengine.model import BaseModel, ModuleDict, ModuleList
 from torch import Tensor, nn
 
+from mmda_ext.gradients import Cut
 from mmda_ext.models.freezing import evaluating, freeze, set_frozen_norm
 from mmda_ext.models.passes import domain_groups, encode_groups
 from mmda_ext.models.pretrained import load_backbone
@@ -71,6 +72,7 @@ class MultimodalRecognizer(BaseModel):
         self._pretrained = dict(pretrained or {})
         self.joint_forward = joint_forward
         self.step_record: StepRecord | None = None
+        self._cuts = False
         for objective in self.objectives:
             objective.bind(self)
 
@@ -169,8 +171,9 @@ class MultimodalRecognizer(BaseModel):
         is_target = targets_of(data_samples)
         features = self.extract_feat(inputs, len(data_samples), is_target)
         labels, domains = labels_of(data_samples, next(iter(features.values())).device)
-        record = StepRecord(features, labels, domains, data_samples, is_target=is_target, inputs=inputs,
-                            encoder=self._encode_further)
+        cut = Cut(features) if self._cuts else None
+        record = StepRecord(cut.features if cut else features, labels, domains, data_samples, is_target=is_target,
+                            inputs=inputs, encoder=self._encode_further, cut=cut)
         out = self.cls_head.loss(record)
         record.add_losses(out)
         for objective in self.objectives:
@@ -202,6 +205,21 @@ class MultimodalRecognizer(BaseModel):
                     own = {name: value[index] for name, value in values.items()}
                     sample.set_field(own, field, dtype=dict)
         return data_samples
+
+    @contextmanager
+    def cutting(self) -> Iterator[None]:
+        """Inside, the graph of a training step ends at the features: :attr:`StepRecord.cut` has the rest."""
+        self._cuts = True
+        try:
+            yield
+        finally:
+            self._cuts = False
+
+    def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """As in MMEngine; a loss that a subclass or a hook added to the dict is filed in the record, too."""
+        if self.step_record is not None:
+            self.step_record.add_unfiled(losses)
+        return super().parse_losses(losses)
 
     def take_step_record(self) -> StepRecord:
         """Hand over the record of the last training step, once.

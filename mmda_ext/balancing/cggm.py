@@ -79,7 +79,8 @@ class CGGM(Balancer):
         accuracies = inputs.mean(self.guidance_task, inputs.hits[self.guidance_task].to(table))
         before = torch.zeros_like(accuracies) if self._accuracies is None else self._accuracies.to(accuracies)
         # A batch without labels says nothing.
-        accuracies = torch.where(inputs.counts.get(self.guidance_task, 1) > accuracies.new_zeros(()), accuracies, before)
+        count = torch.as_tensor(inputs.counts.get(self.guidance_task, 1), device=table.device)
+        accuracies = torch.where(count > 0, accuracies, before)
         shares = self._shares(accuracies - before)
         self._accuracies = accuracies
         self.diagnostics.update(B=shares, accuracy=accuracies)

@@ -2,8 +2,8 @@
 
 Nothing elsewhere in the package patches another package. Each function leaves a fixed upstream alone: it looks for
 the fault first. :func:`apply_workarounds` runs those that must precede the import of MMAction2 and imports nothing
-of the stack, so that the parts which need torch alone can be used alone; the others are called by the room that needs them. A new one goes into the module of its theme, and into
-:func:`workarounds_in_force`.
+of the stack, so that the parts which need torch alone can be used alone; the others are called by the room that needs
+them. A new one goes into the module of its theme, and into :func:`workarounds_in_force`.
 """
 
 import sys
@@ -20,10 +20,11 @@ from mmda_ext.compat.packages import register_package, replace_pkg_resources
 from mmda_ext.stack import installed, version_of
 
 __all__ = [
-    'adjust_hue', 'after_import', 'allow_cpu_amp', 'allow_mmengine_checkpoints', 'apply_workarounds', 'checkpoint_globals',
-    'disable_vindlu', 'fix_color_jitter', 'fix_numpy_aliases', 'has_accelerator', 'hush_import_warnings',
-    'hush_parameter_lists', 'load_from_local', 'prepare_cpu_distributed', 'provide_drn', 'provide_importlib_metadata',
-    'register_package', 'replace_pkg_resources', 'workarounds_in_force'
+    'adjust_hue', 'after_import', 'allow_cpu_amp', 'allow_mmengine_checkpoints', 'apply_workarounds',
+    'checkpoint_globals', 'disable_vindlu', 'fix_color_jitter', 'fix_numpy_aliases', 'has_accelerator',
+    'hush_import_warnings', 'hush_parameter_lists', 'load_from_local', 'prepare_cpu_distributed',
+    'provide_drn', 'provide_importlib_metadata', 'register_package', 'replace_pkg_resources',
+    'workarounds_in_force'
 ]
 
 

@@ -67,8 +67,8 @@ class Parameters:
             for parameter in _in_front_of(values):
                 found = self.owner.get(id(parameter))
                 if found is None:
-                    raise ValueError(f'a parameter of shape {tuple(parameter.shape)} stands in front of the features of '
-                                     f'{name!r} but is not among its encoder\'s parameters: name its module too')
+                    raise ValueError(f'a parameter of shape {tuple(parameter.shape)} stands in front of the features '
+                                     f'of {name!r} but is not among its encoder\'s parameters: name its module too')
                 if found != name:
                     raise ValueError(_shared(found, name))
 

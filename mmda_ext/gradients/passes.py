@@ -5,6 +5,7 @@ as with ``loss.backward()``; what is needed apart is taken out of ``.grad`` agai
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
@@ -41,18 +42,18 @@ class TaskGradient:
                 for name, own in leaves.items()}
             self.local: dict[str, Grads] = {name: [None] * len(own) for name, own in local.items()}
             return
-        parts = {('z', name): own for name, own in cut.leaves.items()} | {('p', name): own for name, own in local.items()}
-        found = iter(apart(_collected([t for own in parts.values() for t in own], lambda: _backward(loss, factor))))
-        taken = {key: [next(found) for _ in own] for key, own in parts.items()}
-        self.features = {name: taken['z', name] for name in cut.leaves
-                         if any(grad is not None for grad in taken['z', name])}
-        self.local = {name: taken['p', name] for name in local}
+        wanted = [tensor for parts in (cut.leaves, local) for own in parts.values() for tensor in own]
+        found = iter(apart(_collected(wanted, lambda: _backward(loss, factor))))
+        features = {name: list(islice(found, len(own))) for name, own in cut.leaves.items()}
+        self.features = {name: own for name, own in features.items() if any(grad is not None for grad in own)}
+        self.local = {name: list(islice(found, len(own))) for name, own in local.items()}
 
 
 def _backward(loss: Tensor, factor: Tensor | None) -> None:
     if loss.requires_grad:
         # Other tasks share the graph of the heads, and a loss may share that of an encoder.
-        torch.autograd.backward([loss], None if factor is None else [factor.to(loss).expand_as(loss)], retain_graph=True)
+        seed = None if factor is None else [factor.to(loss).expand_as(loss)]
+        torch.autograd.backward([loss], seed, retain_graph=True)
 
 
 def _collected(tensors: Sequence[Tensor], backward: Callable[[], None]) -> Grads:

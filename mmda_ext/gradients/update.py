@@ -45,8 +45,8 @@ class BalancedUpdate:
             raise ValueError('several processes average the gradients of all parameters here: name those behind the '
                              'features too, as `others`')
         self.balancer, self.parameters = balancer, parameters
-        reads_parameters = 'tensors' in balancer.needs or ('gramian' in balancer.needs and balancer.space == 'parameter')
-        self.one_pass = not reads_parameters and parts == 1
+        reads_gramian = 'gramian' in balancer.needs and balancer.space == 'parameter'
+        self.one_pass = not reads_gramian and 'tensors' not in balancer.needs and parts == 1
         self.measured = Measurements(balancer, tuple(parameters.encoders))
         self._rows: dict[str, dict[str, Grads]] = {}
         self._last: tuple[Cut, dict[str, TaskGradient]] | None = None

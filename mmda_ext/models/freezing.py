@@ -24,7 +24,8 @@ def freeze(module: nn.Module, trainable: Sequence[str] | None, option: str) -> N
     """
     if trainable is None:
         return
-    known, moving = set(), set()
+    known: set[str] = set()
+    moving: set[str] = set()
     for key, parameter in module.named_parameters():
         owners = [prefix for prefix in trainable if key == prefix or key.startswith(f'{prefix}.')]
         parameter.requires_grad_(bool(owners) and parameter.requires_grad)

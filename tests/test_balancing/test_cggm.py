@@ -88,8 +88,8 @@ def test_memory_is_saved_restored_and_its_own():
 def test_never_looks_at_a_value():
     from torch._subclasses.fake_tensor import FakeTensorMode
     with FakeTensorMode():
-        inputs = BalanceInputs(('cls', 'guidance'), ('a', 'b'), hits=dict(guidance=torch.empty(2)), counts=dict(guidance=3),
-                               losses=torch.empty(2))
+        inputs = BalanceInputs(('cls', 'guidance'), ('a', 'b'), hits=dict(guidance=torch.empty(2)),
+                               counts=dict(guidance=torch.empty(())), losses=torch.empty(2))
         assert CGGM()(inputs).shape == (2, 2)
 
 
@@ -99,7 +99,7 @@ def test_refusals():
         with pytest.raises(ValueError, match=match):
             CGGM(**options)
     with pytest.raises(ValueError, match="hits of task 'guidance'.*ClassifierGuidance"):
-        CGGM()(BalanceInputs(('cls', ), ('a', ), hits=dict(cls=torch.ones(1)), losses=torch.ones(1), counts=dict(cls=1)))
+        CGGM()(BalanceInputs(('cls', ), ('a', ), hits=dict(cls=torch.ones(1)), losses=torch.ones(1)))
     assert not CGGM().balances('domain')
 
 

@@ -227,7 +227,8 @@ def test_step_skipped_by_mixed_precision_draws_the_same_noise_again():
                          balancer=dict(type='OGM', ge=True, min_rank=2))
     wrapper.loss_scaler = torch.amp.GradScaler('cpu', init_scale=4.)
     for steps in (0, 1):
-        hook = model.cls_head.fusion.output.weight.register_hook(lambda grad: grad * float('nan')) if not steps else None
+        weight = model.cls_head.fusion.output.weight
+        hook = None if steps else weight.register_hook(lambda grad: grad * float('nan'))
         model.train_step(batch_of(dtype=torch.float32), wrapper)
         if hook:
             hook.remove()

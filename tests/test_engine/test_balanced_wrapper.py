@@ -387,7 +387,8 @@ def test_state_of_the_balancer_is_saved_and_restored():
 @pytest.mark.parametrize('loss_scale', ['dynamic', 4.0])
 @pytest.mark.parametrize(('balancer', 'memory'), [
     (Counter(), 'steps'), (dict(type='MGDA', task_prefix='', update_interval=2), 'steps'),
-    (dict(type='MGDA', task_prefix='', momentum=.9), 'steps'), (dict(type='OGM', ge=True, min_rank=2), 'steps')], ids=str)
+    (dict(type='MGDA', task_prefix='', momentum=.9), 'steps'), (dict(type='OGM', ge=True, min_rank=2), 'steps')],
+    ids=str)
 def test_skipped_step_leaves_the_balancer_alone(balancer, memory, loss_scale):
     """With a scale that stays as it is, nothing but the optimizer's own step tells that there was none."""
     model = model_of(dtype=torch.float32)

@@ -18,8 +18,8 @@ from mmda_ext.registry import BALANCERS, OPTIM_WRAPPERS, SCOPE
 class BalancedMixin:
     r"""Writes :math:`G^m = \sum_t w[m, t]\, J_m^T\, dL_t/dz^m` into the encoders; stands before a stock wrapper.
 
-    The gradients are :class:`mmda_ext.gradients.BalancedUpdate`'s; here is what MMEngine adds: accumulation, loss scale,
-    distributed models, the log and checkpoints. Clipping follows the combination.
+    The gradients are :class:`mmda_ext.gradients.BalancedUpdate`'s; here is what MMEngine adds: accumulation, loss
+    scale, distributed models, the log and checkpoints. Clipping follows the combination.
 
     Args:
         balancer (dict | Balancer): Config of a balancer, or the balancer itself.
@@ -53,7 +53,7 @@ class BalancedMixin:
             raise TypeError(f'{type(self).__name__} balances models that keep a record of the step, such as '
                             f'mmda_ext.MultimodalRecognizer; {type(self._model).__name__} does not: use OptimWrapper')
         with super().optim_context(model), self._model.cutting():  # type: ignore[misc]
-            if hasattr(model, 'require_forward_param_sync') and self._update is None:
+            if isinstance(model, nn.parallel.DistributedDataParallel) and self._update is None:
                 # DDP broadcasts buffers in the forward pass that follows a reduction, and here it never reduces.
                 model.require_forward_param_sync = True
             yield

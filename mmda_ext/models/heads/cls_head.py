@@ -1,6 +1,7 @@
 """Classifier on the fused features."""
 
 from collections.abc import Mapping
+
 from torch import Tensor
 
 from mmda_ext.models.heads.base import MultimodalHead

@@ -70,7 +70,7 @@ class ClassifierGuidance(Objective):
              for name, width in widths.items()})
 
     def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_<task>': scalar, 'loss_direction/<modality>': scalar, ...}``; files the logits of the classifiers."""
+        """``{'loss_<task>': scalar, 'loss_direction/<modality>': scalar, ...}``; files the classifiers' logits."""
         hidden = {name: own(record.features[name].detach()).relu() for name, own in self.auxiliary_hidden.items()}
         logits = {name: own(hidden[name]) for name, own in self.auxiliary_output.items()}
         record.probes[self.name] = Probe(logits, record.labels)

@@ -79,7 +79,8 @@ def test_a_weight_of_zero_is_zero_times_anything():
     assert weighted_sum([(1., None)]) is None
     assert combine([[bad.clone(), None], [good.clone(), None]], [zero, one])[0].tolist() == [1, 2, 3]
     half = torch.tensor([2048.], dtype=torch.float16)
-    assert float(combine([[half.clone()]], [torch.tensor(1.00049)])[0]) == 2050, 'the weight itself is 1 in half precision'
+    weighted = combine([[half.clone()]], [torch.tensor(1.00049)])[0]
+    assert float(weighted) == 2050, 'the weight itself is 1 in half precision'
     small = weighted_sum([(torch.tensor(1e-9), torch.tensor([3e4], dtype=torch.float16))])
     assert float(small) == pytest.approx(3e-5, rel=1e-2), 'the weight itself is 0 in half precision'
 

@@ -121,7 +121,7 @@ class StepRecord:
     def add_unfiled(self, losses: Mapping[str, Tensor | list[Tensor]]) -> None:
         """File what differs in the dict that MMEngine adds up: keys that hold "loss" and came in, or changed, later."""
         for key, value in losses.items():
-            task, known = self._filed.get(key, (key.removeprefix('loss_'), None))
+            task, known = self._filed.get(key, (key.replace('loss', '').strip('_') or 'further', None))
             if 'loss' in key and value is not known:
                 parts = value if isinstance(value, (list, tuple)) else [value]
                 total = torch.stack([part.mean() for part in parts]).sum()

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -384,16 +385,20 @@ def test_state_of_the_balancer_is_saved_and_restored():
     fresh.load_state_dict(wrapper_of(model, 'OptimWrapper').state_dict())
 
 
+@pytest.mark.parametrize('fused', [False, True])
 @pytest.mark.parametrize('loss_scale', ['dynamic', 4.0])
 @pytest.mark.parametrize(('balancer', 'memory'), [
     (Counter(), 'steps'), (dict(type='MGDA', task_prefix='', update_interval=2), 'steps'),
     (dict(type='MGDA', task_prefix='', momentum=.9), 'steps'), (dict(type='OGM', ge=True, min_rank=2), 'steps')],
     ids=str)
-def test_skipped_step_leaves_the_balancer_alone(balancer, memory, loss_scale):
-    """With a scale that stays as it is, nothing but the optimizer's own step tells that there was none."""
+def test_skipped_step_leaves_the_balancer_alone(balancer, memory, loss_scale, fused):
+    """With a scale that stays as it is, nothing but the optimizer's own step tells that there was none.
+
+    A fused optimizer is called all the same, and told to do nothing.
+    """
     model = model_of(dtype=torch.float32)
     wrapper = wrapper_of(model, 'mmda_ext.AmpBalancedOptimWrapper', balancer=copy.deepcopy(balancer), dtype='bfloat16',
-                         loss_scale=loss_scale)
+                         loss_scale=loss_scale, optimizer=partial(torch.optim.SGD, fused=fused))
     wrapper.loss_scaler = torch.amp.GradScaler('cpu', init_scale=4.)
     weight, seen = model.cls_head.fusion.output.weight, []
     for step in range(3):
@@ -406,6 +411,28 @@ def test_skipped_step_leaves_the_balancer_alone(balancer, memory, loss_scale):
             assert torch.equal(weight, before)
     assert seen == [1, 1, 2]
     assert (wrapper.loss_scaler.get_scale() == 4) == (loss_scale == 4)
+
+
+@pytest.mark.parametrize('balancer', [dict(type='Sum'), dict(type='PCGrad', tasks=('cls', ))], ids=lambda b: b['type'])
+def test_a_loss_that_a_subclass_adds_or_changes_counts(balancer):
+    """The stock wrapper trains on what ``loss`` returns, whatever the record says."""
+    results = []
+    for options in (dict(kind='OptimWrapper'), dict(balancer=balancer)):
+        model = without_dropout(model_of(backbone=NoNorm))
+        inner = model.loss
+
+        def loss(inputs, data_samples, model=model, inner=inner):
+            out = inner(inputs, data_samples)
+            penalty = [p.square().mean() for p in model.backbones.parameters()]
+            return {**out, 'loss_cls': 3 * out['loss_cls'], 'aux_loss': penalty, 'loss_domain': out['loss_domain']}
+
+        model.loss = loss
+        wrapper = wrapper_of(model, **options)
+        for step in range(2):
+            model.train_step(batch_of(seed=step), wrapper)
+        results.append(parameters_of(model))
+    for name, value in results[0].items():
+        torch.testing.assert_close(results[1][name], value, rtol=1e-10, atol=1e-13)
 
 
 def test_diagnostics_are_logged_per_modality():

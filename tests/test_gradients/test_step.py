@@ -317,6 +317,7 @@ def test_probes_by_hand():
     probe = Probe(lambda: logits, torch.tensor([1, 1, -1]))
     torch.testing.assert_close(probe.confidences(), torch.tensor([.5 + 1 / (1 + 2.718281828**-2), 1.]))
     assert probe.hits().tolist() == [1, 0]
+    assert not Probe(dict(a=torch.zeros(1, 2, requires_grad=True)), torch.tensor([0])).confidences().requires_grad
     assert int(probe.count()) == 2
 
 
@@ -384,3 +385,38 @@ def test_sum_is_the_plain_sum():
     step = world.step()
     step.backward(world.losses(step.features), Sum())
     assert_gradients(world, expected)
+
+
+# Several processes, by their rules alone; tests/test_engine/test_distributed.py has real ones.
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """The engine believes in a second process that never has what this one has not."""
+    monkeypatch.setattr('mmda_ext.gradients.update.world_size', lambda: 2)
+    monkeypatch.setattr('mmda_ext.gradients.update.anywhere', lambda flag, device: flag)
+
+
+def test_several_processes_need_the_names_of_all_parameters(two):
+    world = World()
+    step = world.step()
+    with pytest.raises(ValueError, match='several processes average the gradients of all parameters here'):
+        step.backward(world.losses(step.features), Fixed(TABLE))
+
+
+@pytest.mark.parametrize('kinds', [(None, 'penalty on weights'), ('penalty on weights', None)])
+def test_whether_losses_bypass_the_features_is_agreed_upon_once(two, kinds):
+    world = Holder(None)
+    parameters = Parameters(world.encoders, others=world)
+    assert len(parameters.heads) == 4
+    for index, kind in enumerate(kinds):
+        world.kind = kind
+        world.zero_grad()
+        update, cut = BalancedUpdate(Fixed(TABLE, ['gramian']), parameters), Cut(world.features())
+        update.add(cut, world.losses(cut.features))
+        if index and kind:
+            with pytest.raises(RuntimeError, match='reaches an encoder besides its features in this step, but did not'):
+                update.finish()
+        else:
+            update.finish()
+    assert parameters.bypassed == bool(kinds[0])

@@ -21,13 +21,13 @@ from mmda_ext.models.necks import PoolNeck
 from mmda_ext.models.objectives import Objective
 from mmda_ext.models.recognizers import MultimodalRecognizer
 from mmda_ext.models.sequence import LSTMEncoder, TextCNN
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Predictions, Step, StepRecord, Terms
 from mmda_ext.models.teacher import AveragedTeacher
 
 __all__ = [
     'AudioResNet', 'AveragedTeacher', 'ClipPreprocessor', 'ConcatFusion', 'DomainDiscriminator',
     'DomainDiscriminatorHead', 'FiLMFusion', 'FrameEncoder', 'Fusion', 'GatedFusion', 'LSTMEncoder', 'MLPBackbone',
     'MultimodalClsHead', 'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer', 'Objective',
-    'PaddingPreprocessor', 'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion',
-    'TensorPreprocessor', 'TextCNN', 'TextEncoder'
+    'PaddingPreprocessor', 'PoolNeck', 'Predictions', 'SequenceBackbone', 'SpeechEncoder', 'Step', 'StepRecord',
+    'SumFusion', 'TensorPreprocessor', 'Terms', 'TextCNN', 'TextEncoder'
 ]

@@ -40,7 +40,7 @@ def reference(model, batch, balancer, seed=5):
         grads = torch.autograd.grad(loss, [named[n] for n in names], retain_graph=True, allow_unused=True)
         return dict(zip(names, grads))
 
-    per_modality = {m: [n for n in named if n.startswith(f'backbones.{m}.')] for m in record.features}
+    per_modality = {m: [n for n in named if n.startswith(f'backbones.{m}.')] for m in record.step.features}
     heads = [n for n in named if not n.startswith('backbones.')]
     out = gradient(losses['loss_cls'] + losses['loss_domain'], heads)
     ratios = {}
@@ -276,7 +276,7 @@ class OnlyDomain(Balancer):
 
 
 def test_losses_outside_the_balance_have_weight_one():
-    extra = dict(type='mmda_ext.LocalClassification', num_classes=3, task='aux', loss_weight=1.)
+    extra = dict(type='mmda_ext.LocalClassification', task='aux', loss_weight=1.)
     adversary = dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2, reversal=.7))
     for space in ('parameter', 'feature'):
         model = without_dropout(model_of(objectives=[adversary, extra], backbone=NoNorm))

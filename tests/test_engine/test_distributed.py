@@ -16,7 +16,7 @@ from tests.tiny import batch_of, model_of, wrapper_of
 
 STEPS = 3
 ADVERSARY = dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2, reversal=.7))
-HEADS = dict(type='mmda_ext.LocalClassification', num_classes=3, loss_weight=1., task='heads', by_modality=True,
+HEADS = dict(type='mmda_ext.LocalClassification', loss_weight=1., task='heads', by_modality=True,
              balanced_heads=False)
 GUIDE = dict(type='mmda_ext.ClassifierGuidance', num_classes=3, direction='live')
 
@@ -27,8 +27,9 @@ class Penalty(Objective):
     def bind(self, model):
         self.encoders = [model.backbones]
 
-    def forward(self, record):
-        return dict(loss_penalty=sum(p.square().sum() for p in self.encoders[0].parameters()))
+    def forward(self, step):
+        strength = step.features['video'].detach().square().mean()  # another one on each process
+        return dict(loss_penalty=strength * sum(p.square().sum() for p in self.encoders[0].parameters()))
 
 
 BYPASS = dict(objectives=[ADVERSARY, dict(type=Penalty)])
@@ -41,7 +42,7 @@ CASES = {
     'simplex parameter': dict(balancer=dict(type='MGDA', solver='exact', space='parameter', task_prefix='')),
     'noise': dict(balancer=dict(type='OGM', ge=True, min_rank=2)),
     'order': dict(balancer=dict(type='PCGrad'), model=dict(
-        objectives=[ADVERSARY, dict(type='mmda_ext.LocalClassification', num_classes=3, task='heads')])),
+        objectives=[ADVERSARY, dict(type='mmda_ext.LocalClassification', task='heads')])),
     'accuracies': dict(balancer=dict(type='CGGM'), model=dict(objectives=[ADVERSARY, GUIDE])),
     'distillation': dict(balancer=dict(type='BalGrad'), model=dict(
         objectives=[ADVERSARY, HEADS, dict(type='mmda_ext.MutualDistillation')])),

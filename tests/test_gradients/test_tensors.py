@@ -72,6 +72,31 @@ def test_parameters_that_are_added_up_are_weighted_once(balancer, accumulated):
     assert weighted
 
 
+@pytest.mark.parametrize('balancer', [dict(type='Sum'), dict(type='GMP')], ids=str)
+def test_written_gradients_share_no_memory(balancer):
+    """Clipping scales them in place, one after the other."""
+    model, batch = model_of(backbone=Reshaped), batch_of()
+    wrapper = wrapper_of(model, balancer=balancer)
+    wrapper.step = lambda **_: None
+    wrapper.zero_grad = lambda **_: None
+    model.train_step(batch, wrapper)
+    for encoder in model.backbones.values():
+        memory = [p.grad.untyped_storage().data_ptr() for p in encoder.parameters()]
+        assert len(set(memory)) == len(memory) == 2
+
+
+class Reshaped(torch.nn.Module):
+    """Autograd leaves two views of one tensor in ``.grad``."""
+
+    def __init__(self, width, out):
+        super().__init__()
+        self.a = torch.nn.Parameter(torch.zeros(out, width, dtype=torch.float64))
+        self.b = torch.nn.Parameter(torch.zeros(width * out, dtype=torch.float64))
+
+    def forward(self, x):
+        return x @ (self.a.reshape(-1) + self.b.reshape(-1)).reshape(self.a.shape).T
+
+
 def test_a_weight_of_zero_is_zero_times_anything():
     bad, good = torch.tensor([float('nan'), 1., float('inf')]), torch.tensor([1., 2., 3.])
     zero, one = torch.tensor(0.), torch.tensor(1.)

@@ -68,7 +68,7 @@ class BalancedMixin:
         if self._update is None:
             self._update = BalancedUpdate(self.balancer, self._parameters_of(self._model), self._accumulative_counts)
         factor = self._scaled(torch.ones((), device=loss.device))
-        self._update.add(record.cut, record.losses, record.probes, record.feature_gradients, factor)
+        self._update.add(record.step.cut, record.losses, record.probes, record.gradients, factor)
         del record
         self._inner_count += 1
         if not self.should_update():  # type: ignore[attr-defined]

@@ -48,17 +48,17 @@ class MultimodalHead(BaseModule):
         """``{m: (N, D_m)}`` -> fused logits ``(N, C)``."""
         return self.fusion(features)
 
-    def modality_logits(self, features: Mapping[str, Tensor], gate: Tensor | None = None) -> dict[str, Tensor]:
-        """Logits of each modality alone, ``{m: (N, C)}``, without gradient; ``gate`` as for the fusion's."""
+    def modality_logits(self, features: Mapping[str, Tensor], fused: Tensor | None = None) -> dict[str, Tensor]:
+        """Logits of each modality alone, ``{m: (N, C)}``, without gradient; ``fused`` as for the fusion's."""
         if self.heads is None:
-            return self.fusion.modality_logits(features, self.mode, gate)
+            return self.fusion.modality_logits(features, self.mode, fused)
         with torch.no_grad(), evaluating(self.heads):
             dtype = next(self.heads.parameters()).dtype
             return {name: head(features[name].to(dtype)) for name, head in self.heads.items()}
 
-    def probe(self, features: Mapping[str, Tensor], targets: Tensor) -> Probe:
-        """What each modality alone predicts in the pass that just went through the fusion; targets ``(N, )``."""
-        return Probe(partial(self.modality_logits, features, self.fusion.gate), targets)
+    def probe(self, features: Mapping[str, Tensor], targets: Tensor, fused: Tensor | None = None) -> Probe:
+        """What each modality alone predicts, beside ``targets`` ``(N, )``; ``fused`` as for :meth:`modality_logits`."""
+        return Probe(partial(self.modality_logits, features, None if fused is None else fused.detach()), targets)
 
     def cross_entropy(self, logits: Tensor, features: Mapping[str, Tensor], targets: Tensor,
                       name: str) -> dict[str, Tensor]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from mmda_ext.models.heads.base import MultimodalHead
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
 
@@ -32,20 +32,17 @@ class MultimodalClsHead(MultimodalHead):
         super().__init__(num_classes, fusion, modality_logits, loss_weight, init_cfg)
         self.task = task
 
-    def loss(self, record: StepRecord) -> dict[str, Tensor]:
-        """Cross-entropy over the labelled samples; files what :meth:`predict_step` does."""
-        logits = self.predict_step(record)
-        return self.cross_entropy(logits, record.features, record.labels, self.task)
+    def loss(self, step: Step) -> Terms:
+        """Cross-entropy of the fused logits over the labelled samples."""
+        return self.terms(step, step.predictions.logits)
 
-    def predict_step(self, record: StepRecord) -> Tensor:
-        """Fused logits ``(N, C)``; files them, the fused features and what each modality alone predicts."""
-        record.classifier = self.fusion
-        record.fused = self.fusion.fuse(record.features)
-        record.logits = self.fusion.classify(record.fused)
-        record.probes[self.task] = self.probe(record.features, record.labels)
-        return record.logits
+    def terms(self, step: Step, logits: Tensor) -> Terms:
+        """Cross-entropy of ``logits`` ``(N, C)``, and what each modality alone predicts in the pass of the step."""
+        values = self.cross_entropy(logits, step.features, step.labels, self.task)
+        return Terms(values, probes={self.task: self.probe(step.features, step.labels, step.predictions.fused)})
 
     def predict(self, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Class probabilities ``(N, C)``, fused and of each modality alone."""
-        scores = self(features).softmax(1)
-        return scores, {name: value.softmax(1) for name, value in self.modality_logits(features).items()}
+        fused = self.fusion.fuse(features)
+        alone = self.modality_logits(features, fused)
+        return self.fusion.classify(fused).softmax(1), {name: value.softmax(1) for name, value in alone.items()}

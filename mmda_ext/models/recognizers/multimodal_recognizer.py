@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from mmda_ext.gradients import Cut
 from mmda_ext.models.freezing import evaluating, freeze, set_frozen_norm
+from mmda_ext.models.objectives.modality_heads import ModalityHeads, rename_heads
 from mmda_ext.models.passes import domain_groups, encode_groups
 from mmda_ext.models.pretrained import load_backbone
-from mmda_ext.models.step import StepRecord, labels_of, targets_of
+from mmda_ext.models.step import Predictions, Step, StepRecord, labels_of, targets_of
 from mmda_ext.registry import MODELS
 
 
@@ -65,7 +66,13 @@ class MultimodalRecognizer(BaseModel):
         default_neck = dict(type='mmda_ext.PoolNeck')
         self.necks = ModuleDict({name: MODELS.build((necks or {}).get(name, default_neck)) for name in backbones})
         self.cls_head = MODELS.build({'fusion': fusion, **cls_head})
-        self.objectives = ModuleList([MODELS.build({'fusion': fusion, **cfg}) for cfg in objectives])
+        self.objectives, self.modality_heads = ModuleList(), ModuleDict()
+        for cfg in objectives:
+            self.objectives.append(MODELS.build({'fusion': fusion, **cfg}))
+            if isinstance(self.objectives[-1], ModalityHeads) and not self.modality_heads:
+                classes = self.cls_head.fusion.out_channels
+                self.modality_heads.update(
+                    {name: nn.Linear(width, classes) for name, width in fusion['in_channels'].items()})
         self._frozen_norm = {name: dict(cfg).get('norm', 'train') for name, cfg in (freeze or {}).items()}
         self._trainable = None if trainable is None else tuple(trainable)
         self._apply_freeze(freeze or {})
@@ -73,6 +80,7 @@ class MultimodalRecognizer(BaseModel):
         self.joint_forward = joint_forward
         self.step_record: StepRecord | None = None
         self._cuts = False
+        self._register_load_state_dict_pre_hook(rename_heads)
         for objective in self.objectives:
             objective.bind(self)
 
@@ -121,7 +129,7 @@ class MultimodalRecognizer(BaseModel):
         """Trainable parameters behind the features that objectives balance with a modality's encoder."""
         local: dict[str, list[nn.Parameter]] = {name: [] for name in self.modalities}
         for objective in self.objectives:
-            for name, parameters in objective.modality_parameters().items():
+            for name, parameters in objective.local_parameters(self.modality_heads).items():
                 local[name] += [p for p in parameters if p.requires_grad]
         return local
 
@@ -145,7 +153,7 @@ class MultimodalRecognizer(BaseModel):
         return self.necks[name](self.backbones[name](inputs), num_samples)
 
     def _encode_further(self, inputs: Mapping[str, Any], num_samples: int, evaluation: bool) -> dict[str, Tensor]:
-        """Features of the modalities that ``inputs`` holds; see :meth:`StepRecord.encode`."""
+        """Features of the modalities that ``inputs`` holds; see :meth:`Step.encode`."""
         with evaluating(self.backbones, self.necks) if evaluation else nullcontext():
             return {name: self._encode(name, inputs[name], num_samples) for name in self.modalities if name in inputs}
 
@@ -165,25 +173,21 @@ class MultimodalRecognizer(BaseModel):
         raise ValueError(f'mode={mode!r} is unknown: choose "loss", "predict" or "tensor"')
 
     def loss(self, inputs: Mapping[str, Tensor], data_samples: list[Any]) -> dict[str, Tensor]:
-        """Losses and diagnostics of head and objectives; keeps the record of the step."""
+        """Losses and diagnostics of head and objectives, whatever their order; keeps the record of the step."""
         # A stock wrapper takes no record: that of the step before goes before this one fills the memory.
         self.step_record = None
         is_target = targets_of(data_samples)
         features = self.extract_feat(inputs, len(data_samples), is_target)
         labels, domains = labels_of(data_samples, next(iter(features.values())).device)
         cut = Cut(features) if self._cuts else None
-        record = StepRecord(cut.features if cut else features, labels, domains, data_samples, is_target=is_target,
-                            inputs=inputs, encoder=self._encode_further, cut=cut)
-        out = self.cls_head.loss(record)
-        record.add_losses(out)
-        for objective in self.objectives:
-            terms = objective(record)
-            record.add_losses(terms, objective.task)
-            clash = out.keys() & terms.keys()
-            if clash:
-                raise ValueError(f'{type(objective).__name__} returns {sorted(clash)}, which another part of the model '
-                                 'returns already: give one of them another `task`')
-            out.update(terms)
+        features = cut.features if cut else features
+        predictions = Predictions(features, self.cls_head.fusion, self.modality_heads)
+        step = Step(features, labels, domains, predictions, data_samples, is_target, inputs, self._encode_further, cut)
+        record = StepRecord(step)
+        out = dict(record.add(self.cls_head.loss(step)))
+        for objective in sorted(self.objectives, key=lambda own: own.reads_losses):
+            told = (dict(record.losses), ) if objective.reads_losses else ()
+            out.update(record.add(objective(step, *told), objective.task))
         self.step_record = record
         return out
 
@@ -208,7 +212,7 @@ class MultimodalRecognizer(BaseModel):
 
     @contextmanager
     def cutting(self) -> Iterator[None]:
-        """Inside, the graph of a training step ends at the features: :attr:`StepRecord.cut` has the rest."""
+        """Inside, the graph of a training step ends at the features: :attr:`Step.cut` has the rest."""
         self._cuts = True
         try:
             yield

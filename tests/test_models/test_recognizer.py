@@ -256,7 +256,7 @@ def test_the_order_of_objectives_does_not_matter(kind):
         options = dict(balancer=dict(type='MGDA')) if 'Balanced' in kind else {}
         torch.manual_seed(1)
         model.train_step(batch, wrapper_of(model, kind, **options))
-        results.append({name: value for name, value in parameters_of(model).items()})
+        results.append(parameters_of(model))
     for name, value in results[0].items():
         torch.testing.assert_close(results[1][name], value, rtol=1e-9, atol=1e-12, msg=name)
 

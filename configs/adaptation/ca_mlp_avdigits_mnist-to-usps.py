@@ -4,7 +4,7 @@ _base_ = ['./dt_mlp_avdigits_mnist-to-usps.py']
 
 model = dict(
     objectives=[
-        dict(type='mmda_ext.InformationBottleneck', num_classes=10, beta=5e-4),
+        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
         dict(type='mmda_ext.CorrelationAlignment', alpha2='auto'),
     ])
 optim_wrapper = dict(type='mmda_ext.BalancedOptimWrapper', balancer=dict(type='mmda_ext.MGDA', solver='closed_form'))

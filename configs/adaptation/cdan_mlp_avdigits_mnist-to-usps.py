@@ -4,6 +4,6 @@ _base_ = ['./dt_mlp_avdigits_mnist-to-usps.py']
 
 model = dict(
     objectives=[
-        dict(type='mmda_ext.InformationBottleneck', num_classes=10, beta=5e-4),
+        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
         dict(type='mmda_ext.CDAN', num_classes=10),
     ])

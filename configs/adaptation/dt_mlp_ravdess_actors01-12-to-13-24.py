@@ -9,6 +9,6 @@ _base_ = [
 model = dict(
     cls_head=dict(num_classes=8),
     objectives=[
-        dict(type='mmda_ext.InformationBottleneck', num_classes=8, beta=5e-4),
+        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
     ])
 auto_scale_lr = dict(base_batch_size=32)

@@ -3,7 +3,7 @@ _base_ = ['./dt_mlp_ravdess_actors01-12-to-13-24.py']
 
 model = dict(
     objectives=[
-        dict(type='mmda_ext.InformationBottleneck', num_classes=8, beta=5e-4),
+        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
         dict(type='mmda_ext.CorrelationAlignment', alpha2=8.0, normalize='mean', objectives='fused'),
         # The public code has 0.03, on a mean over pairs that it divides by n^2 once more; n = 16 here.
         dict(type='mmda_ext.JDDA', num_classes=8, loss_weight=0.03 / 16**2),

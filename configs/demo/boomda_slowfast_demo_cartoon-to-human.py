@@ -17,7 +17,7 @@ train_dataloader = dict(
 # The published strength is far too large for features of this width and batch: chosen from gradients of the source.
 model = dict(
     objectives=[
-        dict(type='mmda_ext.InformationBottleneck', num_classes=5, beta=5e-4),
+        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
         dict(type='mmda_ext.VotingPseudoLabel', min_votes=3, loss_weight=0.5),
         dict(type='mmda_ext.CorrelationAlignment', alpha2='auto'),
     ])

@@ -9,7 +9,7 @@ _base_ = [
 model = dict(
     cls_head=dict(num_classes=5),
     objectives=[
-        dict(type='mmda_ext.InformationBottleneck', num_classes=5, beta=5e-4),
+        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
     ])
 # The batch has eight source samples, as that of Boomda, which adds eight of the target.
 train_cfg = dict(max_epochs=10)

@@ -3,7 +3,7 @@ _base_ = ['./erm_slowfast_epic_to-d1.py', '../_base_/methods/cmrf.py']
 
 model = dict(
     objectives=[
-        dict(_base_.cmrf_heads, num_classes=8),
+        _base_.cmrf_heads,
         _base_.cmrf_contrast,
         dict(_base_.cmrf_distillation, start=400),
     ])

@@ -4,7 +4,7 @@ _base_ = ['./erm_slowfast_epic_to-d3.py']
 model = dict(
     cls_head=dict(task='fused'),
     objectives=[
-        dict(type='mmda_ext.LocalClassification', num_classes=8),
+        dict(type='mmda_ext.LocalClassification', ),
         dict(type='mmda_ext.LocalDomainAdversarial', num_domains=2),
     ])
 

@@ -6,7 +6,7 @@ model = dict(
     cls_head=dict(loss_weight=0),
     objectives=[
         *_base_.model.objectives,
-        dict(_base_.moosa_heads, num_classes=8),
+        _base_.moosa_heads,
         _base_.moosa[0],
         dict(_base_.moosa[1], num_parts=2),
         *_base_.moosa[2:],

@@ -5,7 +5,7 @@ _base_ = ['./erm_slowfast_epic-flow_to-d2.py', '../_base_/methods/moosa.py']
 model = dict(
     cls_head=dict(loss_weight=0),
     objectives=[
-        dict(_base_.moosa_heads, num_classes=8),
+        _base_.moosa_heads,
         _base_.moosa[0],
         dict(_base_.moosa[1], num_parts=2),
         *_base_.moosa[2:],

@@ -5,7 +5,7 @@ _base_ = ['./gmp_mlp_avdigits_to-mnist.py', '../_base_/methods/cmrf.py']
 model = dict(
     objectives=[
         *_base_.model.objectives,
-        dict(_base_.cmrf_heads, num_classes=10),
+        _base_.cmrf_heads,
         _base_.cmrf_contrast,
         dict(_base_.cmrf_distillation, start=100),
     ])

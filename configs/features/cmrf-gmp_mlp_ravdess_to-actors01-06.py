@@ -4,7 +4,7 @@ _base_ = ['./gmp_mlp_ravdess_to-actors01-06.py', '../_base_/methods/cmrf.py']
 model = dict(
     objectives=[
         *_base_.model.objectives,
-        dict(_base_.cmrf_heads, num_classes=8),
+        _base_.cmrf_heads,
         _base_.cmrf_contrast,
         dict(_base_.cmrf_distillation, start=100),
     ])

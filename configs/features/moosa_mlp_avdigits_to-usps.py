@@ -5,6 +5,6 @@ _base_ = ['./erm_mlp_avdigits_to-usps.py', '../_base_/methods/moosa_features.py'
 model = dict(
     cls_head=dict(loss_weight=0),
     objectives=[
-        dict(_base_.moosa_heads, num_classes=10),
+        _base_.moosa_heads,
         *_base_.moosa,
     ])

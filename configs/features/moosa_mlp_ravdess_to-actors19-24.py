@@ -5,6 +5,6 @@ _base_ = ['./erm_mlp_ravdess_to-actors19-24.py', '../_base_/methods/moosa_featur
 model = dict(
     cls_head=dict(loss_weight=0),
     objectives=[
-        dict(_base_.moosa_heads, num_classes=8),
+        _base_.moosa_heads,
         *_base_.moosa,
     ])

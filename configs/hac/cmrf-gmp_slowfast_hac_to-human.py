@@ -4,7 +4,7 @@ _base_ = ['./gmp_slowfast_hac_to-human.py', '../_base_/methods/cmrf.py']
 model = dict(
     objectives=[
         *_base_.model.objectives,
-        dict(_base_.cmrf_heads, num_classes=7),
+        _base_.cmrf_heads,
         _base_.cmrf_contrast,
         dict(_base_.cmrf_distillation, start=100),
     ])

@@ -4,7 +4,7 @@ _base_ = ['./erm_slowfast_hac_to-animal.py', '../_base_/methods/cmrf.py']
 
 model = dict(
     objectives=[
-        dict(_base_.cmrf_heads, num_classes=7),
+        _base_.cmrf_heads,
         _base_.cmrf_contrast,
         dict(_base_.cmrf_distillation, start=100),
     ])

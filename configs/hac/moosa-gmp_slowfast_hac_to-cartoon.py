@@ -6,6 +6,6 @@ model = dict(
     cls_head=dict(loss_weight=0),
     objectives=[
         *_base_.model.objectives,
-        dict(_base_.moosa_heads, num_classes=7),
+        _base_.moosa_heads,
         *_base_.moosa,
     ])

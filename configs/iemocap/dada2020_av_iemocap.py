@@ -4,6 +4,6 @@ _base_ = ['./dt_av_iemocap.py']
 
 model = dict(
     objectives=[
-        dict(type='mmda_ext.InformationBottleneck', num_classes=4, beta=5e-4),
+        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
         dict(type='mmda_ext.DADA2020', ramp=dict(start=0.5)),
     ])

@@ -4,6 +4,6 @@ _base_ = ['./dt_vl_iemocap.py']
 
 model = dict(
     objectives=[
-        dict(type='mmda_ext.InformationBottleneck', num_classes=4, beta=5e-4),
+        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
         dict(type='mmda_ext.DADA2024', num_classes=4),
     ])

@@ -4,6 +4,6 @@ _base_ = ['./dt_avl_msp-improv.py']
 
 model = dict(
     objectives=[
-        dict(type='mmda_ext.InformationBottleneck', num_classes=4, beta=5e-4),
+        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
         dict(type='mmda_ext.MKMMD', kernel='linear', estimator='biased', loss_weight=0.25),
     ])

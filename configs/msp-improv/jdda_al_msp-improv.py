@@ -4,7 +4,7 @@ _base_ = ['./dt_al_msp-improv.py']
 
 model = dict(
     objectives=[
-        dict(type='mmda_ext.InformationBottleneck', num_classes=4, beta=5e-4),
+        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
         dict(type='mmda_ext.CorrelationAlignment', alpha2=8.0, normalize='mean', objectives='fused'),
         # The public code has 0.03, on a mean over pairs that it divides by n^2 once more; n = 48 here.
         dict(type='mmda_ext.JDDA', num_classes=4, loss_weight=0.03 / 48**2),

@@ -4,7 +4,7 @@ _base_ = ['./dann_av_msp-improv.py']
 
 model = dict(
     objectives=[
-        dict(type='mmda_ext.InformationBottleneck', num_classes=4, beta=5e-4),
+        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
         dict(type='mmda_ext.DANN'),
         dict(
             type='mmda_ext.PCL',

@@ -6,7 +6,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS, Registry
 
-#: Hooks of a run: data that are there, order of random numbers, fit of checkpoints, stop at NaN, test of the selected checkpoint.
+#: Hooks of a run: data that are there, order of random numbers, fit of checkpoints, stop at NaN, one test at the end.
 HOOKS = ('CheckDataHook', 'EpochSeedHook', 'FittingCheckpointHook', 'StopOnNonFiniteHook', 'TestBestHook')
 #: MMAction2's and MMEngine's names -> those that know domains and modalities.
 REPLACED = {'checkpoint': ('CheckpointHook', 'LastBestCheckpointHook'),

@@ -74,13 +74,14 @@ class CGGM(Balancer):
             ValueError: If the auxiliary classifiers filed no hits.
         """
         table = inputs.ones()
-        if self.guidance_task not in inputs.hits or inputs.losses is None or inputs.num_samples is None:
+        if self.guidance_task not in inputs.hits or inputs.losses is None:
             raise ValueError(f'CGGM needs the hits of task {self.guidance_task!r}, got only {sorted(inputs.hits)}: add '
                              'mmda_ext.ClassifierGuidance to `objectives`')
-        accuracies = inputs.mean(inputs.hits[self.guidance_task].to(table))
+        accuracies = inputs.mean(self.guidance_task, inputs.hits[self.guidance_task].to(table))
         before = torch.zeros_like(accuracies) if self._accuracies is None else self._accuracies.to(accuracies)
         # A batch without labels says nothing.
-        accuracies = torch.where(torch.as_tensor(inputs.num_samples, device=table.device) > 0, accuracies, before)
+        count = torch.as_tensor(inputs.counts.get(self.guidance_task, 1), device=table.device)
+        accuracies = torch.where(count > 0, accuracies, before)
         shares = self._shares(accuracies - before)
         self._accuracies = accuracies
         self.diagnostics.update(B=shares, accuracy=accuracies)

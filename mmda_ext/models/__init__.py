@@ -22,7 +22,7 @@ from mmda_ext.models.necks import PoolNeck
 from mmda_ext.models.objectives import Objective
 from mmda_ext.models.recognizers import MultimodalRecognizer
 from mmda_ext.models.sequence import LSTMEncoder, TextCNN
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Predictions, Step, StepRecord, Terms
 from mmda_ext.models.teacher import AveragedTeacher
 
 # Every part may name a checkpoint in `init_cfg` or `pretrained`.
@@ -33,8 +33,8 @@ __all__ = [
     'AudioResNet', 'AveragedTeacher', 'ClipPreprocessor', 'ConcatFusion', 'DomainDiscriminator',
     'DomainDiscriminatorHead', 'FiLMFusion', 'FrameEncoder', 'Fusion', 'GatedFusion', 'LSTMEncoder', 'MLPBackbone',
     'MultimodalClsHead', 'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer', 'Objective',
-    'PaddingPreprocessor', 'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion',
-    'TensorPreprocessor', 'TextCNN', 'TextEncoder'
+    'PaddingPreprocessor', 'PoolNeck', 'Predictions', 'SequenceBackbone', 'SpeechEncoder', 'Step', 'StepRecord',
+    'SumFusion', 'TensorPreprocessor', 'Terms', 'TextCNN', 'TextEncoder'
 ]
 
 # Who builds a model may load its checkpoint next, with MMAction2's init_recognizer too.

@@ -17,7 +17,7 @@ def inputs_of(accuracies, extra=()):
     hits = 100 * torch.tensor(accuracies, dtype=torch.float64)
     losses = torch.zeros(2 + len(extra), dtype=torch.float64)
     return BalanceInputs(('cls', 'guidance', *extra), NAMES[:len(accuracies)], hits=dict(guidance=hits),
-                         num_samples=100, losses=losses)
+                         counts=dict(guidance=100), losses=losses)
 
 
 def after(before, now, **options):
@@ -93,8 +93,8 @@ def test_memory_is_saved_restored_and_its_own():
 def test_never_looks_at_a_value():
     from torch._subclasses.fake_tensor import FakeTensorMode
     with FakeTensorMode():
-        inputs = BalanceInputs(('cls', 'guidance'), ('a', 'b'), hits=dict(guidance=torch.empty(2)), num_samples=3,
-                               losses=torch.empty(2))
+        inputs = BalanceInputs(('cls', 'guidance'), ('a', 'b'), hits=dict(guidance=torch.empty(2)),
+                               counts=dict(guidance=torch.empty(())), losses=torch.empty(2))
         assert CGGM()(inputs).shape == (2, 2)
 
 
@@ -104,7 +104,7 @@ def test_refusals():
         with pytest.raises(ValueError, match=match):
             CGGM(**options)
     with pytest.raises(ValueError, match="hits of task 'guidance'.*ClassifierGuidance"):
-        CGGM()(BalanceInputs(('cls', ), ('a', ), hits=dict(cls=torch.ones(1)), losses=torch.ones(1), num_samples=1))
+        CGGM()(BalanceInputs(('cls', ), ('a', ), hits=dict(cls=torch.ones(1)), losses=torch.ones(1)))
     assert not CGGM().balances('domain')
 
 

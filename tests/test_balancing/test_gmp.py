@@ -160,7 +160,7 @@ def test_coefficient_just_above_one():
 def test_floor_of_the_domain_confidence():
     """Below chance nobody is more invariant: (.2, .6) of 10 samples become (.5, .6); classification is left alone."""
     inputs = BalanceInputs(TASKS, ('v', 'a'), torch.eye(2).expand(2, 2, 2), dict(
-        cls=torch.tensor([1., 2.]), domain=torch.tensor([2., 6.])), num_samples=10)
+        cls=torch.tensor([1., 2.]), domain=torch.tensor([2., 6.])), counts=dict(cls=10, domain=10))
     plain, floored = GMP(), GMP(domain_floor=.5)
     plain(inputs)
     floored(inputs)

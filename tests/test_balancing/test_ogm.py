@@ -240,8 +240,11 @@ def test_step_skipped_by_mixed_precision_draws_the_same_noise_again():
     model = model_of(dtype=torch.float32)
     wrapper = wrapper_of(model, 'mmda_ext.AmpBalancedOptimWrapper', dtype='bfloat16',
                          balancer=dict(type='OGM', ge=True, min_rank=2))
-    scales = iter([2., 1., 1., 1.])
-    wrapper.loss_scaler.get_scale = lambda: next(scales)
+    wrapper.loss_scaler = torch.amp.GradScaler('cpu', init_scale=4.)
     for steps in (0, 1):
+        weight = model.cls_head.fusion.output.weight
+        hook = None if steps else weight.register_hook(lambda grad: grad * float('nan'))
         model.train_step(batch_of(dtype=torch.float32), wrapper)
+        if hook:
+            hook.remove()
         assert wrapper.balancer.draws.steps == steps

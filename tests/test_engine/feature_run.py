@@ -80,7 +80,7 @@ def mean_losses(runner: Runner) -> torch.Tensor:
             inputs = {name: torch.as_tensor(value)[None].float() for name, value in sample['inputs'].items()}
             with torch.no_grad():
                 features = {name: backbone(inputs[name]) for name, backbone in model.backbones.items()}
-                logits = [*(model.objectives[1].heads[name](features[name]) for name in features),
+                logits = [*(model.modality_heads[name](features[name]) for name in features),
                           model.cls_head(features)]
             losses.append([F.cross_entropy(value, sample['data_samples'].gt_label).item() for value in logits])
         rows.append(torch.tensor(losses, dtype=torch.float64).mean(0))

@@ -11,10 +11,10 @@ from mmda_ext.models.adaptation import nuclear_wasserstein
 from mmda_ext.models.heads.base import masked_cross_entropy, probabilities
 from mmda_ext.models.objectives.amanda import class_shares
 from mmda_ext.models.objectives.voting_pseudo_label import VotingPseudoLabel, vote
-from mmda_ext.models.step import StepRecord
 from mmda_ext.models.transport import transport_plan
 from mmda_ext.registry import MODELS
 from tests.conftest import ROOT
+from tests.steps import given
 from tests.tiny import batch_of, model_of
 
 FEATURES = {'face': 35, 'audio': 116}
@@ -83,8 +83,8 @@ def test_a_voter_that_is_not_finite_spoils_the_loss(rows: tuple[int, ...]) -> No
     votes = 5 * torch.eye(4)[[0, *rows]]
     heads = {'a': votes, 'b': votes.flip(0)}
     objective = VotingPseudoLabel(dict(in_channels=dict(a=1, b=1)), min_votes=3)
-    record = StepRecord({}, torch.full((4, ), -1), torch.full((4, ), -1), is_target=torch.ones(4, dtype=torch.bool),
-                        logits=votes.clone(), modality_logits=heads)
+    record = given({}, torch.full((4, ), -1), torch.full((4, ), -1), is_target=torch.ones(4, dtype=torch.bool),
+                   logits=votes.clone(), modality_logits=heads)
     assert objective(record)['loss_pseudo'].isfinite()
     heads['b'][1, 2] = math.nan
     assert not objective(record)['loss_pseudo'].isfinite()

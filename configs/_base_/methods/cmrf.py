@@ -1,4 +1,4 @@
-# CMRF: heads of the modalities, contrast on whole features, and a teacher; recipes add num_classes and start.
+# CMRF: heads of the modalities, contrast on whole features, and a teacher; recipes add start.
 cmrf_heads = dict(
     type='mmda_ext.LocalClassification',
     task='unimodal',

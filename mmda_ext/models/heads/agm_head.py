@@ -14,7 +14,7 @@ from mmda_ext.models.freezing import evaluating
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.heads.cls_head import MultimodalClsHead
 from mmda_ext.models.heads.gradient_reversal import scale_gradient
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
 Subset = tuple[str, ...]
@@ -87,40 +87,40 @@ class AGMClsHead(MultimodalClsHead):
         self.register_buffer('running_scores', torch.zeros(len(modalities)))
         self.register_buffer('iterations', torch.zeros((), dtype=torch.long))
 
-    def loss(self, record: StepRecord) -> dict[str, Tensor]:
+    def loss(self, step: Step) -> Terms:
         """As :class:`MultimodalClsHead`, with ``score_<modality>`` and ``kappa_<modality>``."""
         epoch = MessageHub.get_current_instance().get_info('epoch', 0)
         first, last = self.window or (0, math.inf)
         if not self.training or epoch > last:
-            return super().loss(record)
-        logits = self.blanked_logits(record)
-        logits[self.fusion.modalities] = self.predict_step(record)
+            return super().loss(step)
+        logits = self.blanked_logits(step)
+        logits[self.fusion.modalities] = step.predictions.logits
         outputs = shapley(logits, self.fusion.modalities)
-        scores, count = self._scores(outputs, record.labels)
+        scores, count = self._scores(outputs, step.labels)
         kappa = self._coefficients(scores) if epoch >= first else torch.ones_like(scores)
         self._remember(scores, count)
         total = torch.stack([scale_gradient(own, k) for own, k in zip(outputs.values(), kappa)]).sum(0)
-        out = self.cross_entropy(total, record.features, record.labels, self.task)
+        out = self.terms(step, total)
         for index, name in enumerate(outputs):
             out |= {f'score_{name}': scores[index], f'kappa_{name}': kappa[index]}
         return out
 
-    def blanked_logits(self, record: StepRecord) -> dict[Subset, Tensor]:
+    def blanked_logits(self, step: Step) -> dict[Subset, Tensor]:
         """Logits ``(N, C)`` of every subset of modalities but all and none, with gradient.
 
         Raises:
             ValueError: If an input is no tensor, so that nobody knows its zero.
         """
-        features, size = record.features, record.num_samples
+        features, size = step.features, step.num_samples
         zeros = {name: torch.zeros_like(value) for name, value in features.items()}
         if self.blank == 'input':
-            for name, value in record.inputs.items():
+            for name, value in step.inputs.items():
                 if not isinstance(value, Tensor):
                     raise ValueError(f"AGMClsHead: blank='input' needs tensors as inputs, but that of {name!r} is "
                                      f"{type(value).__name__}: set blank='feature'")
-            features = record.encode(record.inputs, size, evaluation=True)
-            sample = {name: torch.zeros_like(value[:len(value) // size]) for name, value in record.inputs.items()}
-            zeros = {name: value.expand(size, -1) for name, value in record.encode(sample, 1, evaluation=True).items()}
+            features = step.encode(step.inputs, size, evaluation=True)
+            sample = {name: torch.zeros_like(value[:len(value) // size]) for name, value in step.inputs.items()}
+            zeros = {name: value.expand(size, -1) for name, value in step.encode(sample, 1, evaluation=True).items()}
         with evaluating(self.fusion):
             return {subset: self.fusion({name: (features if name in subset else zeros)[name] for name in features})
                     for subset in subsets(self.fusion.modalities)}

@@ -5,13 +5,14 @@ import itertools
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
+from mmengine.hooks import Hook
+from mmengine.runner import BaseLoop, Runner
 
 from mmda_ext import compat
 from mmda_ext.apis.config_edits import (
@@ -23,8 +24,9 @@ from mmda_ext.apis.config_edits import (
     set_visualization,
     set_work_dir,
 )
-from mmda_ext.apis.one_line_errors import Interrupted, was_interrupted
+from mmda_ext.apis.options import ConfigOptions
 from mmda_ext.apis.resume import set_resume
+from mmda_ext.apis.stop_signals import Stopped, stop_behind
 
 _RUNS = itertools.count()
 
@@ -34,7 +36,7 @@ def common_parser(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='folder for logs and results; by default work_dirs/<name of the config>')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE',
                         help='override entries of the config, e.g. train_dataloader.batch_size=8 or key="[a,b]"')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by some launchers')
@@ -76,7 +78,7 @@ def run_training(argv: Sequence[str] | None = None) -> None:
         argv (Sequence[str], optional): Command line without the program; by default that of the process.
 
     Raises:
-        Interrupted: If the user stops the run; the message says how to continue.
+        Stopped: If a signal ends the run; the message says how to continue.
     """
     args = train_parser().parse_args(argv)
     cfg = _prepare(args)
@@ -88,12 +90,15 @@ def run_training(argv: Sequence[str] | None = None) -> None:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     runner = None
     try:
-        runner = build_runner(cfg)
-        runner.train()
+        with compat.held_back_start() as go:
+            runner = build_runner(cfg)
+            runner.register_hook(AtTheStart(go), priority='LOWEST')
+            runner.train()
     except BaseException as error:
-        if not was_interrupted(error):
+        stop = stop_behind(error)
+        if stop is None:
             raise
-        raise Interrupted(_how_to_go_on(runner, cfg, args)) from None
+        raise Stopped(stop.number, _how_to_go_on(runner, cfg, args)) from None
 
 
 def run_test(argv: Sequence[str] | None = None) -> None:
@@ -107,7 +112,10 @@ def run_test(argv: Sequence[str] | None = None) -> None:
     set_visualization(cfg, args)
     set_dump(cfg, args)
     cfg.resume, cfg.load_from = False, args.checkpoint
-    build_runner(cfg).test()
+    with compat.held_back_start() as go:
+        runner = build_runner(cfg)
+        runner.register_hook(AtTheStart(go), priority='LOWEST')
+        runner.test()
 
 
 def _prepare(args: argparse.Namespace) -> Config:
@@ -128,6 +136,19 @@ def _prepare(args: argparse.Namespace) -> Config:
     return cfg
 
 
+class AtTheStart(Hook):
+    """Calls a function when model, data and weights are there and the first epoch is about to begin."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+
+    def before_train(self, runner: Runner) -> None:
+        self._call()
+
+    def before_test(self, runner: Runner) -> None:
+        self._call()
+
+
 def build_runner(cfg: Config) -> Runner:
     """The runner that the config asks for, MMEngine's own by default."""
     number = next(_RUNS)
@@ -143,8 +164,10 @@ def _warn(text: str) -> None:
 
 
 def _how_to_go_on(runner: Runner | None, cfg: Config, args: argparse.Namespace) -> str:
-    if runner is None or not hasattr(runner.train_loop, 'epoch'):
-        return 'interrupted before training began'
-    return (f'interrupted in epoch {runner.epoch + 1}, iteration {runner.iter + 1}; to continue: '
-            f'{sys.executable} {sys.argv[0]} {args.config} --work-dir {cfg.work_dir} --resume (and the other '
+    if runner is None or not isinstance(runner._train_loop, BaseLoop):
+        return ' before training began; the same command begins again'
+    place = f' in epoch {runner.epoch + 1}, iteration {runner.iter + 1}; to continue: '
+    if args.launcher != 'none':
+        return f'{place}the same command with --work-dir {cfg.work_dir} --resume'
+    return (f'{place}{sys.executable} {sys.argv[0]} {args.config} --work-dir {cfg.work_dir} --resume (and the other '
             'flags of this run)')

@@ -3,8 +3,10 @@
 # Environment: NNODES, NODE_RANK, PORT, MASTER_ADDR.
 set -euo pipefail
 
+USAGE="usage: bash tools/dist_test.sh CONFIG CHECKPOINT GPUS [flags]"
+case "${1:-}" in -h | --help) echo "$USAGE"; exit ;; esac
 if [ $# -lt 3 ]; then
-    echo "usage: bash tools/dist_test.sh CONFIG CHECKPOINT GPUS [flags]" >&2
+    echo "$USAGE" >&2
     exit 2
 fi
 CONFIG=$1; CHECKPOINT=$2; GPUS=$3; shift 3

@@ -3,8 +3,10 @@
 # Environment: NNODES, NODE_RANK, PORT, MASTER_ADDR.
 set -euo pipefail
 
+USAGE="usage: bash tools/dist_train.sh CONFIG GPUS [flags]"
+case "${1:-}" in -h | --help) echo "$USAGE"; exit ;; esac
 if [ $# -lt 2 ]; then
-    echo "usage: bash tools/dist_train.sh CONFIG GPUS [flags]" >&2
+    echo "$USAGE" >&2
     exit 2
 fi
 CONFIG=$1; GPUS=$2; shift 2

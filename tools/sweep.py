@@ -1,7 +1,8 @@
 """Train and test a grid of recipes x targets x seeds; stop it and start it again, nothing is lost.
 
 Example:
-    python tools/sweep.py --rows Base=configs/demo/base_demo_to-{target}.py GMP=configs/demo/gmp_demo_to-{target}.py \\
+    python tools/sweep.py --rows Base=configs/demo/base_slowfast_demo_to-{target}.py \\
+        GMP=configs/demo/gmp_slowfast_demo_to-{target}.py \\
         --targets human animal cartoon --seeds 0 1 2 --work-dir work_dirs/demo
 
 A cell is finished when <work-dir>/<row>/<target>/seed<k>/result.json exists. All cells are gathered in
@@ -10,7 +11,6 @@ A cell is finished when <work-dir>/<row>/<target>/seed<k>/result.json exists. Al
 
 import argparse
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -23,7 +23,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from sweep_cell import Cell, Run, finish, now, position, start, stop, tail, versions, write_json
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+from sweep_cell import Cell, Run, finish, now, position, read_json, start, stop, tail, versions, write_json
 
 DONE, FAILED, NOT_RUN = 'done', 'failed', 'not run'
 _PLAIN_LINE_EVERY_S = 30
@@ -66,6 +67,9 @@ def grid(args: argparse.Namespace) -> list[Cell]:
 def check(cell: Cell) -> None:
     if not Path(cell.config).is_file():
         raise ValueError(f'{cell.config} does not exist (row {cell.row}, target {cell.target})')
+    if (cell.folder / 'cell.json').exists() and read_json(cell.folder / 'cell.json') is None:
+        raise ValueError(f'{cell.folder / "cell.json"} is damaged, so nothing says which recipe made this folder: name '
+                         'another row or --work-dir, or remove that folder')
     for key, current in (('config', cell.config), ('options', list(cell.options))):
         before = cell.record().get(key, current)
         if before != current:
@@ -202,8 +206,6 @@ def run_grid(sweep: Sweep, display: Display, poll_s: float = 0.2) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args, console = parse_args(arguments), Console()
-    # A polite end by a job scheduler is handled like Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         sweep = Sweep(grid(args), args)
     except ValueError as error:
@@ -211,11 +213,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     display = Display(sweep, console)
     display.say(f'{len(sweep.cells)} cells, {sweep.done} of them done already')
+    for cell in sweep.waiting:
+        if (cell.folder / 'result.json').exists():
+            display.say(f'{cell.folder / "result.json"} is damaged: the cell is tested again')
     try:
         run_grid(sweep, display)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as end:
         display.say(f'stopped with {sweep.done}/{len(sweep.cells)} cells done; the same command goes on from here')
-        return 130
+        return getattr(end, 'exit_code', 130)
     for cell in sweep.failed:
         display.say(f'failed: {cell.name} ({cell.reason}), log: {cell.log}')
     display.say(f'{sweep.done}/{len(sweep.cells)} cells done: {args.work_dir / "results.json"}')
@@ -223,4 +228,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    # As long as it takes: a trainer that is to end may be saving.
+    sys.exit(run_with_one_line_errors(main, grace_s=None))

@@ -5,13 +5,14 @@ import itertools
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
-from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
 from mmda_ext import compat
@@ -90,11 +91,12 @@ def run_training(argv: Sequence[str] | None = None) -> None:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     runner = None
     try:
-        with compat.held_back_start() as go:
-            runner = build_runner(cfg)
-            runner.register_hook(AtTheStart(go), priority='LOWEST')
+        with _held_back_start(cfg) as prepare:
+            runner = prepare(build_runner(cfg))
             runner.train()
     except BaseException as error:
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = cfg.work_dir  # a write that failed half-way does not say where
         stop = stop_behind(error)
         if stop is None:
             raise
@@ -112,10 +114,8 @@ def run_test(argv: Sequence[str] | None = None) -> None:
     set_visualization(cfg, args)
     set_dump(cfg, args)
     cfg.resume, cfg.load_from = False, args.checkpoint
-    with compat.held_back_start() as go:
-        runner = build_runner(cfg)
-        runner.register_hook(AtTheStart(go), priority='LOWEST')
-        runner.test()
+    with _held_back_start(cfg) as prepare:
+        prepare(build_runner(cfg)).test()
 
 
 def _prepare(args: argparse.Namespace) -> Config:
@@ -137,7 +137,7 @@ def _prepare(args: argparse.Namespace) -> Config:
 
 
 class AtTheStart(Hook):
-    """Calls a function when model, data and weights are there and the first epoch is about to begin."""
+    """Calls a function when model, data and weights are there and the first iteration is about to come."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
@@ -147,6 +147,19 @@ class AtTheStart(Hook):
 
     def before_test(self, runner: Runner) -> None:
         self._call()
+
+
+@contextmanager
+def _held_back_start(cfg: Config) -> Iterator[Callable[[Runner], Runner]]:
+    """Screen without the runner's long report of itself, until data and weights have been found."""
+    if int(os.environ.get('RANK', 0)) == 0:
+        print(f'{cfg.filename}: looking for data and weights; the log is in {cfg.work_dir}', flush=True)
+    with compat.held_back_start() as show:
+        def prepare(runner: Runner) -> Runner:
+            runner.register_hook(AtTheStart(show), priority='LOWEST')
+            return runner
+
+        yield prepare
 
 
 def build_runner(cfg: Config) -> Runner:

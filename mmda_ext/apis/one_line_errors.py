@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mmda_ext.apis.explanations import explain, is_consequence
-from mmda_ext.apis.stop_signals import stop_behind, stopped_by_signals
+from mmda_ext.apis.stop_signals import GRACE_S, stop_behind, stopped_by_signals
 
 #: Set to 1 for the whole traceback of every error.
 TRACEBACK_VARIABLE = 'MMDA_EXT_TRACEBACK'
@@ -19,11 +19,12 @@ ERROR_FILE_VARIABLE = 'TORCHELASTIC_ERROR_FILE'
 EXIT_ERROR = 1
 
 
-def run_with_one_line_errors(main: Callable[[], Any]) -> int:
+def run_with_one_line_errors(main: Callable[[], Any], grace_s: float | None = GRACE_S) -> int:
     """Call ``main`` and turn signals, and errors that need no traceback, into one line on stderr.
 
     Args:
         main (Callable): The tool, without arguments; an integer that it returns is the exit code.
+        grace_s (float, optional): Seconds after a signal until a process that hangs is killed; None never kills.
 
     Returns:
         int: Exit code: 0 or what the tool returned, 1 after an error, 128 plus the signal's number after a signal.
@@ -32,7 +33,7 @@ def run_with_one_line_errors(main: Callable[[], Any]) -> int:
         Exception: Any error that looks like a fault of the program, or all of them with ``MMDA_EXT_TRACEBACK=1``.
     """
     try:
-        with stopped_by_signals():
+        with stopped_by_signals(grace_s):
             return main() or 0
     except BaseException as error:
         stop = stop_behind(error)

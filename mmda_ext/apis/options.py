@@ -36,7 +36,7 @@ class ConfigOptions(DictAction):
             try:
                 return ast.literal_eval(_WithBraces().visit(ast.parse(text.strip(), mode='eval')))
             except (SyntaxError, ValueError) as error:
-                raise AssertionError(f'the dict cannot be read ({error}); write names in quotes') from error
+                raise AssertionError(f'the dict cannot be read ({error}); write words in quotes') from error
         return self._parse_iterable(text)
 
 

@@ -40,6 +40,9 @@ def explain(error: Exception, message: str) -> str | None:
         error (Exception): The error, with its traceback.
         message (str): What it says, on one line.
     """
+    cause = error.__context__
+    if isinstance(error, TypeError) and isinstance(cause, TypeError) and str(error).startswith(f'{cause} in '):
+        return explain(cause, message)  # MMEngine names the hook, and forgets where it was raised
     frames = list(_frames(error.__traceback__))
     built = [found for frame in frames if (found := _built(frame)) is not None]
     if not isinstance(error, _REFUSALS) or not built:
@@ -54,6 +57,8 @@ def _about_arguments(error: Exception, built: list[_Built], last: FrameType) -> 
     unknown, missing = _UNKNOWN.search(str(error)), _MISSING.search(str(error))
     none_known = _NONE_KNOWN.search(str(error))
     if not isinstance(error, TypeError) or not (unknown or missing or none_known):
+        return None
+    if missing and _built(last) is None:
         return None
     if missing:
         return f'{built[-1].name} needs {missing[1]}: add it in the config or in --cfg-options'
@@ -98,6 +103,8 @@ def _built(frame: FrameType) -> _Built | None:
     if name in _BUILDERS:
         key, made = _BUILDERS[name]
         return _Built(made, dict(values.get(key) or {}))
+    if name.startswith('build_') and name != 'build_from_cfg':
+        return _Built(name.removeprefix('build_'), {})
     if name == '__init__' and type(values.get('self')).__name__.endswith('Runner'):
         return _Built('the runner', {})
     return None

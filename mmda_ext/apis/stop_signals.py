@@ -42,19 +42,19 @@ def stop_behind(error: BaseException | None) -> Stopped | None:
 
 
 @contextmanager
-def stopped_by_signals() -> Iterator[None]:
+def stopped_by_signals(grace_s: float | None = GRACE_S) -> Iterator[None]:
     """Raise :class:`Stopped` in the main thread at the first of the signals, and do not listen to further ones.
 
     A signal that the parent had ignored stays ignored (``nohup``, background jobs). Where Python drops the exception,
-    as in a ``__del__``, it is raised again; a process that hangs ends after ``GRACE_S`` seconds all the same.
-    Afterwards the former handlers are back, except in a process that is ending.
+    as in a ``__del__``, it is raised again; a process that hangs ends after ``grace_s`` seconds all the same
+    (None: never). Afterwards the former handlers are back, except in a process that is ending.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     former = {number: signal.getsignal(number) for number in SIGNALS}
     heard = [number for number, handler in former.items() if handler not in (signal.SIG_IGN, None)]
-    stop, hook = _Stop(), sys.unraisablehook
+    stop, hook = _Stop(grace_s), sys.unraisablehook
     for number in heard:
         signal.signal(number, stop)
     sys.unraisablehook = stop.dropped
@@ -70,8 +70,9 @@ def stopped_by_signals() -> Iterator[None]:
 class _Stop:
     """Handler of the signals in the process that made it, and in those that it forks."""
 
-    def __init__(self) -> None:
+    def __init__(self, grace_s: float | None) -> None:
         self.heard = 0
+        self._grace_s = grace_s
         self._process = os.getpid()
         self._hook = sys.unraisablehook
 
@@ -84,7 +85,8 @@ class _Stop:
             self.heard = number
             # Loaders that the same signal ends are no news, and torch would raise an error for each.
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self._later(GRACE_S, _end_now)
+            if self._grace_s is not None:
+                self._later(self._grace_s, self._end_now)
             raise Stopped(number)
 
     def dropped(self, unraisable: Any) -> None:
@@ -103,8 +105,7 @@ class _Stop:
         timer.daemon = True
         timer.start()
 
-
-def _end_now(number: int) -> None:
-    print(f'{SIGNALS[signal.Signals(number)]}; it did not end in {GRACE_S:.0f} s and is killed', file=sys.stderr,
-          flush=True)
-    os._exit(128 + number)
+    def _end_now(self, number: int) -> None:
+        print(f'{SIGNALS[signal.Signals(number)]}; it did not end in {self._grace_s:.0f} s and is killed',
+              file=sys.stderr, flush=True)
+        os._exit(128 + number)

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+
 FUSED = 'fused'
 
 
@@ -135,4 +137,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

@@ -1,5 +1,6 @@
 """Checkpoints: the last ones to continue from, and the best one by a source-validation metric."""
 
+import inspect
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +41,7 @@ class LastBestCheckpointHook(CheckpointHook):
         **kwargs: As for ``CheckpointHook``.
 
     Raises:
-        ValueError: If ``save_best`` is not one explicit metric key.
+        ValueError: If ``save_best`` is not one explicit metric key, or an argument is unknown.
     """
 
     rule_map = {'greater': lambda x, y: x >= y, 'less': lambda x, y: x <= y}
@@ -55,6 +56,12 @@ class LastBestCheckpointHook(CheckpointHook):
         if save_best is not None and (not isinstance(save_best, str) or save_best == 'auto'):
             raise ValueError(f'checkpoint hook: save_best={save_best!r} must be one metric key such as "acc/top1", '
                              'or None')
+        known = inspect.signature(CheckpointHook.__init__).parameters
+        unknown = sorted(set(kwargs) - set(known))
+        if unknown:
+            # MMEngine would tell when it saves, after an epoch.
+            raise ValueError(f'checkpoint hook: {", ".join(unknown)} is no argument of it: take it out of '
+                             '`default_hooks.checkpoint`')
         super().__init__(interval=interval, max_keep_ckpts=max_keep_ckpts, save_best=save_best, rule=rule, **kwargs)
         self.oracle = oracle
         self._domains: dict[Any, bool] = {}
@@ -67,6 +74,9 @@ class LastBestCheckpointHook(CheckpointHook):
                         'keep_ckpt_ids'):
                 runner.message_hub.pop_info(key, None)
         super().before_train(runner)
+        if runner.val_loop is not None and runner.train_loop.val_interval < 1:
+            raise ValueError(f'train_cfg: val_interval={runner.train_loop.val_interval} must be 1 or more; '
+                             '--no-validate trains without validation')
         if self.save_best and runner.val_loop is not None:
             self._rule(self.save_best[0], *validated_domains(runner))
         self._training = True

@@ -8,6 +8,7 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmda_ext.engine.random_state import preserved_random_state
 from mmda_ext.registry import HOOKS
 
 from .records import write_json
@@ -35,6 +36,9 @@ class TestBestHook(Hook):
         result = Path(runner.work_dir) / self.result_name
         if is_main_process() and runner.iter == 0 and result.is_file():
             result.replace(result.with_name('result.previous.json'))
+        # What the test lacks is told before the training rather than after it; reading it draws no random number.
+        with preserved_random_state():
+            _ = runner.test_loop
 
     def after_train(self, runner: Runner) -> None:
         if runner.test_loop is None:
@@ -43,7 +47,7 @@ class TestBestHook(Hook):
         result = Path(runner.work_dir) / self.result_name
         record = self._selected(runner)
         # Every process must have looked before the main one writes the file.
-        done = _same_checkpoint(result, record)
+        done = _same_checkpoint(_written(result, runner), record)
         barrier()
         if done:
             runner.logger.info(f'{result} already holds the test of {record["checkpoint"]}')
@@ -85,8 +89,20 @@ def _find(runner: Runner, name: str) -> Path:
     return recorded if recorded.is_file() else Path(runner.work_dir) / name
 
 
-def _same_checkpoint(result: Path, record: dict[str, Any]) -> bool:
+def _written(result: Path, runner: Runner) -> dict[str, Any]:
+    """What an earlier test wrote; nothing when there was none, or when its file is damaged."""
     if not result.is_file():
-        return False
-    written = json.loads(result.read_text(encoding='utf-8'))
-    return all(written.get(key) == record[key] for key in ('checkpoint', 'epoch', 'seed')) and bool(written['test'])
+        return {}
+    try:
+        content = json.loads(result.read_text(encoding='utf-8'))
+    except ValueError:
+        content = None
+    if isinstance(content, dict):
+        return content
+    runner.logger.warning(f'{result} is damaged: the checkpoint is tested again, and the file is written anew')
+    return {}
+
+
+def _same_checkpoint(written: dict[str, Any], record: dict[str, Any]) -> bool:
+    same = all(key in written and written[key] == record[key] for key in ('checkpoint', 'epoch', 'seed'))
+    return same and isinstance(written.get('test'), dict) and bool(written['test'])

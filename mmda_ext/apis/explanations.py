@@ -39,8 +39,13 @@ def explain(error: Exception) -> str | None:
 
 def is_consequence(error: BaseException) -> bool:
     """Whether a process fails because another one of its run is gone."""
-    several = int(os.environ.get('WORLD_SIZE') or os.environ.get('SLURM_NTASKS') or 1) > 1
-    return several and isinstance(error, (RuntimeError, ConnectionError)) and bool(_PEER_GONE.search(str(error)))
+    return (is_one_of_several() and isinstance(error, (RuntimeError, ConnectionError))
+            and bool(_PEER_GONE.search(str(error))))
+
+
+def is_one_of_several() -> bool:
+    """Whether a launcher started this process beside others."""
+    return int(os.environ.get('WORLD_SIZE') or os.environ.get('SLURM_NTASKS') or 1) > 1
 
 
 def _is_disk_full(error: Exception) -> bool:

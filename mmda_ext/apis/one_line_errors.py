@@ -1,13 +1,14 @@
 """Errors that a user can act on, in one sentence instead of a traceback."""
 
 import json
+import multiprocessing
 import os
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from mmda_ext.apis.explanations import explain, is_consequence
+from mmda_ext.apis.explanations import explain, is_consequence, is_one_of_several
 from mmda_ext.apis.stop_signals import GRACE_S, stop_behind, stopped_by_signals
 
 #: Set to 1 for the whole traceback of every error.
@@ -39,12 +40,23 @@ def run_with_one_line_errors(main: Callable[[], Any], grace_s: float | None = GR
         stop = stop_behind(error)
         if stop is not None:
             say(str(stop), is_consequence=True)
-            return stop.exit_code
+            return _leave(stop.exit_code)
         sentence = explain(error) if isinstance(error, Exception) else None
         if sentence is None or os.environ.get(TRACEBACK_VARIABLE) == '1':
             raise
         say(f'error: {sentence} ({TRACEBACK_VARIABLE}=1 shows where it was raised)', is_consequence(error))
-        return EXIT_ERROR
+        return _leave(EXIT_ERROR)
+
+
+def _leave(code: int) -> int:
+    """Return the exit code; one of several processes ends at once, since its lost group would abort or wait."""
+    if is_one_of_several():
+        for child in multiprocessing.active_children():
+            child.terminate()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def say(text: str, is_consequence: bool = False) -> None:

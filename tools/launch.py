@@ -14,7 +14,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mmda_ext.apis.one_line_errors import LAUNCHER_VARIABLE, run_with_one_line_errors
+try:
+    from mmda_ext.apis.one_line_errors import LAUNCHER_VARIABLE, run_with_one_line_errors
+except KeyboardInterrupt:
+    print('interrupted', file=sys.stderr)
+    sys.exit(130)
 
 
 def main() -> int:

@@ -25,6 +25,9 @@ def explain(error: Exception) -> str | None:
     if _is_disk_full(error):
         return (f'{getattr(error, "filename", None) or "a file"} could not be written, because the disk is full or a '
                 'quota is reached; make room, then give the same command again (training goes on with --resume)')
+    if 'EADDRINUSE' in str(error):
+        return ('the port on which the processes meet is taken, perhaps by another run: name another one with PORT=... '
+                f'before tools/dist_*.sh, MASTER_PORT=... before tools/slurm_*.sh ({_message(error)})')
     if isinstance(error, OSError) and error.filename is not None:
         return f'{error.filename}: {error.strerror}; check this path in the config, on the command line or in the data'
     if is_consequence(error):

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,8 @@ def run_with_one_line_errors(main: Callable[[], Any], grace_s: float | None = GR
         int: Exit code: 0 or what the tool returned, 1 after an error, 128 plus the signal's number after a signal.
 
     Raises:
-        Exception: Any error that looks like a fault of the program, or all of them with ``MMDA_EXT_TRACEBACK=1``.
+        Exception: Any error that looks like a fault of the program, or all of them with ``MMDA_EXT_TRACEBACK=1``; one
+            of several processes prints it, because its traceback must come before the end of the others.
     """
     try:
         with stopped_by_signals(grace_s):
@@ -41,10 +43,16 @@ def run_with_one_line_errors(main: Callable[[], Any], grace_s: float | None = GR
         if stop is not None:
             say(str(stop), is_consequence=True)
             return _leave(stop.exit_code)
-        sentence = explain(error) if isinstance(error, Exception) else None
-        if sentence is None or os.environ.get(TRACEBACK_VARIABLE) == '1':
+        if not isinstance(error, Exception):
             raise
-        say(f'error: {sentence} ({TRACEBACK_VARIABLE}=1 shows where it was raised)', is_consequence(error))
+        sentence = explain(error)
+        if sentence is not None and os.environ.get(TRACEBACK_VARIABLE) != '1':
+            say(f'error: {sentence} ({TRACEBACK_VARIABLE}=1 shows where it was raised)', is_consequence(error))
+        elif is_one_of_several():
+            traceback.print_exc()
+            say(f'error: {type(error).__name__}, with the traceback above', is_consequence(error))
+        else:
+            raise
         return _leave(EXIT_ERROR)
 
 

@@ -75,7 +75,7 @@ def test_a_fault_keeps_its_traceback(start):
     output = process.communicate(timeout=100)[0]
     assert process.returncode == 1
     assert output.count('AttributeError: a fault') == 1
-    assert output.splitlines()[-1].startswith('error: [rank 1] ended with exit code 1, its message is above')
+    assert output.splitlines()[-1] == '[rank 1] error: AttributeError, with the traceback above'
     assert 'ChildFailedError' not in output
 
 
@@ -101,3 +101,15 @@ def test_survivors_without_the_launcher_say_so(tmp_path):
     assert both[1].returncode == -signal.SIGKILL
     assert output.splitlines()[-1].startswith('[rank 0] error: another process of this run has ended or no longer ')
     assert 'Traceback' not in output
+
+
+def test_a_port_in_use_is_named(tmp_path):
+    with socket.socket() as other:
+        other.bind(('127.0.0.1', 0))
+        other.listen()
+        command = [sys.executable, str(ROOT / 'tools' / 'launch.py'), '--nproc_per_node=2', '--master_addr=127.0.0.1',
+                   f'--master_port={other.getsockname()[1]}', 'run.py']
+        done = subprocess.run(command, env=ENV, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith('error: the port on which the processes meet is taken')
+    assert 'Traceback' not in done.stderr

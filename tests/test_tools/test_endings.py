@@ -65,7 +65,7 @@ def train(*argv):
     ('optim_wrapper.optimizer', {'_delete_': True, 'type': 'Adam', 'paramz': 1}, "Adam has no argument 'paramz'"),
     ('train_dataloader.sampler', {'_delete_': True, 'type': 'InfiniteSampler', 'dataset': 1}, 'Infinite'),
     ('custom_hooks.0', {'type': 'mmda_ext.EpochSeedHook', 'x': 1}, 'EpochSeedHook takes no arguments, but is given x'),
-    ('default_hooks.checkpoint.evry', 1, 'checkpoint hook: evry is no argument of it'),
+    ('default_hooks.checkpoint.each', 1, 'checkpoint hook: each is no argument of it'),
     ('optim_wrapper', {'_delete_': True, 'type': 'OptimWrapper'}, 'optim_wrapper cannot be built .*optimizer'),
 ])
 def test_refused_values_are_one_sentence_and_nothing_else(tmp_path, capfd, key, value, message):

@@ -177,8 +177,12 @@ def test_signals_end_with_a_sentence_and_their_code(handlers, capsys, number):
             time.sleep(5)
         finally:
             os.kill(os.getpid(), number)  # the user's second Ctrl-C does not break the ending
+            time.sleep(.01)
+            ended.append(number)
 
+    ended = []
     assert run_with_one_line_errors(main) == 128 + number
+    assert ended == [number]
     assert capsys.readouterr().err == SIGNALS[number] + '\n'
 
 

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import sweep  # noqa: E402
 from analysis import contact_sheet, report_results  # noqa: E402
 from data import make_demo_data  # noqa: E402
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors  # noqa: E402
 from mmda_ext.visualization.marks import replace_between  # noqa: E402
 from mmda_ext.visualization.results import read_results  # noqa: E402
 from mmda_ext.visualization.statistics import summarise  # noqa: E402
@@ -35,8 +36,8 @@ TARGET = 'human'
 #: Column of its table -> key of the score.
 SCORES = {'accuracy': 'acc/top1', 'weighted F1': 'f1/weighted'}
 CHANCE = 20
-#: What the tools return when they were stopped.
-INTERRUPTED = 130
+#: What the tools return at least when a signal stopped them.
+STOPPED = 128
 JOBS = str(min(2, os.cpu_count() or 1))
 
 
@@ -122,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     contact_sheet.main(['data/demo/hac', '--out', str(work_dir / 'data.jpg')])
     status = generalize(work_dir, seeds, targets)
-    if status != INTERRUPTED:
+    if status < STOPPED:
         status = adapt(work_dir / 'adaptation', seeds) or status
     if args.full and not status:
         publish(work_dir, Path('docs/results/demo'), Path('README.md'))
@@ -130,4 +131,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main, grace_s=None))

@@ -20,6 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import sweep  # noqa: E402
 from analysis import report_results  # noqa: E402
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors  # noqa: E402
 from sweep_cell import read_json  # noqa: E402
 
 FAMILIES = ('generalization', 'adaptation')
@@ -37,6 +38,8 @@ ORDER = {
         'dwa', 'famo', 'gradnorm', 'uncertainty-weighting', 'ca', 'pl', 'uniform', 'boomda', 'boomda-exact',
     ),
 }  # fmt: skip
+#: What the tools return at least when a signal stopped them.
+STOPPED = 128
 PUBLISHED = ('table.md', 'table.csv', 'results.json', 'accuracy.png')
 
 
@@ -193,10 +196,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for part, rows in tables:
         status = run(part, rows, args)
         worst = worst or status
-        if status in (2, 130):
+        if status == 2 or status >= STOPPED:
             return status
     return worst
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main, grace_s=None))

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
 MARK = '# Written by tools/spread_recipes.py from '
 
@@ -145,4 +147,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

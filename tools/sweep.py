@@ -1,7 +1,8 @@
 """Train and test a grid of recipes x targets x seeds; stop it and start it again, nothing is lost.
 
 Example:
-    python tools/sweep.py --rows Base=configs/demo/base_demo_to-{target}.py GMP=configs/demo/gmp_demo_to-{target}.py \\
+    python tools/sweep.py --rows Base=configs/demo/base_slowfast_demo_to-{target}.py \\
+        GMP=configs/demo/gmp_slowfast_demo_to-{target}.py \\
         --targets human animal cartoon --seeds 0 1 2 --work-dir work_dirs/demo
 
 A cell is finished when <work-dir>/<row>/<target>/seed<k>/result.json exists. All cells are gathered in
@@ -11,7 +12,6 @@ another process trains is left to it, and waited for.
 
 import argparse
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -25,9 +25,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.file_names import check_inside
 from mmda_ext.folder_lock import FolderInUseError, User, lock_folder, user_of
-from sweep_cell import Cell, Run, finish, now, position, start, stop, tail, versions, write_json
+from sweep_cell import Cell, Run, finish, now, position, read_json, start, stop, tail, versions, write_json
 
 DONE, FAILED, NOT_RUN = 'done', 'failed', 'not run'
 _PLAIN_LINE_EVERY_S = 30
@@ -73,6 +74,9 @@ def grid(args: argparse.Namespace) -> list[Cell]:
 def check(cell: Cell) -> None:
     if not Path(cell.config).is_file():
         raise ValueError(f'{cell.config} does not exist (row {cell.row}, target {cell.target})')
+    if (cell.folder / 'cell.json').exists() and read_json(cell.folder / 'cell.json') is None:
+        raise ValueError(f'{cell.folder / "cell.json"} is damaged, so nothing says which recipe made this folder: name '
+                         'another row or --work-dir, or remove that folder')
     record = {**cell.recipe, 'new_options': [], **cell.record()} if cell.record() else cell.recipe
     for key, current in cell.recipe.items():
         before = record[key]
@@ -234,8 +238,6 @@ def run_grid(sweep: Sweep, display: Display, poll_s: float = 0.2) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args, console = parse_args(arguments), Console()
-    # A polite end by a job scheduler is handled like Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         try:
             cells = grid(args)
@@ -250,11 +252,14 @@ def train(sweep: Sweep, console: Console) -> int:
     """Run what is missing of the grid, and say what came out."""
     display = Display(sweep, console)
     display.say(f'{len(sweep.cells)} cells, {sweep.done} of them done already')
+    for cell in sweep.waiting:
+        if (cell.folder / 'result.json').exists():
+            display.say(f'{cell.folder / "result.json"} is damaged: the cell is tested again')
     try:
         run_grid(sweep, display)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as end:
         display.say(f'stopped with {sweep.done}/{len(sweep.cells)} cells done; the same command goes on from here')
-        return 130
+        return getattr(end, 'exit_code', 130)
     for cell in sweep.failed:
         display.say(f'failed: {cell.name} ({cell.reason}), log: {cell.log}')
     display.say(f'{sweep.done}/{len(sweep.cells)} cells done: {sweep.args.work_dir / "results.json"}')
@@ -262,4 +267,5 @@ def train(sweep: Sweep, console: Console) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    # As long as it takes: a trainer that is to end may be saving.
+    sys.exit(run_with_one_line_errors(main, grace_s=None))

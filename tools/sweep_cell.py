@@ -51,7 +51,8 @@ class Cell:
 
     def result(self) -> dict[str, Any] | None:
         """What the run wrote at its end; None when it has not, or when the file is not whole."""
-        return read_json(self.folder / 'result.json')
+        content = read_json(self.folder / 'result.json') or {}
+        return content if isinstance(content.get('test'), dict) else None
 
     def record(self) -> dict[str, Any]:
         """What earlier runs of this cell left: configuration, options, seconds spent, versions."""
@@ -198,3 +199,7 @@ def position(run: Run) -> tuple[str, float | None]:
             epoch, step, steps, eta = found.groups()
             return f'epoch {epoch}, iteration {step}/{steps}', seconds_of(eta)
     return 'starting', None
+
+
+if __name__ == '__main__':
+    print(f'{__doc__}\nThis file is a part of other tools and does nothing by itself.')

@@ -4,13 +4,14 @@ import argparse
 import itertools
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 
 from mmda_ext import compat
 from mmda_ext.apis.config_edits import (
@@ -25,10 +26,10 @@ from mmda_ext.apis.config_edits import (
     set_visualization,
     set_work_dir,
 )
-from mmda_ext.apis.one_line_errors import Interrupted, was_interrupted
 from mmda_ext.apis.options import add_option_flags
 from mmda_ext.apis.protocol import set_protocol
 from mmda_ext.apis.resume import set_resume
+from mmda_ext.apis.stop_signals import Stopped, stop_behind
 from mmda_ext.apis.weights import check_weights
 from mmda_ext.engine.data_checks import check_steps
 from mmda_ext.engine.seen_domains import check_seen_domains
@@ -83,7 +84,7 @@ def run_training(argv: Sequence[str] | None = None) -> None:
         argv (Sequence[str], optional): Command line without the program; by default that of the process.
 
     Raises:
-        Interrupted: If the user stops the run; the message says how to continue.
+        Stopped: If a signal ends the run; the message says how to continue.
         FolderInUseError: If another run uses the work directory.
     """
     args = train_parser().parse_args(argv)
@@ -106,16 +107,20 @@ def run_training(argv: Sequence[str] | None = None) -> None:
 def _train(cfg: Config, args: argparse.Namespace, notes: Sequence[str]) -> None:
     runner = None
     try:
-        runner = build_runner(cfg)
-        for note in filter(None, [*notes, batch_warning(cfg, runner.world_size)]):
-            runner.logger.warning(note)
-        # Schedulers that count iterations fail on an empty loop, in their words, before any hook may speak.
-        check_steps(runner.train_loop.dataloader, 'train')
-        runner.train()
+        with _held_back_start(cfg) as prepare:
+            runner = prepare(build_runner(cfg))
+            for note in filter(None, [*notes, batch_warning(cfg, runner.world_size)]):
+                runner.logger.warning(note)
+            # Schedulers that count iterations fail on an empty loop, in their words, before any hook may speak.
+            check_steps(runner.train_loop.dataloader, 'train')
+            runner.train()
     except BaseException as error:
-        if not was_interrupted(error):
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = cfg.work_dir  # a write that failed half-way does not say where
+        stop = stop_behind(error)
+        if stop is None:
             raise
-        raise Interrupted(_how_to_go_on(runner, cfg, args)) from None
+        raise Stopped(stop.number, _how_to_go_on(runner, cfg, args)) from None
 
 
 def run_test(argv: Sequence[str] | None = None) -> None:
@@ -131,8 +136,8 @@ def run_test(argv: Sequence[str] | None = None) -> None:
     cfg.resume, cfg.load_from = False, args.checkpoint
     # The work directory may be a training's: what it was trained with stays there under the config's own name.
     object.__setattr__(cfg, '_filename', str(Path(cfg.filename).with_name(f'test_{Path(cfg.filename).name}')))
-    with compat.tensors_only():
-        build_runner(cfg).test()
+    with compat.tensors_only(), _held_back_start(cfg) as prepare:
+        prepare(build_runner(cfg)).test()
 
 
 def _prepare(args: argparse.Namespace) -> Config:
@@ -165,6 +170,32 @@ def _only_user(cfg: Config) -> Iterator[None]:
         yield
 
 
+class AtTheStart(Hook):
+    """Calls a function when model, data and weights are there and the first iteration is about to come."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+
+    def before_train(self, runner: Runner) -> None:
+        self._call()
+
+    def before_test(self, runner: Runner) -> None:
+        self._call()
+
+
+@contextmanager
+def _held_back_start(cfg: Config) -> Iterator[Callable[[Runner], Runner]]:
+    """Screen without the runner's long report of itself, until data and weights have been found."""
+    if int(os.environ.get('RANK', 0)) == 0:
+        print(f'{cfg.filename}: looking for data and weights; the log is in {cfg.work_dir}', flush=True)
+    with compat.held_back_start() as show:
+        def prepare(runner: Runner) -> Runner:
+            runner.register_hook(AtTheStart(show), priority='LOWEST')
+            return runner
+
+        yield prepare
+
+
 def build_runner(cfg: Config) -> Runner:
     """The runner that the config asks for, MMEngine's own by default."""
     number = next(_RUNS)
@@ -175,8 +206,10 @@ def build_runner(cfg: Config) -> Runner:
 
 
 def _how_to_go_on(runner: Runner | None, cfg: Config, args: argparse.Namespace) -> str:
-    if runner is None or not hasattr(runner.train_loop, 'epoch'):
-        return 'interrupted before training began'
-    return (f'interrupted in epoch {runner.epoch + 1}, iteration {runner.iter + 1}; to continue: '
-            f'{sys.executable} {sys.argv[0]} {args.config} --work-dir {cfg.work_dir} --resume (and the other '
+    if runner is None or not isinstance(runner._train_loop, BaseLoop):
+        return ' before training began; the same command begins again'
+    place = f' in epoch {runner.epoch + 1}, iteration {runner.iter + 1}; to continue: '
+    if args.launcher != 'none':
+        return f'{place}the same command with --work-dir {cfg.work_dir} --resume'
+    return (f'{place}{sys.executable} {sys.argv[0]} {args.config} --work-dir {cfg.work_dir} --resume (and the other '
             'flags of this run)')

@@ -6,10 +6,11 @@ from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import DefaultScope, Registry, root
 from mmengine.runner import Runner
 
+from mmda_ext.apis.option_values import ConfigOptions
 from mmda_ext.registry import BALANCERS
 
 #: Top-level keys that MMEngine's runner and this package read; other ones are variables of the config file.
@@ -46,9 +47,9 @@ _REGISTRIES = [value for name, value in vars(root).items()
 
 def add_option_flags(parser: ArgumentParser) -> None:
     """Add ``--cfg-options`` and ``--new-options``, which every tool spells and reads alike."""
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE',
                         help='override entries of the config, e.g. train_dataloader.batch_size=8 or key="[a,b]"')
-    parser.add_argument('--new-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
+    parser.add_argument('--new-options', nargs='+', action=ConfigOptions, metavar='KEY=VALUE',
                         help='the same for keys that the config does not have and nothing is known to read')
 
 

@@ -25,17 +25,17 @@ from mmda_ext.compat.devices import allow_cpu_amp, has_accelerator, prepare_cpu_
 from mmda_ext.compat.downloads import load_from_http
 from mmda_ext.compat.imports import disable_vindlu, provide_drn, provide_importlib_metadata
 from mmda_ext.compat.later import after_import
-from mmda_ext.compat.messages import hush_import_warnings, hush_parameter_lists
+from mmda_ext.compat.messages import held_back_start, hush_import_warnings, hush_parameter_lists
 from mmda_ext.compat.packages import keep_order, mend_scopes, register_package, replace_pkg_resources
 from mmda_ext.stack import installed, version_of
 
 __all__ = [
     'adjust_hue', 'after_import', 'allow_cpu_amp', 'allow_mmengine_checkpoints', 'apply_workarounds',
     'checkpoint_globals', 'disable_vindlu', 'fix_color_jitter', 'fix_numpy_aliases', 'forget_missing_weights',
-    'has_accelerator', 'hush_import_warnings', 'hush_parameter_lists', 'ignore_configs_in_checkpoints',
-    'keep_checkpoints_at_home', 'keep_order', 'load_from_http', 'load_from_local', 'mend_scopes',
-    'prepare_cpu_distributed', 'provide_drn', 'provide_importlib_metadata', 'read_checkpoint',
-    'register_package', 'replace_pkg_resources', 'tensors_only', 'workarounds_in_force'
+    'has_accelerator', 'held_back_start', 'hush_import_warnings', 'hush_parameter_lists',
+    'ignore_configs_in_checkpoints', 'keep_checkpoints_at_home', 'keep_order', 'load_from_http',
+    'load_from_local', 'mend_scopes', 'prepare_cpu_distributed', 'provide_drn', 'provide_importlib_metadata',
+    'read_checkpoint', 'register_package', 'replace_pkg_resources', 'tensors_only', 'workarounds_in_force'
 ]
 
 

@@ -1,6 +1,7 @@
 """Reads the ``results.json`` of a sweep and answers what tables and plots ask."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,12 +92,12 @@ def read_results(path: str | Path, part: str = 'test', metric: str | None = None
         SweepResults: The scores.
 
     Raises:
-        ValueError: If the file is not one of a sweep or lacks a row, a finished cell lacks the metric, or rows of one
-            target were scored on different samples.
+        ValueError: If the file is not one of a sweep or lacks a row, a cell is damaged or lacks the metric, or rows of
+            one target were scored on different samples.
     """
     path = Path(path)
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding='utf-8'))
         known, targets, cells = content['rows'], content['targets'], content['cells']
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{path} is not a results file of tools/sweep.py ({error!r}): run the sweep first') from error
@@ -106,7 +107,8 @@ def read_results(path: str | Path, part: str = 'test', metric: str | None = None
     about = {'part': part, 'metric': metric or content.get('main_metric', 'acc/top1'),
              **{key: content.get(key) for key in ('updated', 'versions', 'seeds')}}
     results = SweepResults(list(rows or known), targets, {}, about=about)
-    for cell in cells:
+    for index, cell in enumerate(cells):
+        _check(path, index, cell, known)
         if cell['row'] in results.rows:
             _take(results, cell, path)
     one_test_set(results.test_sets, str(path))
@@ -137,6 +139,29 @@ def _score(path: Path, cell: dict[str, Any], part: str, metric: str) -> float:
     found = (cell['result'].get(part) or {}).get(metric)
     if found is None:
         has = sorted(cell['result'].get(part) or {})
-        name = f'{cell["row"]}/{cell["target"]}/seed{cell["seed"]}'
-        raise ValueError(f'{path}: {name} has no {part} {metric!r}, only {has}')
+        raise ValueError(f'{path}: {_name(cell)} has no {part} {metric!r}, only {has}')
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not math.isfinite(found):
+        raise ValueError(f'{path}: {_name(cell)}: {part} {metric!r} is {found!r}, not a finite number: remove '
+                         f'result.json in its folder and give the command of the sweep again')
     return float(found)
+
+
+def _check(path: Path, index: int, cell: Any, rows: list[str]) -> None:
+    """Refuse a cell of which a part is missing or of another kind than the sweep writes."""
+    kinds = {'row': str, 'target': str, 'seed': int, 'state': str}
+    bad = [key for key, kind in kinds.items() if not isinstance(cell, dict) or not isinstance(cell.get(key), kind)]
+    if not bad and cell['row'] not in rows:
+        bad = ['row']
+    elif not bad and cell['state'] == 'done' and not _has_scores(cell.get('result')):
+        bad = ['result']
+    if bad:
+        raise ValueError(f'{path}: cell {index} has no usable {", ".join(bad)}: give the command of the sweep again, '
+                         'which writes this file anew from its cells')
+
+
+def _has_scores(result: Any) -> bool:
+    return isinstance(result, dict) and isinstance(result.get('test'), dict)
+
+
+def _name(cell: dict[str, Any]) -> str:
+    return f'{cell["row"]}/{cell["target"]}/seed{cell["seed"]}'

@@ -174,6 +174,23 @@ def test_new_run_moves_an_old_result_away(tmp_path):
     assert json.loads((tmp_path / 'result.previous.json').read_text()) == {'old': True}
 
 
+def test_the_test_is_built_before_training_and_draws_nothing(tmp_path):
+    class Drawing:
+        work_dir, iter, asked = tmp_path, 1, 0
+
+        @property
+        def test_loop(self):
+            self.asked += 1
+            return random.random(), np.random.rand(), torch.rand(1)
+
+    runner = Drawing()
+    states = [(random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())]
+    HOOKS.build({'type': 'mmda_ext.TestBestHook'}).before_train(runner)
+    states.append((random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()))
+    assert runner.asked == 1
+    assert states[0] == states[1]
+
+
 def test_without_validation_the_last_weights_are_tested(tmp_path):
     run(toy_config(tmp_path, epochs=2, val_cfg=None, val_dataloader=None, val_evaluator=None))
     record = result(tmp_path)

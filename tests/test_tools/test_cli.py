@@ -19,7 +19,9 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 
 from mmda_ext.apis import cli, config_edits, resume
-from mmda_ext.apis.one_line_errors import explain, run_with_one_line_errors
+from mmda_ext.apis.explanations import explain
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+from mmda_ext.apis.stop_signals import SIGNALS
 from mmda_ext.folder_lock import LOCK_NAME, FolderInUseError
 from tests.toy_run import toy_config, write_config
 
@@ -243,6 +245,23 @@ def test_damaged_last_checkpoint_is_passed_over(config, tmp_path):
     assert all(torch.equal(expected[key], actual[key]) for key in expected)
 
 
+@pytest.mark.parametrize('text', ['{"test": {"acc', '[]', '{}', '{"test": null}'])
+def test_a_damaged_result_is_tested_again(config, tmp_path, text, caplog):
+    assert train(config) == 0
+    whole = result(tmp_path / 'run')
+    (tmp_path / 'run' / 'result.json').write_text(text)
+    assert train(config, '--resume') == 0
+    assert result(tmp_path / 'run') == whole
+
+
+def test_missing_test_data_is_told_before_training(config, tmp_path, capsys):
+    assert train(config, '--cfg-options', 'test_dataloader.dataset.type=AudioDataset',
+                 'test_dataloader.dataset._delete_=True', 'test_dataloader.dataset.ann_file=gone/list.txt',
+                 'test_dataloader.dataset.pipeline=[]') == 1
+    assert 'gone/list.txt' in capsys.readouterr().err
+    assert not list((tmp_path / 'run').glob('*.pth'))
+
+
 def test_moved_work_dir_can_be_continued(config, tmp_path):
     assert train(config) == 0
     (tmp_path / 'run').rename(tmp_path / 'moved')
@@ -253,7 +272,7 @@ def test_moved_work_dir_can_be_continued(config, tmp_path):
 
 def start(config, *argv, cwd):
     return subprocess.Popen([sys.executable, str(ROOT / 'tools' / 'train.py'), str(config), *argv], env=ENV, cwd=cwd,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 
 def wait_for(path, process):
@@ -283,8 +302,10 @@ def test_killed_run_is_resumed_and_finishes_alike(tmp_path):
     assert records[0] == records[1]
 
 
-def test_interruption_says_how_to_continue_and_a_second_run_is_refused(tmp_path, capsys):
-    config = write_config(tmp_path / 'toy.py', toy_config(tmp_path / 'run', epochs=10000))
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_says_how_to_continue_and_a_second_run_is_refused(tmp_path, number, capsys):
+    """The loaders end, too, and so does the lock."""
+    config = write_config(tmp_path / 'toy.py', toy_config(tmp_path / 'run', epochs=10000, workers=2))
     process = start(config, '--seed', '3', cwd=tmp_path)
     wait_for(tmp_path / 'run' / 'epoch_1.pth', process)
     before = (tmp_path / 'run' / 'toy.py').read_text()
@@ -292,11 +313,15 @@ def test_interruption_says_how_to_continue_and_a_second_run_is_refused(tmp_path,
         assert train(config, '--cfg-options', 'optim_wrapper.optimizer.lr=7.', *flags) == FolderInUseError.exit_code
         assert f'in use by process {process.pid} on ' in capsys.readouterr().err
     assert (tmp_path / 'run' / 'toy.py').read_text() == before
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, number)  # as a terminal does, the loaders too
     output = process.communicate(timeout=60)[0]
-    assert process.returncode == 130, output
-    assert f'{config} --work-dir {tmp_path / "run"} --resume' in output
+    assert process.returncode == 128 + number, output
+    last = output.splitlines()[-1]
+    assert last.startswith(SIGNALS[number] + ' in epoch ')
+    assert f'{config} --work-dir {tmp_path / "run"} --resume' in last
     assert 'Traceback' not in output
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
     assert not (tmp_path / 'run' / LOCK_NAME).exists()
 
 
@@ -349,11 +374,14 @@ def test_dist_scripts_on_a_cpu(tmp_path):
     assert len(pickle.loads((tmp_path / 'd.pkl').read_bytes())) == 24
 
 
-@pytest.mark.parametrize('script', ['dist_train', 'dist_test', 'slurm_train', 'slurm_test'])
+@pytest.mark.parametrize('script', ['dist_train', 'dist_test', 'slurm_train', 'slurm_test', 'make_venv'])
 def test_scripts_explain_themselves(script):
     done = subprocess.run(['bash', str(ROOT / 'tools' / f'{script}.sh')], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(f'usage: bash tools/{script}.sh ')
+    helped = subprocess.run(['bash', str(ROOT / 'tools' / f'{script}.sh'), '-h'], capture_output=True, text=True,
+                            check=False)
+    assert (helped.returncode, helped.stdout) == (0, done.stderr)
 
 
 @pytest.mark.parametrize(('script', 'positional'), [('slurm_train', ['c.py']), ('slurm_test', ['c.py', 'k.pth'])])

@@ -125,10 +125,10 @@ def test_a_stop_ends_the_whole_gallery(gallery, place, monkeypatch):
 
     def stopped(command):
         begun.append(command)
-        return 130
+        return 143
 
     monkeypatch.setattr(gallery.sweep, 'main', stopped)
-    assert run(gallery) == 130
+    assert run(gallery) == 143
     assert len(begun) == 1
 
 

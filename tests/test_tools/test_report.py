@@ -55,6 +55,22 @@ def test_markdown_holds_the_hand_worked_numbers(file):
     assert 'Failed: New / b / seed 2: exit code 3' in lines
 
 
+@pytest.mark.parametrize(('key', 'value', 'message'), [
+    ('row', 'Ghost', 'cell 0 has no usable row'),
+    ('seed', None, 'cell 0 has no usable seed'),
+    ('result', {'test': None}, 'cell 0 has no usable result'),
+    ('result', 'x', 'cell 0 has no usable result'),
+    ('result', {'test': {'acc/top1': 'nan'}}, "Base/a/seed0: test 'acc/top1' is 'nan', not a finite number"),
+    ('result', {'test': {'acc/top1': None}}, 'has no test'),
+])
+def test_a_damaged_cell_is_named(file, key, value, message):
+    content = json.loads(file.read_text())
+    content['cells'][0][key] = value
+    file.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        read_results(file)
+
+
 def test_csv_holds_the_same_numbers(file):
     lines = {
         (line['recipe'], line['target']): line for line in csv.DictReader(csv_table(read_results(file)).splitlines())

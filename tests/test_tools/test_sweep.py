@@ -106,7 +106,7 @@ def test_failed_cell_is_shown_and_the_rest_goes_on(place):
     assert len(calls(place)) == 6
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stop_ends_the_trainer_and_a_restart_goes_on(place, number):
     (place / 'good_b.py').write_text('slow')
     process = subprocess.Popen(command(place, seeds=('0',)), stdout=subprocess.PIPE, text=True)
@@ -116,7 +116,7 @@ def test_stop_ends_the_trainer_and_a_restart_goes_on(place, number):
         time.sleep(0.05)
     os.kill(process.pid, number)
     output, _ = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert '1/2 cells done; the same command goes on' in output
     assert started.with_name('interrupted').exists()
     assert [c['state'] for c in results(place)['cells']] == ['done', 'not run']
@@ -131,6 +131,20 @@ def test_a_folder_of_another_recipe_is_refused(place):
         clash = run(place, flag, 'lr=2', seeds=('0',))
         assert clash.returncode == 2
         assert f"made with {name} [], now it is ['lr=2']" in clash.stdout
+
+
+def test_damaged_records_are_told(place):
+    assert run(place, seeds=('0',)).returncode == 0
+    folder = place / 'w' / 'good' / 'a' / 'seed0'
+    for text in ('{"test": ', '[]', '{"test": null}'):
+        (folder / 'result.json').write_text(text)
+        again = run(place, seeds=('0',))
+        assert f'{folder / "result.json"} is damaged: the cell is tested again' in again.stdout
+        assert [cell['result']['test'] for cell in results(place)['cells']] == [{'acc/top1': 50.0}] * 2
+    (folder / 'cell.json').write_text('{"config"')
+    refused = run(place, seeds=('0',))
+    assert refused.returncode == 2
+    assert f'{folder / "cell.json"} is damaged' in refused.stdout
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.visualization.gramian_plot import plot_gramian, read_gramian
 
 
@@ -33,4 +34,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+
 FUSED = 'fused'
 
 
@@ -134,6 +136,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    from mmda_ext.apis.one_line_errors import run_with_one_line_errors
-
-    sys.exit(run_with_one_line_errors(lambda: sys.exit(main())))
+    sys.exit(run_with_one_line_errors(main))

@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.visualization.accuracy_plot import plot_accuracy
 from mmda_ext.visualization.curves import plot_curves
 from mmda_ext.visualization.results import read_results
@@ -51,4 +52,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

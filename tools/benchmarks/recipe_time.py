@@ -11,6 +11,7 @@ there.
 """
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 
 from interleaved import parse, parser_of, peak_bytes, ratios, span, write
 from mmda_ext.apis.cli import build_runner
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.apis.protocol import set_protocol
 from mmda_ext.registry import MODELS
 from step_time import slowfast
@@ -127,4 +129,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_with_one_line_errors(main))

@@ -3,12 +3,14 @@
     python tools/benchmarks/solver_time.py [--rounds 7] [--doc docs/performance.md]
 """
 
+import sys
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from interleaved import parse, parser_of, ratios, span, write
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.balancing import MGDA, CAGrad, NashMTL, TorchJDWeighting, UPGrad
 from mmda_ext.gradients.tensors import gramian
 from mmda_ext.models.objectives import CorrelationAlignment
@@ -104,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_with_one_line_errors(main))

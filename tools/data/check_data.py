@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.datasets import EpicKitchensDataset, HACDataset, MediaError, MultimodalDataset
 from mmda_ext.datasets.multimodal_dataset import sample_files
 
@@ -211,4 +212,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

@@ -1,5 +1,6 @@
 """Checkpoints: the last ones to continue from, and the best one by a source-validation metric."""
 
+import inspect
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +45,7 @@ class LastBestCheckpointHook(CheckpointHook):
         **kwargs: As for ``CheckpointHook``.
 
     Raises:
-        ValueError: If ``save_best`` is not one explicit metric key, or ``out_dir`` is given.
+        ValueError: If ``save_best`` is not one explicit metric key, ``out_dir`` is given, or an argument is unknown.
     """
 
     rule_map = {'greater': lambda x, y: x >= y, 'less': lambda x, y: x <= y}
@@ -62,6 +63,12 @@ class LastBestCheckpointHook(CheckpointHook):
         if kwargs.get('out_dir') is not None:
             raise ValueError(f'checkpoint hook: out_dir={kwargs["out_dir"]!r} would part checkpoints from the result '
                              'that names them: leave it out, and set `work_dir`')
+        known = inspect.signature(CheckpointHook.__init__).parameters
+        unknown = sorted(set(kwargs) - set(known))
+        if unknown:
+            # MMEngine would tell when it saves, after an epoch.
+            raise ValueError(f'checkpoint hook: {", ".join(unknown)} is no argument of it: take it out of '
+                             '`default_hooks.checkpoint`')
         super().__init__(interval=interval, max_keep_ckpts=max_keep_ckpts, save_best=save_best, rule=rule, **kwargs)
         self.oracle = oracle
         self._domains: dict[Any, bool] = {}
@@ -74,6 +81,9 @@ class LastBestCheckpointHook(CheckpointHook):
                         'keep_ckpt_ids'):
                 runner.message_hub.pop_info(key, None)
         super().before_train(runner)
+        if runner.val_loop is not None and runner.train_loop.val_interval < 1:
+            raise ValueError(f'train_cfg: val_interval={runner.train_loop.val_interval} must be 1 or more; '
+                             '--no-validate trains without validation')
         if self.save_best and runner.val_loop is not None:
             self._rule(self.save_best[0], *validated_domains(runner))
         self._restore_best(runner)

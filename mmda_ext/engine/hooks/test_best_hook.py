@@ -10,6 +10,7 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmda_ext.engine.random_state import preserved_random_state
 from mmda_ext.engine.seen_domains import declared_test_domains
 from mmda_ext.registry import HOOKS
 
@@ -62,6 +63,9 @@ class TestBestHook(Hook):
         result = Path(runner.work_dir) / self.result_name
         if is_main_process() and runner.iter < runner.max_iters and result.is_file():
             result.replace(result.with_name('result.previous.json'))
+        # What the test lacks is told before the training rather than after it; reading it draws no random number.
+        with preserved_random_state():
+            _ = runner.test_loop
 
     def after_train(self, runner: Runner) -> None:
         if runner.test_loop is None:
@@ -73,7 +77,7 @@ class TestBestHook(Hook):
         result = Path(runner.work_dir) / self.result_name
         record = self._selected(runner)
         # Every process must have looked before the main one writes the file.
-        done = _same_checkpoint(result, record)
+        done = _same_checkpoint(_written(result, runner), record)
         barrier()
         if done:
             runner.logger.info(f'{result} already holds the test of {record["checkpoint"]}')
@@ -124,12 +128,25 @@ def _find(runner: Runner, name: str) -> Path:
     return path
 
 
-def _same_checkpoint(result: Path, record: dict[str, Any]) -> bool:
+def _written(result: Path, runner: Runner) -> dict[str, Any]:
+    """What an earlier test wrote; nothing when there was none, or when its file is damaged."""
     if not result.is_file():
-        return False
-    written = json.loads(result.read_text(encoding='utf-8'))
-    return bool(written['test']) and all(
-        written.get(key, record[key]) == record[key] for key in ('checkpoint', 'epoch', 'seed', 'tested_with'))
+        return {}
+    try:
+        content = json.loads(result.read_text(encoding='utf-8'))
+    except ValueError:
+        content = None
+    if isinstance(content, dict):
+        return content
+    runner.logger.warning(f'{result} is damaged: the checkpoint is tested again, and the file is written anew')
+    return {}
+
+
+def _same_checkpoint(written: dict[str, Any], record: dict[str, Any]) -> bool:
+    same = all(key in written and written[key] == record[key] for key in ('checkpoint', 'epoch', 'seed'))
+    # Results of before the digest do not hold it.
+    same = same and written.get('tested_with', record['tested_with']) == record['tested_with']
+    return same and isinstance(written.get('test'), dict) and bool(written['test'])
 
 
 def _digest(cfg: Config) -> str:

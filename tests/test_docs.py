@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 import mmda_ext.balancing
-from mmda_ext.balancing.rules import Draws
+from mmda_ext.balancing.parts.draws import Draws
 from mmda_ext.registry import BALANCERS, MODELS, OPTIM_WRAPPERS
 from tests.conftest import ROOT
 from tests.tiny import batch_of, model_of, parameters_of, sample_of, wrapper_of

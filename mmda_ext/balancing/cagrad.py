@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.shared import GramianWeights
-from mmda_ext.balancing.solvers import LARGEST, RIDGE, supports
+from mmda_ext.balancing.parts.gramian_weights import GramianWeights
+from mmda_ext.balancing.parts.simplex import LARGEST, RIDGE, supports
 
 #: Squared length, as a part of the trace, below which a combination of gradients is none.
 NOTHING = 1e-8

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import BalanceInputs
-from mmda_ext.balancing.shared import TaskWeights
-from mmda_ext.balancing.shared.learned_weights import FLOOR
+from mmda_ext.balancing.parts.learned_weights import FLOOR
+from mmda_ext.balancing.parts.task_weights import TaskWeights
 
 
 class DWA(TaskWeights):

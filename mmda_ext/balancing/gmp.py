@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import BalanceInputs, Balancer, choose
-from mmda_ext.balancing.rules import EPS, confidence_ratio, suppress
+from mmda_ext.balancing.parts.modulation import EPS, confidence_ratio, suppress
 
 
 class GMP(Balancer):

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import BalanceInputs
-from mmda_ext.balancing.shared import LearnedWeights
-from mmda_ext.balancing.shared.learned_weights import FLOOR
+from mmda_ext.balancing.parts.learned_weights import FLOOR, LearnedWeights
 
 #: Smallest weight before they are scaled to sum K; a step against the sign of a slope could cross 0.
 SMALLEST = 1e-3

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import BalanceInputs, choose
-from mmda_ext.balancing.shared import GramianWeights, states
-from mmda_ext.balancing.solvers import LARGEST, arrowhead, exact, frank_wolfe, inverse_squared_norms
+from mmda_ext.balancing.parts.gramian_weights import GramianWeights, states
+from mmda_ext.balancing.parts.simplex import LARGEST, arrowhead, exact, frank_wolfe, inverse_squared_norms
 
 HOST_SOLVERS = {'exact': exact, 'arrowhead': arrowhead, 'frank_wolfe': frank_wolfe}
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.shared import GramianWeights
+from mmda_ext.balancing.parts.gramian_weights import GramianWeights
 
 #: Added to the diagonal of the matrix of cosines: the bargain between opposite gradients has no finite solution.
 RIDGE = 1e-6

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import BalanceInputs, Balancer, choose, scaled, task_names
-from mmda_ext.balancing.rules import Draws, confidence_ratio, suppress
+from mmda_ext.balancing.parts.draws import Draws
+from mmda_ext.balancing.parts.modulation import confidence_ratio, suppress
 
 #: Smallest standard deviation of the noise, as published.
 NOISE = 1e-8

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import BalanceInputs, choose
-from mmda_ext.balancing.rules import Draws
-from mmda_ext.balancing.shared import TaskWeights
+from mmda_ext.balancing.parts.draws import Draws
+from mmda_ext.balancing.parts.task_weights import TaskWeights
 
 
 class PCGrad(TaskWeights):

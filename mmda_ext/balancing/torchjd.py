@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import choose
-from mmda_ext.balancing.rules import Draws
-from mmda_ext.balancing.shared import GramianWeights
+from mmda_ext.balancing.parts.draws import Draws
+from mmda_ext.balancing.parts.gramian_weights import GramianWeights
 
 
 class TorchJDWeighting(GramianWeights):

@@ -7,8 +7,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmda_ext.balancing import MGDA, BalanceInputs
-from mmda_ext.balancing.solvers import arrowhead, exact, frank_wolfe, simplex
-from mmda_ext.balancing.solvers.simplex import _segment
+from mmda_ext.balancing.parts import simplex
+from mmda_ext.balancing.parts.simplex import _segment, arrowhead, exact, frank_wolfe
 from tests.test_balancing.rules import inputs_of, random_gramian, tasks_of
 
 SOLVING = ('closed_form', 'exact', 'frank_wolfe')

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmda_ext.balancing import UPGrad
-from mmda_ext.balancing.solvers import shortest_above
+from mmda_ext.balancing.parts.bounded import shortest_above
 from tests.test_balancing.rules import (
     check_degenerate,
     check_interface,

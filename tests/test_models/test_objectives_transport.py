@@ -9,7 +9,7 @@ from mmengine.logging import MessageHub
 from scipy.optimize import linprog
 from torch.nn import functional as F
 
-from mmda_ext.balancing.solvers import exact
+from mmda_ext.balancing.parts.simplex import exact
 from mmda_ext.models.covariance import generalised_variance
 from mmda_ext.models.objectives import A3D2, Amanda, CorrelationAlignment
 from mmda_ext.models.objectives.a3d2 import QuadraticRamp

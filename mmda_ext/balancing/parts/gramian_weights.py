@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import BalanceInputs, choose
-from mmda_ext.balancing.shared.task_weights import TaskWeights
+from mmda_ext.balancing.parts.task_weights import TaskWeights
 
 #: Objectives whose squared gradient norm is below this part of the largest have no gradient.
 ZERO = 1e-12

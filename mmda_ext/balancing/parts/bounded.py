@@ -6,7 +6,7 @@ r"""The shortest vector among combinations whose coefficients have lower bounds.
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.solvers.simplex import RIDGE
+from mmda_ext.balancing.parts.simplex import RIDGE
 
 #: Slopes of the scaled problem above minus this count as not descending.
 TOLERANCE = 1e-12

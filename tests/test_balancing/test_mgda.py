@@ -446,8 +446,10 @@ def test_options_are_checked():
                        (dict(max_ratio=5, solver='exact'), "belongs to solver='closed_form'"),
                        (dict(update_interval=0), 'update_interval=0 must be at least 1'),
                        (dict(momentum=1.), 'momentum=1.0 None or in'),
-                       (dict(compare=-1), 'compare=-1 at least 0'),
+                       (dict(compare=-1), 'compare=-1 must be at least 0'),
                        (dict(solver='uniform', momentum=.9), "solver='uniform': leave them out"),
+                       (dict(solver='uniform', max_ratio=2), 'belong to solvers that read the Gramian'),
+                       (dict(solver='fixed', fixed=dict(a=1.), zero_policy='mgda'), "got solver='fixed'"),
                        (dict(solver='fixed'), "solver='fixed'"),
                        (dict(fixed=dict(a=1.)), "solver='closed_form'")):
         with pytest.raises(ValueError, match=match):

@@ -1,4 +1,4 @@
-"""Balancers that need nothing but inner products, with the degenerate cases decided in one place."""
+"""Balancers that need nothing but inner products."""
 
 import warnings
 from abc import abstractmethod
@@ -9,72 +9,22 @@ import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import BalanceInputs, choose
+from mmda_ext.balancing.parts.degenerate import solve_live
 from mmda_ext.balancing.parts.task_weights import TaskWeights
 
-#: Objectives whose squared gradient norm is below this part of the largest have no gradient.
-ZERO = 1e-12
 
-
-def states(diagonal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Of squared norms ``(K, )``: them with 0 for what is not finite, which are finite, which have a gradient."""
-    finite = diagonal.isfinite()
-    norms = torch.where(finite, diagonal, 0.0)
-    return norms, finite, norms > ZERO * norms.amax()
-
-
-class GramianWeights(TaskWeights):
-    r"""Weights from :math:`Q = \sum_m Q^m`; :meth:`rule` is the method.
-
-    An objective without gradient gets weight 0 and the rule never sees it; with a gradient that is not finite it gets
-    0 and the others equal weights; where no objective has a gradient all get :math:`1 / K`. Under DDP :math:`Q` is that
-    of all processes, so all find the same weights.
+class GramianReader(TaskWeights):
+    """Logs what the Gramian of a step says, and counts the steps in which it is not finite.
 
     Args:
-        scope (str): ``'shared'`` (one weight vector from :math:`\sum_m Q^m`) or ``'per_modality'`` (one for each from
-            its own :math:`Q^m`).
         kwargs: As :class:`TaskWeights`.
-
-    Raises:
-        ValueError: If an option is unknown.
     """
 
     needs = frozenset({'gramian'})
-    scopes = ('shared', 'per_modality')
 
-    def __init__(self, scope: str = 'shared', **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.scope = choose('scope', scope, self.scopes)
         self._non_finite_steps = 0
-
-    @abstractmethod
-    def rule(self, Q: Tensor) -> Tensor:
-        """Weights ``(K, )`` for ``Q`` ``(K, K)`` on the host, in float64, every objective with a gradient."""
-
-    def task_weights(self, inputs: BalanceInputs) -> Tensor:
-        """Weights ``(T, )``, or ``(M, T)`` with ``scope='per_modality'``."""
-        assert inputs.gramian is not None
-        Q = inputs.gramian if self.scope == 'per_modality' else inputs.gramian.sum(0)
-        gamma = self.solve(Q)
-        self.describe(Q, gamma, inputs.tasks)
-        return gamma
-
-    def solve(self, Q: Tensor) -> Tensor:
-        """Apply the rule to each matrix of ``(..., K, K)`` among the objectives that have a gradient."""
-        host = Q.double().cpu().reshape(-1, *Q.shape[-2:])
-        return torch.stack([self._solve_one(own) for own in host]).reshape(Q.shape[:-1]).to(Q)
-
-    def _solve_one(self, Q: Tensor) -> Tensor:
-        norms, finite, live = states(torch.diagonal(Q))
-        index = live.nonzero()[:, 0]
-        x = torch.zeros_like(norms)
-        if len(index):
-            x[index] = self.rule(Q[index][:, index]).to(x)
-        return self.settle(x, finite, live)
-
-    def settle(self, x: Tensor, finite: Tensor, live: Tensor) -> Tensor:
-        """Degenerate cases, branch-free."""
-        regular = finite.all() & live.any()
-        return torch.where(regular, x, finite.to(x) / finite.sum().clamp_min(1))
 
     def describe(self, Q: Tensor, gamma: Tensor, tasks: tuple[str, ...]) -> None:
         """Log squared norms, the squared length of the combined gradient, and how many norms are not finite."""
@@ -97,3 +47,42 @@ class GramianWeights(TaskWeights):
     def non_finite_steps(self) -> int:
         """Steps so far with a gradient that is not finite."""
         return self._non_finite_steps
+
+
+class GramianWeights(GramianReader):
+    r"""Weights from :math:`Q = \sum_m Q^m`; :meth:`rule` is the method.
+
+    An objective without gradient gets weight 0 and the rule never sees it; with a gradient that is not finite it gets
+    0 and the others equal weights; where no objective has a gradient all get :math:`1 / K`. Under DDP :math:`Q` is that
+    of all processes, so all find the same weights.
+
+    Args:
+        scope (str): ``'shared'`` (one weight vector from :math:`\sum_m Q^m`) or ``'per_modality'`` (one for each from
+            its own :math:`Q^m`).
+        kwargs: As :class:`TaskWeights`.
+
+    Raises:
+        ValueError: If an option is unknown.
+    """
+
+    scopes = ('shared', 'per_modality')
+
+    def __init__(self, scope: str = 'shared', **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.scope = choose('scope', scope, self.scopes)
+
+    @abstractmethod
+    def rule(self, Q: Tensor) -> Tensor:
+        """Weights ``(K, )`` for ``Q`` ``(K, K)`` on the host, in float64, every objective with a gradient."""
+
+    def task_weights(self, inputs: BalanceInputs) -> Tensor:
+        """Weights ``(T, )``, or ``(M, T)`` with ``scope='per_modality'``."""
+        assert inputs.gramian is not None
+        Q = inputs.gramian if self.scope == 'per_modality' else inputs.gramian.sum(0)
+        gamma = self.solve(Q)
+        self.describe(Q, gamma, inputs.tasks)
+        return gamma
+
+    def solve(self, Q: Tensor) -> Tensor:
+        """Apply the rule to each matrix of ``(..., K, K)`` among the objectives that have a gradient."""
+        return solve_live(Q, self.rule)

@@ -25,7 +25,7 @@ CONTRAST = dict(hidden_channels=8, out_channels=4)
 
 #: What each objective needs beside its own name: options, and objectives before it.
 OBJECTIVES: dict[str, dict] = {
-    'A3D2': dict(num_classes=CLASSES, anchor='audio', transport_start=0),
+    'A3D2': dict(num_classes=CLASSES, anchor='audio', transport=dict(start=0)),
     'Amanda': {},
     'BlendedClassification': {},
     'CDAN': dict(num_classes=CLASSES),

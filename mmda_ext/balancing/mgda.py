@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import BalanceInputs, choose
+from mmda_ext.balancing.base import BalanceInputs
 from mmda_ext.balancing.parts.gramian_weights import GramianReader
 from mmda_ext.balancing.parts.simplex_solver import ZERO_POLICIES, SimplexSolver, SolverComparison
 from mmda_ext.balancing.parts.weight_memory import WeightMemory
+from mmda_ext.choices import choose
 
 CONSTANT = ('uniform', 'fixed')
 
@@ -84,7 +85,7 @@ class MGDA(GramianReader):
         assert inputs.gramian is not None
         Q = inputs.gramian.sum(0)
         gamma = self.memory.update(Q, inputs.tasks, self._steps, self.solver) if self.memory.used else self.solver(Q)
-        self.describe(Q, gamma, inputs.tasks)
+        self.describe(Q, gamma, inputs)
         self.diagnostics.update(self.comparison(Q, self._steps))
         self._steps += 1
         return gamma
@@ -97,18 +98,17 @@ class MGDA(GramianReader):
                 raise ValueError(f'fixed={self.fixed!r} has no weight for task {task!r}: add {self.short(task)!r}')
         return [self.fixed[self.short(task)] for task in tasks]
 
-    def describe(self, Q: Tensor, gamma: Tensor, tasks: tuple[str, ...]) -> None:
+    def describe(self, Q: Tensor, gamma: Tensor, inputs: BalanceInputs) -> None:
         """What docs/methods/mgda.md says to watch; all scalars."""
-        super().describe(Q, gamma, tasks)
+        super().describe(Q, gamma, inputs)
         diagonal = torch.diagonal(Q)
         tiny = torch.finfo(Q.dtype).tiny
         largest = (Q - torch.diag(diagonal)).abs().amax()
         self.diagnostics['r'] = largest / diagonal.amin().clamp_min(tiny)
-        if self.task_prefix + self.fused in tasks:
-            last = tasks.index(self.task_prefix + self.fused)
-            cosines = Q[last] / (diagonal.sqrt() * diagonal[last].sqrt()).clamp_min(tiny)
-            self.diagnostics.update(
-                {f'cosine_{self.short(task)}': cosines[t] for t, task in enumerate(tasks) if t != last})
+        last = inputs.column(self.task_prefix + self.fused)
+        if last is not None:
+            self.log('cosine', Q[last] / (diagonal.sqrt() * diagonal[last].sqrt()).clamp_min(tiny), inputs)
+            del self.diagnostics[f'cosine_{self.fused}']
 
     def state_dict(self) -> dict[str, Any]:
         """The last gamma by task and the number of steps, where a later step depends on them."""

@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import BalanceInputs, choose
+from mmda_ext.balancing.base import BalanceInputs
 from mmda_ext.balancing.parts.draws import Draws
 from mmda_ext.balancing.parts.task_weights import TaskWeights
+from mmda_ext.choices import choose
 
 
 class PCGrad(TaskWeights):

@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from mmda_ext import epsilons
 from mmda_ext.choices import choose
-from mmda_ext.models.alignment import EPS
 from mmda_ext.models.heads.base import widen
 
 
@@ -36,8 +36,8 @@ def generalised_variance(rows: Tensor, root: bool = True) -> Tensor:
     ones = torch.eye(len(gram), dtype=a.dtype, device=a.device)
     if root:
         # The directions that the batch does not reach have variance epsilon each.
-        unreached = (width - len(gram)) * math.log(EPS)
-        return ((torch.linalg.slogdet(gram + EPS * ones)[1] + unreached) / width).exp().to(dtype)
+        unreached = (width - len(gram)) * math.log(epsilons.VARIANCE)
+        return ((torch.linalg.slogdet(gram + epsilons.VARIANCE * ones)[1] + unreached) / width).exp().to(dtype)
     if count <= width:
         return 0.0 * a.sum().to(dtype)
     sign, log = torch.linalg.slogdet(gram.detach())

@@ -5,8 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-#: Objectives whose squared gradient norm is below this part of the largest have no gradient.
-ZERO = 1e-12
+from mmda_ext import epsilons
 
 Rule = Callable[[Tensor], Tensor]
 Settle = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -16,7 +15,7 @@ def states(diagonal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Of squared norms ``(K, )``: them with 0 for what is not finite, which are finite, which have a gradient."""
     finite = diagonal.isfinite()
     norms = torch.where(finite, diagonal, 0.0)
-    return norms, finite, norms > ZERO * norms.amax()
+    return norms, finite, norms > epsilons.NO_GRADIENT * norms.amax()
 
 
 def settle(x: Tensor, finite: Tensor, live: Tensor) -> Tensor:

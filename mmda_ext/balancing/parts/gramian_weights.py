@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import BalanceInputs, choose
+from mmda_ext.balancing.base import BalanceInputs
 from mmda_ext.balancing.parts.degenerate import solve_live
 from mmda_ext.balancing.parts.task_weights import TaskWeights
+from mmda_ext.choices import choose
 
 
 class GramianReader(TaskWeights):
@@ -26,13 +27,13 @@ class GramianReader(TaskWeights):
         super().__init__(**kwargs)
         self._non_finite_steps = 0
 
-    def describe(self, Q: Tensor, gamma: Tensor, tasks: tuple[str, ...]) -> None:
+    def describe(self, Q: Tensor, gamma: Tensor, inputs: BalanceInputs) -> None:
         """Log squared norms, the squared length of the combined gradient, and how many norms are not finite."""
         diagonal = torch.diagonal(Q, dim1=-2, dim2=-1)
         self.diagnostics.update(
             objective=torch.einsum('...i,...ij,...j->...', gamma, Q, gamma),
             non_finite=(~diagonal.isfinite()).sum().to(Q))
-        self.diagnostics.update({f'squared_norm_{self.short(task)}': diagonal[..., t] for t, task in enumerate(tasks)})
+        self.log('squared_norm', diagonal, inputs)
 
     def notice(self, values: Mapping[str, float]) -> None:
         """Count the steps with a gradient that is not finite; say so once."""
@@ -80,7 +81,7 @@ class GramianWeights(GramianReader):
         assert inputs.gramian is not None
         Q = inputs.gramian if self.scope == 'per_modality' else inputs.gramian.sum(0)
         gamma = self.solve(Q)
-        self.describe(Q, gamma, inputs.tasks)
+        self.describe(Q, gamma, inputs)
         return gamma
 
     def solve(self, Q: Tensor) -> Tensor:

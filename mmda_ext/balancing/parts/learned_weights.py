@@ -8,9 +8,6 @@ from torch import Tensor
 from mmda_ext.balancing.base import BalanceInputs
 from mmda_ext.balancing.parts.task_weights import TaskWeights
 
-#: CORAL losses can be exactly 0: smallest loss in a logarithm or a denominator.
-FLOOR = 1e-8
-
 
 class LearnedWeights(TaskWeights):
     """Owns a value per task, what a method remembers of earlier steps, and the optimizer of the value.

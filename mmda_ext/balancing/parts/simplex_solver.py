@@ -6,9 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import choose
 from mmda_ext.balancing.parts.degenerate import settle, settle_on_dead, solve_live, states
 from mmda_ext.balancing.parts.simplex import LARGEST, arrowhead, exact, frank_wolfe, inverse_squared_norms
+from mmda_ext.choices import choose
 
 ON_HOST = {'arrowhead': arrowhead, 'exact': exact, 'frank_wolfe': frank_wolfe}
 ZERO_POLICIES = {'drop': settle, 'mgda': settle_on_dead}

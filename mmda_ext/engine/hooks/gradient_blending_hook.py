@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmda_ext.choices import choose
 from mmda_ext.engine.blend_weights import GAINS, blend_weights
 from mmda_ext.engine.random_state import preserved_random_state
 from mmda_ext.engine.still_samples import is_labelled_source, recognizer_of, sample_rows, training_set_of
@@ -62,8 +63,7 @@ class GradientBlendingHook(Hook):
     def __init__(self, mode: str = 'online', super_epoch: int = 5, gain: str = 'clamp',
                  train_dataloader: dict[str, Any] | None = None) -> None:
         for key, value, known in (('mode', mode, MODES), ('gain', gain, GAINS)):
-            if value not in known:
-                raise ValueError(f'GradientBlendingHook: {key}={value!r} is unknown: choose one of {known}')
+            choose(key, value, known, 'GradientBlendingHook')
         if isinstance(super_epoch, bool) or not isinstance(super_epoch, int) or super_epoch < 1:
             raise ValueError(f'GradientBlendingHook: super_epoch={super_epoch!r} must be an integer >= 1')
         self.mode, self.super_epoch, self.gain = mode, super_epoch, gain

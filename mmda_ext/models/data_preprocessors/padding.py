@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from mmda_ext import epsilons
 from mmda_ext.registry import MODELS
 
 
@@ -111,6 +112,5 @@ class PaddingPreprocessor(nn.Module):
             shape = (1, -1, *[1] * (value.dim() - 2))
             value = (value - value.new_tensor(self.mean).view(shape)) / value.new_tensor(self.std).view(shape)
         if self.normalize and value.numel():
-            # The small constant is that of the feature extractors which the speech models were trained with.
-            value = (value - value.mean()) / (value.var(correction=0) + 1e-7).sqrt()
+            value = (value - value.mean()) / (value.var(correction=0) + epsilons.WAVE_VARIANCE).sqrt()
         return value

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmda_ext.choices import choose
 from mmda_ext.models.adaptation import FUSED, Comparison, Ramp
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.heads.gradient_reversal import reverse_gradient
@@ -53,8 +54,7 @@ class AdaptationObjective(Objective):
                  task: str = 'align',
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, None, init_cfg)
-        if placement not in PLACEMENTS:
-            raise ValueError(f'{type(self).__name__}: placement={placement!r} is unknown: choose one of {PLACEMENTS}')
+        choose('placement', placement, PLACEMENTS, type(self).__name__)
         self.name, self.loss_weight, self.balanced = task, loss_weight, balanced
         widths = fusion['in_channels']
         #: Criterion -> modalities whose features it compares, and the width of these together.
@@ -136,9 +136,7 @@ class ConditionalObjective(AdversarialObjective):
 
     def __init__(self, num_classes: int, *args: Any, condition_on: str = 'own', **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if condition_on not in CONDITIONS:
-            raise ValueError(f'{type(self).__name__}: condition_on={condition_on!r} is unknown: choose one of '
-                             f'{CONDITIONS}')
+        choose('condition_on', condition_on, CONDITIONS, type(self).__name__)
         self.num_classes, self.condition_on = num_classes, condition_on
 
     def probabilities(self, comparison: Comparison) -> Tensor:

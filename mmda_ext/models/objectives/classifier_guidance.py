@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmda_ext.choices import choose
 from mmda_ext.gradients import Probe
 from mmda_ext.models.fusions.base import fused_width
 from mmda_ext.models.heads.base import masked_cross_entropy, widen
@@ -52,8 +53,7 @@ class ClassifierGuidance(Objective):
                  task: str = 'guidance',
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, None, init_cfg)
-        if direction not in DIRECTIONS:
-            raise ValueError(f'ClassifierGuidance: direction={direction!r} is unknown: choose one of {DIRECTIONS}')
+        choose('direction', direction, DIRECTIONS, 'ClassifierGuidance')
         if direction != 'off':
             fused = fused_width(fusion)
             if hidden_channels not in (None, fused):

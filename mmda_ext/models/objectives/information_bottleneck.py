@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from mmda_ext import epsilons
+from mmda_ext.choices import choose
 from mmda_ext.gradients import Probe
-from mmda_ext.models.alignment import EPS
 from mmda_ext.models.heads.base import masked_cross_entropy, widen
 from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.modality_heads import ModalityHeads
@@ -54,8 +55,7 @@ class InformationBottleneck(ModalityHeads):
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
         for key, value in dict(entropy=entropy, estimator=estimator).items():
-            if value not in OPTIONS[key]:
-                raise ValueError(f'InformationBottleneck: {key}={value!r} is unknown: choose one of {OPTIONS[key]}')
+            choose(key, value, OPTIONS[key], 'InformationBottleneck')
         if not 0 <= momentum < 1:
             raise ValueError(f'InformationBottleneck: momentum={momentum!r} must be in [0, 1)')
         self.beta, self.entropy, self.loss_weight = beta, entropy, loss_weight
@@ -122,4 +122,4 @@ def log_determinant(features: Tensor, entropy: str = 'log_eps', average: nn.Modu
         return 0.0 * widen(features).sum()
     variance = widen(features).var(0, correction=0)
     variance = variance if average is None else average(variance)
-    return torch.log1p(variance).sum() if entropy == 'log1p' else (variance + EPS).log().sum()
+    return torch.log1p(variance).sum() if entropy == 'log1p' else (variance + epsilons.VARIANCE).log().sum()

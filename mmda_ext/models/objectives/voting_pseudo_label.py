@@ -9,6 +9,8 @@ from mmengine.logging import print_log
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmda_ext import epsilons
+from mmda_ext.choices import choose
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import joined_mean
 from mmda_ext.models.objectives.base import Objective
@@ -50,8 +52,7 @@ class VotingPseudoLabel(Objective):
                  task: str = 'pseudo',
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
-        if pl_heads not in PL_HEADS:
-            raise ValueError(f'VotingPseudoLabel: pl_heads={pl_heads!r} is unknown: choose one of {PL_HEADS}')
+        choose('pl_heads', pl_heads, PL_HEADS, 'VotingPseudoLabel')
         voters = len(fusion['in_channels']) + 1
         self.min_votes = _count(min_votes, voters)
         if self.min_votes > voters:
@@ -121,8 +122,7 @@ def _count(min_votes: int | float, voters: int) -> int:
     if isinstance(min_votes, float):
         if not 0 < min_votes <= 1:
             raise ValueError(f'VotingPseudoLabel: min_votes={min_votes} as a fraction must be in (0, 1]')
-        # The subtraction keeps 0.75 * 4 at 3 where rounding would make it a hair more.
-        return max(1, math.ceil(min_votes * voters - 1e-9))
+        return max(1, math.ceil(min_votes * voters - epsilons.ROUNDING))
     if isinstance(min_votes, bool) or min_votes < 1:
         raise ValueError(f'VotingPseudoLabel: min_votes={min_votes!r} must be an integer >= 1 or a fraction')
     return min_votes

@@ -66,6 +66,12 @@ def test_no_method_is_named_in_recognizer_or_wrappers():
             assert not found, f'{path.relative_to(ROOT)} names {found}'
 
 
+def test_one_place_asks_the_runner_where_the_training_stands():
+    asking = [path.relative_to(PACKAGE).as_posix() for path in SOURCES
+              if re.search(r"import .*MessageHub|get_info\('(epoch|iter|max_iters)'", path.read_text())]
+    assert asking == ['models/progress.py']
+
+
 @pytest.mark.parametrize('path', SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_files_stay_small(path):
     assert len(path.read_text().splitlines()) <= 300

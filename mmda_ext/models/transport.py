@@ -7,7 +7,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from mmda_ext.models.heads.base import widen
-from mmda_ext.models.progress import progress
+from mmda_ext.models.progress import training_progress
 
 
 def transport_plan(cost: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class AnchorTransport:
     @property
     def begun(self) -> bool:
         """Whether the training has got to ``start``."""
-        iteration = progress().iteration
+        iteration = training_progress().iteration
         return iteration is None or iteration >= self.start
 
     def cost(self, anchor: Tensor, drift: Tensor, plan: Tensor, moving: bool) -> Tensor:

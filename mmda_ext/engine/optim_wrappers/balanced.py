@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mmda_ext.balancing import BalanceInputs, Balancer
 from mmda_ext.compat import allow_cpu_amp
 from mmda_ext.gradients import BalancedUpdate, Parameters
+from mmda_ext.models.progress import training_progress
 from mmda_ext.registry import BALANCERS, OPTIM_WRAPPERS, SCOPE
 
 
@@ -73,7 +74,7 @@ class BalancedMixin:
         self._inner_count += 1
         if not self.should_update():  # type: ignore[attr-defined]
             return
-        epoch = self.message_hub.get_info('epoch')  # type: ignore[attr-defined]
+        epoch = training_progress(self.message_hub).epoch  # type: ignore[attr-defined]
         inputs, weights = self._finish(self._update, factor, epoch)
         self._update = None
         self._step_and_zero(step_kwargs or {}, zero_kwargs or {})

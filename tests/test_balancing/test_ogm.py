@@ -1,4 +1,4 @@
-"""OGM and OGM-GE: known answers of mmdg A.2, and what reaches the optimizer against plain autograd."""
+"""OGM and OGM-GE: known answers (Peng et al., CVPR 2022), and what reaches the optimizer against plain autograd."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""UPGrad: known answers of mmda.md C.3, a grid search, and what its combination promises."""
+"""UPGrad: known answers (arXiv 2406.16232, Eq. 4), a grid search, and what its combination promises."""
 
 import itertools
 

@@ -32,7 +32,7 @@ def hub(monkeypatch):
     return own
 
 
-# The ramp (spec B.0).
+# The ramp (Ganin et al., JMLR 2016).
 
 
 @pytest.mark.parametrize(('progress', 'expected'), [
@@ -161,7 +161,7 @@ def test_discriminator():
     assert plain(torch.randn(3, 4)).shape == (3, )
 
 
-# Nuclear norms (spec B.5).
+# Nuclear norms (DALN; Chen et al., CVPR 2022).
 
 
 @pytest.mark.parametrize(('target', 'expected'), [([[.5, .5], [.5, .5]], .5), ([[.9, .1], [.2, .8]], .148531)])
@@ -191,7 +191,7 @@ def test_a_gradient_that_is_not_finite_is_skipped(bad):
     assert not skipped.any()
 
 
-# Multilinear map (spec B.3).
+# Multilinear map (CDAN Eq. 4-6).
 
 
 def test_multilinear_known_answer():

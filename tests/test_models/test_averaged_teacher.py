@@ -29,7 +29,7 @@ def cmrf(start=1, modalities=('video', 'audio'), **options):
     return model, model.objectives[-1]
 
 
-# The average (mmdg B.4).
+# The average (CMRF; Fan et al., NeurIPS 2024).
 
 
 @pytest.mark.parametrize('start', [1, 3])

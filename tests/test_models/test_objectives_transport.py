@@ -35,11 +35,11 @@ def progress():
     MessageHub._instance_dict.pop('a3d2')
 
 
-# B.10, Amanda.
+# Amanda (Zhang et al., ACL Findings 2024).
 
 
 def test_logarithm_of_the_known_answer():
-    """A.2.3: L = 8 with gradients of 8, so log 8 with gradients of 1."""
+    """L = 8 (Boomda Eq. 10) with gradients of 8, so log 8 with gradients of 1."""
     record = labelled(dict(m0=torch.cat([SOURCE, TARGET])), [False] * 2 + [True] * 2, [-1] * 4)
     out = Amanda(dict(in_channels=dict(m0=2)), alpha2=1.0, eps=1e-12, reweight=False)(record)
     assert out['loss_align/m0'].item() == pytest.approx(math.log(8))
@@ -137,7 +137,7 @@ def test_amanda_is_finite_on_constant_features():
     assert all(torch.isfinite(grad).all() for grad in torch.autograd.grad(total, list(record.features.values())))
 
 
-# B.10, A3D2.
+# A3D2 (Sun et al., ACL 2025).
 
 
 def test_known_plan():

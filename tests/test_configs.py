@@ -134,7 +134,7 @@ def test_model_builds(path):
     if 'trainable' in cfg:  # a second stage, of something else
         assert any(parameter.requires_grad for parameter in model.parameters())
     else:
-        assert all(model.modality_parameters().values()), 'nothing of an encoder trains'
+        assert all(model.encoder_parameters().values()), 'nothing of an encoder trains'
 
 
 def test_trained_stages_have_the_published_size():

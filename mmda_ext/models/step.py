@@ -101,12 +101,12 @@ class Step:
             object.__setattr__(self, 'is_target', torch.zeros(len(self.labels), dtype=torch.bool))
 
     @property
-    def source_rows(self) -> Tensor:
+    def source_index(self) -> Tensor:
         """Positions of the source samples, int64, on the device of the labels."""
         return (~self.is_target).nonzero()[:, 0].to(self.labels.device, non_blocking=True)
 
     @property
-    def target_rows(self) -> Tensor:
+    def target_index(self) -> Tensor:
         """Positions of the target samples, int64, on the device of the labels."""
         return self.is_target.nonzero()[:, 0].to(self.labels.device, non_blocking=True)
 

@@ -238,7 +238,7 @@ def test_held_parameters_get_no_gradient():
 def test_what_is_missing_is_named():
     labels = torch.zeros(2, dtype=torch.long)
     record = given(dict(a=torch.ones(2, 3)), labels, labels)
-    comparison = Comparison('a', ('a', ), record, record.source_rows, record.target_rows)
+    comparison = Comparison('a', ('a', ), record, record.source_index, record.target_index)
     with pytest.raises(ValueError, match="no class head of 'a': add an objective that trains one"):
         comparison.logits()
     with pytest.raises(ValueError, match='this step has no classifier'):

@@ -267,7 +267,7 @@ def test_mdan_of_one_source_is_dann(mode):
 def test_mdan_by_hand(mode, absent):
     objective, record = objective_of('MDAN', mode=mode, num_domains=3, gamma=4.), record_of(7, 4, domains=2)
     if not absent:
-        source = record.source_rows
+        source = record.source_index
         record.domain_labels[source] = torch.arange(len(source)) % 3
     joined = torch.cat(list(record.features.values()), dim=1)
     e, a = [], []

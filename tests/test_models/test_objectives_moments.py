@@ -266,11 +266,11 @@ def test_placements_are_means(name):
     values = {}
     for placement in ('fused', 'per_modality', 'both'):
         objective = METHODS[name](placement=placement).double()
-        values[placement] = float(objective(record)[f'loss_{objective.name}'].detach())
+        values[placement] = float(objective(record)[f'loss_{objective.loss_name}'].detach())
     assert values['both'] == pytest.approx((2 * values['per_modality'] + values['fused']) / 3)
     objective = METHODS[name](placement='both', balanced=True).double()
     out = objective(record)
-    own = [float(out[f'loss_{objective.name}/{part}'].detach()) for part in ('m0', 'm1', 'fused')]
+    own = [float(out[f'loss_{objective.loss_name}/{part}'].detach()) for part in ('m0', 'm1', 'fused')]
     assert sum(own) / 3 == pytest.approx(values['both'])
 
 
@@ -283,8 +283,8 @@ def test_too_few_samples_are_zero_in_the_graph_and_counted(name, n_source, n_tar
     objective = METHODS[name]().double()
     out = objective(record)
     few = n_source < 2 if isinstance(objective, JDDA) else min(n_source, n_target) < 2
-    assert float(out[f'{objective.name}_skipped']) == few
-    loss = out[f'loss_{objective.name}']
+    assert float(out[f'{objective.loss_name}_skipped']) == few
+    loss = out[f'loss_{objective.loss_name}']
     grads = torch.autograd.grad(loss, list(record.features.values()))
     assert bool(loss) != few
     assert any(grad.any() for grad in grads) != few
@@ -297,7 +297,7 @@ def test_constant_features_are_finite(name, dtype):
     record = labelled(features, torch.arange(6) > 2, [0, 1, 2, -1, -1, -1])
     record.logits = (record.features['m0'] @ torch.ones(4, 3, dtype=dtype))
     objective = METHODS[name]()
-    loss = objective(record)[f'loss_{objective.name}']
+    loss = objective(record)[f'loss_{objective.loss_name}']
     assert loss.dtype == torch.float32
     assert torch.isfinite(loss)
     assert all(torch.isfinite(grad).all() for grad in torch.autograd.grad(loss, list(record.features.values())))

@@ -182,7 +182,7 @@ def objective_of(seed=0, **options):
 
 def test_plans_are_averaged_and_transport_by_hand():
     objective, record = objective_of(transport=dict(start=0, weight=2.0)), anchored()
-    rows = record.target_rows
+    rows = record.target_index
     plans = {(kind, name): torch.eye(size).double() / size for name in 'bc' for kind, size in
              (('features', 4), ('classes', 3))}
     for _ in range(2):
@@ -246,7 +246,7 @@ def test_adversary_by_hand(progress):
     for name in 'ab':
         product = torch.stack([torch.outer(p, z).flatten() for p, z in zip(probabilities, record.features[name])])
         logits = objective.discriminators[name](product)
-        for rows, truth in ((record.source_rows, 1.0), (record.target_rows, 0.0)):
+        for rows, truth in ((record.source_index, 1.0), (record.target_index, 0.0)):
             own = F.binary_cross_entropy_with_logits(logits[rows], torch.full((len(rows), ), truth).double())
             expected = expected + 10 * weights[name] * .5 * own
     torch.testing.assert_close(loss, expected)

@@ -112,9 +112,9 @@ class GradientBlendingHook(Hook):
         epochs = left if self.mode == 'offline' else min(self.super_epoch, left)
         before = self._measure(runner)
         after = torch.empty_like(before)
-        progress = _Progress(runner.logger, len(objective.names) * epochs * len(runner.train_loop.dataloader))
-        for head, name in enumerate(objective.names):
-            progress.start(f'blending: {name} alone ({head + 1} of {len(objective.names)}) for {epochs} epochs')
+        progress = _Progress(runner.logger, len(objective.predictors) * epochs * len(runner.train_loop.dataloader))
+        for head, name in enumerate(objective.predictors):
+            progress.start(f'blending: {name} alone ({head + 1} of {len(objective.predictors)}) for {epochs} epochs')
             with trial(runner):
                 objective.weights.zero_()
                 objective.weights[head] = 1
@@ -146,7 +146,7 @@ class GradientBlendingHook(Hook):
     def _set(self, runner: Runner, weights: Tensor) -> None:
         objective = self._objective(runner)
         objective.weights.copy_(weights)
-        named = dict(zip(objective.names, weights.tolist()))
+        named = dict(zip(objective.predictors, weights.tolist()))
         for name, value in named.items():
             runner.message_hub.update_scalar(f'train/blending/weight_{name}', value)
         runner.logger.info('blending: weights from epoch %d on: %s', runner.epoch + 1,

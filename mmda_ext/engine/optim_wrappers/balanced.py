@@ -86,7 +86,7 @@ class BalancedMixin:
         if self._sorted is None or self._sorted_for != trainable:
             self._all_parameters = list(model.parameters())
             self._sorted_for = (id(model), tuple(p.requires_grad for p in self._all_parameters))
-            self._sorted = Parameters(model.modality_parameters(), model.local_parameters(), self._all_parameters)
+            self._sorted = Parameters(model.encoder_parameters(), model.local_parameters(), self._all_parameters)
             self.balancer.check({name: [p.shape for p in self._sorted.of(name)] for name in self._sorted.encoders})
         return self._sorted
 

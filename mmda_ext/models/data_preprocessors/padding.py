@@ -34,10 +34,10 @@ class Padded(NamedTuple):
         """``(N, L)``, true inside a sequence."""
         return torch.arange(self.values.shape[1], device=self.lengths.device) < self.lengths[:, None]
 
-    def take(self, rows: Tensor) -> 'Padded':
-        """The sequences at ``rows``, ``(K, )`` int64 on the host; as long as the longest one of the whole batch."""
-        keys = None if self.keys is None else tuple(self.keys[row] for row in rows.tolist())
-        index = rows.to(self.values.device, non_blocking=True)
+    def take(self, index: Tensor) -> 'Padded':
+        """The sequences at ``index``, ``(K, )`` int64 on the host; as long as the longest one of the whole batch."""
+        keys = None if self.keys is None else tuple(self.keys[row] for row in index.tolist())
+        index = index.to(self.values.device, non_blocking=True)
         return Padded(self.values[index], self.lengths[index.to(self.lengths.device)], keys)
 
     def sequences(self) -> list[Tensor]:

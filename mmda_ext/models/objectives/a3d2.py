@@ -64,7 +64,7 @@ class A3D2(SkipCounter, Objective):
         widths = dict(fusion['in_channels'])
         weights = dict(modality_weights or dict.fromkeys(widths, 1 / len(widths)))
         _check(widths, anchor, weights)
-        self.anchor, self.names, self.loss_weight = anchor, tuple(widths), loss_weight
+        self.anchor, self.modalities, self.loss_weight = anchor, tuple(widths), loss_weight
         self.modality_weights = {name: weight for name, weight in weights.items() if weight}
         maps = {name: MultilinearMap(widths[name], num_classes) for name in self.modality_weights}
         self.maps = nn.ModuleDict(maps)
@@ -76,7 +76,7 @@ class A3D2(SkipCounter, Objective):
             self.register_buffer(f'plan_{kind}_{name}', torch.eye(size) / size)
 
     def _plans(self, width: int, num_classes: int) -> Iterator[tuple[str, str, int]]:
-        for name in self.names:
+        for name in self.modalities:
             if name != self.anchor:
                 yield name, 'features', width
                 yield name, 'classes', num_classes
@@ -87,9 +87,9 @@ class A3D2(SkipCounter, Objective):
         Raises:
             ValueError: If the model has no heads of the modalities.
         """
-        source, target = step.source_rows, step.target_rows
+        source, target = step.source_index, step.target_index
         defined = self.enough(source, target)
-        parts = {name: Comparison(name, (name, ), step, source, target) for name in self.names}
+        parts = {name: Comparison(name, (name, ), step, source, target) for name in self.modalities}
         none = 0.0 * torch.stack([widen(value).sum() for value in step.features.values()] +
                                  [parameter.sum() for parameter in self.parameters()]).sum()
         adversary, out = self._adversary(parts) if defined else (none, {})

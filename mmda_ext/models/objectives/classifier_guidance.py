@@ -60,7 +60,7 @@ class ClassifierGuidance(Objective):
                 raise ValueError(f'ClassifierGuidance: hidden_channels={hidden_channels} does not go with '
                                  f"direction={direction!r}: leave it out, give {fused}, or set direction='off'")
             hidden_channels = fused
-        self.name, self.direction, self.direction_weight = task, direction, direction_weight
+        self.loss_name, self.direction, self.direction_weight = task, direction, direction_weight
         widths = fusion['in_channels']
         self.auxiliary_hidden = nn.ModuleDict(
             {name: nn.Linear(width, hidden_channels or width)
@@ -74,7 +74,8 @@ class ClassifierGuidance(Objective):
         hidden = {name: own(step.features[name].detach()).relu() for name, own in self.auxiliary_hidden.items()}
         logits = {name: own(hidden[name]) for name, own in self.auxiliary_output.items()}
         losses = [masked_cross_entropy(value, step.labels) for value in logits.values()]
-        out = Terms({f'loss_{self.name}': torch.stack(losses).sum()}, probes={self.name: Probe(logits, step.labels)})
+        out = Terms({f'loss_{self.loss_name}': torch.stack(losses).sum()},
+                    probes={self.loss_name: Probe(logits, step.labels)})
         if self.direction == 'off':
             return out
         with torch.set_grad_enabled(self.direction == 'live'):

@@ -64,10 +64,10 @@ class CorrelationAlignment(SkipCounter, Objective):
         if isinstance(alpha2, str) and alpha2 != 'auto':
             raise ValueError(f"CorrelationAlignment: alpha2={alpha2!r} must be a number or 'auto'")
         self.distance, self.choice = MomentDistance(**distance), StrengthChoice(auto_fraction, auto_batches, class_task)
-        self.names = tuple(fusion['in_channels'])
-        self.groups = {} if objectives == 'fused' else {name: (name, ) for name in self.names}
-        if objectives == 'fused' or (objectives == 'modalities+fused' and len(self.names) > 1):
-            self.groups[FUSED] = self.names
+        self.modalities = tuple(fusion['in_channels'])
+        self.groups = {} if objectives == 'fused' else {name: (name, ) for name in self.modalities}
+        if objectives == 'fused' or (objectives == 'modalities+fused' and len(self.modalities) > 1):
+            self.groups[FUSED] = self.modalities
         self.alpha2: float | Tensor
         if isinstance(alpha2, str):
             self.register_buffer('alpha2', torch.zeros(()))
@@ -98,15 +98,15 @@ class CorrelationAlignment(SkipCounter, Objective):
 
     def _terms(self, step: Step) -> dict[str, tuple[Tensor, dict[str, Tensor]]]:
         """Value and gradients at whole features ``{m: (N, D_m)}`` of each task, without :math:`\\alpha_2`."""
-        domains = (step.source_rows, step.target_rows)
-        features = {name: widen(step.features[name].detach()) for name in self.names}
+        domains = (step.source_index, step.target_index)
+        features = {name: widen(step.features[name].detach()) for name in self.modalities}
         if not self.enough(*domains):
             zeros = {name: torch.zeros_like(value) for name, value in features.items()}
             return {task: (zeros[members[0]].new_zeros(()), {name: zeros[name].clone() for name in members})
                     for task, members in self.groups.items()}
         whole, widths = torch.cat(list(features.values()), dim=1), [value.shape[1] for value in features.values()]
         joined = [join_rows(whole.index_select(0, rows)) for rows in domains]
-        source, target = (dict(zip(self.names, rows.split(widths, dim=1))) for rows in joined)
+        source, target = (dict(zip(self.modalities, rows.split(widths, dim=1))) for rows in joined)
         moments, places = self.distance.moments(source, target), _places(domains, joined)
         return {task: self._term(moments, members, places) for task, members in self.groups.items()}
 
@@ -131,7 +131,7 @@ class CorrelationAlignment(SkipCounter, Objective):
             return
         classifier = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True)
         mean = [torch.stack([own[name] for own in gradients if name in own]).sum(0) / len(gradients)
-                for name in self.names]
+                for name in self.modalities]
         self.choice.move(alpha2, self._lengths, classifier, mean)
 
 

@@ -47,9 +47,9 @@ class DADA2020(AdversarialObjective):
         widths = {**fusion['in_channels'], FUSED: fused_width(fusion)}
         self.units = nn.ModuleDict({name: nn.Linear(widths[name], 1) for name in self.members})
 
-    def defined(self, rows: Mapping[str, Tensor]) -> bool:
+    def defined(self, index: Mapping[str, Tensor]) -> bool:
         """As everywhere, and only after the pre-training."""
-        return self.ramp.started and super().defined(rows)
+        return self.ramp.started and super().defined(index)
 
     def criterion(self, comparison: Comparison) -> tuple[Tensor, dict[str, Tensor]]:
         """Each side on a pass that the other's parameters have no gradient from."""

@@ -66,13 +66,13 @@ class InformationBottleneck(ModalityHeads):
 
     def forward(self, step: Step) -> Terms:
         """``{'loss_heads': scalar, 'loss_entropy': scalar}``, and what the heads predict."""
-        rows = step.source_rows
-        labels = step.labels[rows]
-        logits = {name: value[rows] for name, value in step.predictions.modality_logits.items()}
+        index = step.source_index
+        labels = step.labels[index]
+        logits = {name: value[index] for name, value in step.predictions.modality_logits.items()}
         losses = [masked_cross_entropy(value, labels) for value in logits.values()]
         out = {'loss_heads': self.loss_weight * torch.stack(losses).sum()}
         if self.entropy != 'off':
-            terms = [log_determinant(join_rows(step.features[name][rows]), self.entropy, self.averages[name])
+            terms = [log_determinant(join_rows(step.features[name][index]), self.entropy, self.averages[name])
                      for name in self.averages]
             # Half of beta for the modalities, the other half for the fused features, whose term is the same sum.
             out['loss_entropy'] = self.beta * torch.stack(terms).sum()

@@ -58,7 +58,7 @@ class VotingPseudoLabel(Objective):
         if self.min_votes > voters:
             print_log(f'VotingPseudoLabel: min_votes={min_votes} can never be reached by {voters} voters, so no target '
                       'sample gets a label: lower it, or give a fraction', logger='current', level=logging.WARNING)
-        self.name, self.pl_heads, self.loss_weight = task, pl_heads, loss_weight
+        self.loss_name, self.pl_heads, self.loss_weight = task, pl_heads, loss_weight
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar, '<task>_kept': number, '<task>_kept_fraction': of the target samples}``.
@@ -68,8 +68,8 @@ class VotingPseudoLabel(Objective):
         Raises:
             ValueError: If the model has no heads of the modalities.
         """
-        rows = step.target_rows
-        heads = [value[rows] for value in step.predictions.voters('VotingPseudoLabel')]
+        index = step.target_index
+        heads = [value[index] for value in step.predictions.voters('VotingPseudoLabel')]
         labels, votes = vote([value.detach() for value in heads])
         kept = votes >= self.min_votes
         learning = heads if self.pl_heads == 'all' else heads[-1:]
@@ -78,13 +78,13 @@ class VotingPseudoLabel(Objective):
         not_finite = 0 * torch.stack([widen(value.detach()) for value in heads]).sum((0, 2))
         total, count = torch.stack(entropies).sum(0) + not_finite, kept.sum().float()
         out = {
-            f'loss_{self.name}': self.loss_weight * joined_mean(total, kept),
-            f'{self.name}_kept': count,
-            f'{self.name}_kept_fraction': count / max(len(rows), 1)}
+            f'loss_{self.loss_name}': self.loss_weight * joined_mean(total, kept),
+            f'{self.loss_name}_kept': count,
+            f'{self.loss_name}_kept_fraction': count / max(len(index), 1)}
         truth = _monitored(step)
         if truth is not None:
             hits, known = (kept & (labels == truth)).sum(), (kept & (truth >= 0)).sum()
-            out[f'{self.name}_accuracy'] = 100.0 * hits / known.clamp_min(1)
+            out[f'{self.loss_name}_accuracy'] = 100.0 * hits / known.clamp_min(1)
         return out
 
 

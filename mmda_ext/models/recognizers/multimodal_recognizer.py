@@ -124,7 +124,7 @@ class MultimodalRecognizer(BaseModel):
             set_frozen_norm(self.backbones[name], norm)
         return self
 
-    def modality_parameters(self) -> dict[str, list[nn.Parameter]]:
+    def encoder_parameters(self) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters in front of the features, by modality: what a balancer moves."""
         return {
             name: [p for part in (self.backbones[name], self.necks[name]) for p in part.parameters() if p.requires_grad]

@@ -92,7 +92,7 @@ def test_composition_trains_tests_and_says_so(folder, text):
 
 
 def test_recipes_are_started_by_their_name_in_the_package(folder):
-    cfg, _ = config_edits.load_config('mmda_ext::gmp_slowfast_epic.py', None)
+    cfg = config_edits.load_config('mmda_ext::gmp_slowfast_epic.py', None)
     assert cfg.optim_wrapper.balancer.type == 'mmda_ext.GMP'
     assert Path(cfg.filename).name == 'gmp_slowfast_epic.py'
     for absent in ('mmda_ext::absent.py', 'nowhere::a/b.py'):
@@ -133,8 +133,9 @@ def test_what_a_config_states_is_kept_and_not_doubled():
         type='CheckpointHook', save_best='source/acc/top1', max_keep_ckpts=5, _scope_='mmaction')),
         custom_imports=dict(imports='mine'), train_dataloader=dict(worker_init_fn=dict(type='mine')))
     assert [hook.type for hook in cfg.custom_hooks] == [
-        'mmda_ext.EpochSeedHook', 'mmda_ext.FittingCheckpointHook', *(hook['type'] for hook in own)]
-    assert cfg.custom_hooks[2] == own[0]
+        'mmda_ext.CheckDataHook', 'mmda_ext.EpochSeedHook', 'mmda_ext.FittingCheckpointHook',
+        *(hook['type'] for hook in own)]
+    assert cfg.custom_hooks[3] == own[0]
     assert cfg.default_hooks.checkpoint == dict(
         type='mmda_ext.LastBestCheckpointHook', save_best='source/acc/top1', max_keep_ckpts=5)
     assert cfg.default_hooks.timer.type == 'IterTimerHook'

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     from mmda_ext.apis.config_edits import load_config
     from mmda_ext.registry import DATASETS
     from mmda_ext.visualization.inputs import plot_inputs
-    cfg, _ = load_config(args.config, None)
+    cfg = load_config(args.config, None)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     dataset = DATASETS.build(cfg[f'{args.phase}_dataloader'].dataset)
     classes = dataset.metainfo.get('classes', ())

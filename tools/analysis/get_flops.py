@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     from mmda_ext.apis.config_edits import load_config
     from mmda_ext.registry import MODELS
-    cfg, _ = load_config(args.config, None)
+    cfg = load_config(args.config, None)
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     model = MODELS.build(cfg.model).eval()
     try:

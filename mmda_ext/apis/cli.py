@@ -14,6 +14,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from mmda_ext import compat
+from mmda_ext.apis.compose import add_flags, choice_of
 from mmda_ext.apis.config_edits import (
     load_config,
     set_amp,
@@ -33,11 +34,13 @@ def common_parser(description: str) -> argparse.ArgumentParser:
     """Flags that train and test share, with MMAction2's names and meaning."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', help='folder for logs and results; by default work_dirs/<name of the config>')
+    parser.add_argument('--work-dir', help='folder for logs and results; by default work_dirs/<method>_<dataset>_to-<target>, or the '
+                                             'name of the config')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override entries of the config, e.g. train_dataloader.batch_size=8 or key="[a,b]"')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by some launchers')
+    add_flags(parser)
     return parser
 
 
@@ -113,7 +116,7 @@ def run_test(argv: Sequence[str] | None = None) -> None:
 def _prepare(args: argparse.Namespace) -> Config:
     """Read the config and put the work-arounds in force that running it needs."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg, warnings = load_config(args.config, args.cfg_options)
+    cfg, warnings = load_config(args.config, args.cfg_options, choice_of(args))
     for warning in warnings:
         _warn(warning)
     cfg.launcher = args.launcher

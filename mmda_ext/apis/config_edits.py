@@ -10,18 +10,20 @@ from mmengine.config import Config
 from mmengine.config.utils import ConfigParsingError
 
 from mmda_ext import compat
+from mmda_ext.apis.compose import Choice, compose
 
 #: Keys that the runner understands although a config may leave them out.
 RUNNER_KEYS = ('auto_scale_lr', 'custom_hooks', 'find_unused_parameters', 'load_from', 'model_wrapper_cfg',
                'param_scheduler', 'randomness', 'resume', 'runner_type', 'sync_bn', 'work_dir')
 
 
-def load_config(path: str, options: dict[str, Any] | None) -> tuple[Config, list[str]]:
-    """Read a config file and apply ``--cfg-options``.
+def load_config(path: str, options: dict[str, Any] | None, choice: Choice | None = None) -> tuple[Config, list[str]]:
+    """Read a config file, put the chosen data into a method, and apply ``--cfg-options``.
 
     Args:
         path (str): The config file.
         options (dict, optional): Dotted keys and values.
+        choice (Choice, optional): What ``--dataset``, ``--target``, ``--sources`` and ``--modalities`` name.
 
     Returns:
         tuple[Config, list[str]]: The config, and a warning for each option that named a key new to the config.
@@ -33,7 +35,7 @@ def load_config(path: str, options: dict[str, Any] | None) -> tuple[Config, list
     if '::' not in path and not Path(path).is_file():
         raise FileNotFoundError(f'config file {path} does not exist{_near_files(path)}')
     try:
-        cfg = Config.fromfile(path)
+        cfg = compose(path, choice)
     except (SyntaxError, NameError, ConfigParsingError) as error:
         raise ValueError(f'config file {path} cannot be read: {type(error).__name__}: {error}') from error
     if 'model' not in cfg:
@@ -79,11 +81,11 @@ def _near_files(path: str) -> str:
 
 
 def set_work_dir(cfg: Config, args: Namespace) -> None:
-    """Command line before config before the name of the config file."""
+    """Command line before config before the names of what was chosen, or of the config file."""
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / Path(args.config).stem)
+        cfg.work_dir = str(Path('work_dirs') / cfg.get('recipe', {}).get('run', Path(args.config).stem))
 
 
 def set_randomness(cfg: Config, args: Namespace) -> None:

@@ -1,9 +1,0 @@
-# MOOSA.
-_base_ = ['./erm_slowfast_epic_to-d1.py', '../_base_/methods/moosa.py']
-
-model = dict(
-    cls_head=dict(loss_weight=0),
-    objectives=[
-        dict(_base_.moosa_heads, num_classes=8),
-        *_base_.moosa,
-    ])

@@ -1,4 +1,5 @@
-# Another video backbone of MMAction2 in two lines: what it is, and how wide its features are. Every method trains on it:
+# Another video backbone of MMAction2 in two lines: what it is, and how wide its features are. Every method trains on
+# it:
 #   python tools/train.py configs/methods/gmp.py --dataset configs/compose/demo-x3d.py
 _base_ = ['../datasets/demo.py']
 

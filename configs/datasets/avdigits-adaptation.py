@@ -1,4 +1,5 @@
-# As avdigits.py: one handwriting has labels; of the other, 80 % of each class train without labels and 20 % are held out.
+# As avdigits.py: one handwriting has labels; of the other, 80 % of each class train without labels and 20 % are held
+# out.
 _base_ = ['./avdigits.py']
 
 adapts = True

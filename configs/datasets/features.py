@@ -1,5 +1,5 @@
-# The samples of any feature file (docs/own_data.md), named by `--dataset FILE.npz`: modalities, widths, domains and classes
-# are those of the file. Vectors get an MLP, sequences (T, D) convolutions over time.
+# The samples of any feature file (docs/own_data.md), named by `--dataset FILE.npz`: modalities, widths, domains and
+# classes are those of the file. Vectors get an MLP, sequences (T, D) convolutions over time.
 _base_ = [
     '../_base_/loaders.py',
     '../_base_/schedules/adam_features.py',

@@ -1,5 +1,5 @@
-# As iemocap.py, of the fake release and the vocabulary that tools/data/make_emotion_fixture.py makes, with tiny encoders:
-# that all runs, not what it is worth.
+# As iemocap.py, of the fake release and the vocabulary that tools/data/make_emotion_fixture.py makes, with tiny
+# encoders: that all runs, not what it is worth.
 _base_ = ['./iemocap.py', '../_base_/networks/emotion-tiny.py']
 
 networks = dict(_delete_=True, **_base_.tiny_networks)

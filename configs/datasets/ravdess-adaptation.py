@@ -1,5 +1,5 @@
-# As ravdess.py: the first twelve actors have labels; of the last twelve, 80 % of each class train without labels and 20 %
-# are held out.
+# As ravdess.py: the first twelve actors have labels; of the last twelve, 80 % of each class train without labels and 20
+# % are held out.
 _base_ = ['./ravdess.py']
 
 adapts = True

@@ -1,6 +1,6 @@
 # Boomda with what the same authors' public code (A3D2) does where the paper is silent or says otherwise: rows of length
-# 1 (of encoders that have a projection), factor 1 / (4 d^2), mixed precision, the last checkpoint. Alignment has next to no
-# effect so: docs/methods/mgda.md.
+# 1 (of encoders that have a projection), factor 1 / (4 d^2), mixed precision, the last checkpoint. Alignment has next
+# to no effect so: docs/methods/mgda.md.
 _base_ = ['./boomda.py']
 
 _bottleneck, _pseudo_label, _ = _base_.model.objectives

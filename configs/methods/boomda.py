@@ -1,5 +1,5 @@
-# Boomda: information bottleneck, pseudo labels by voting, and correlation alignment balanced in closed form. Alignment as
-# printed in Eq. 10 (factor 1, features as they are), three of four voters; with two modalities that is all three.
+# Boomda: information bottleneck, pseudo labels by voting, and correlation alignment balanced in closed form. Alignment
+# as printed in Eq. 10 (factor 1, features as they are), three of four voters; with two modalities that is all three.
 _base_ = ['../_base_/adaptation.py']
 
 model = dict(

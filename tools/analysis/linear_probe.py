@@ -68,15 +68,15 @@ def extract(model: Any, batches: Iterable[Any]) -> Part:
 
 def load(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     """Recognizer with its weights, and the three loaders; training samples are seen as in a test, in order."""
-    from mmengine.config import Config
     from mmengine.registry import init_default_scope
     from mmengine.runner import Runner, load_checkpoint
 
+    from mmda_ext.apis.compose import choice_of, compose
     from mmda_ext.compat import allow_mmengine_checkpoints
     from mmda_ext.registry import MODELS
 
     allow_mmengine_checkpoints()
-    config = Config.fromfile(args.config)
+    config = compose(args.config, choice_of(args))
     if args.cfg_options:
         config.merge_from_dict(args.cfg_options)
     init_default_scope(config.get('default_scope', 'mmaction'))
@@ -110,6 +110,8 @@ def show(scores: dict[str, dict[str, float]]) -> None:
 def main(arguments: list[str] | None = None) -> int:
     from mmengine.config import DictAction
 
+    from mmda_ext.apis.compose import add_flags
+
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
     parser.add_argument('checkpoint')
@@ -117,6 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--strength', type=float, default=1.0, help='inverse regularisation of the probes')
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='changes of the config, KEY=VALUE')
+    add_flags(parser)
     args = parser.parse_args(arguments)
     for path in (args.config, args.checkpoint):
         if not Path(path).is_file():

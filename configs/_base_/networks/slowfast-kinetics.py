@@ -1,5 +1,5 @@
-# Video: SlowFast-R101 8x8; audio: ResNet-18; optical flow: SlowOnly-R50 8x8. Only the last stages train, as in the public
-# protocol.
+# Video: SlowFast-R101 8x8; audio: ResNet-18; optical flow: SlowOnly-R50 8x8. Only the last stages train, as in the
+# public protocol.
 networks = dict(
     video=dict(
         backbone=dict(

@@ -33,6 +33,7 @@ class Cell:
     config: str
     folder: Path
     options: Sequence[str] = ()
+    data: Sequence[str] = ()
     reason: str = ''
 
     @property
@@ -48,11 +49,11 @@ class Cell:
         return read_json(self.folder / 'result.json')
 
     def record(self) -> dict[str, Any]:
-        """What earlier runs of this cell left: configuration, options, seconds spent, versions."""
+        """What earlier runs of this cell left: configuration, options, flags of its data, seconds spent, versions."""
         return read_json(self.folder / 'cell.json') or {}
 
     def note(self, **changes: Any) -> None:
-        own = {'config': self.config, 'options': list(self.options)}
+        own = {'config': self.config, 'options': list(self.options), 'data': list(self.data)}
         write_json(self.folder / 'cell.json', {**self.record(), **own, **changes})
 
 
@@ -112,6 +113,7 @@ def start(cell: Cell, trainer: str, jobs: int = 1, preload: bool = False) -> Run
         '--seed',
         str(cell.seed),
         '--resume',
+        *cell.data,
     ]
     if cell.options:
         command += ['--cfg-options', *cell.options]

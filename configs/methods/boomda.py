@@ -6,7 +6,10 @@ model = dict(
     objectives=[
         *_base_.model.objectives,
         dict(type='mmda_ext.VotingPseudoLabel', min_votes=3, loss_weight=0.5),
-        dict(type='mmda_ext.CorrelationAlignment', alpha2=_base_.strengths.get('boomda', 0.1)),
+        dict(
+            type='mmda_ext.CorrelationAlignment',
+            alpha2=_base_.strengths.get('boomda', 0.1),
+            normalize='none'),
     ])
 optim_wrapper = dict(type='mmda_ext.BalancedOptimWrapper', balancer=dict(type='mmda_ext.MGDA', solver='closed_form'))
 # How a rule that balances any losses balances these.

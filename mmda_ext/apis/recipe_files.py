@@ -38,10 +38,8 @@ def methods(reads_target: bool | None = None) -> list[str]:
     Args:
         reads_target (bool, optional): Only those of adaptation, or only those without; rules for any losses are both.
     """
-    found = {path.stem: path for path in sorted((configs_folder() / 'methods').glob('*.py'))}
-    if reads_target is None:
-        return list(found)
-    return [name for name, path in found.items() if reads_target in _families(path)]
+    found = {path.stem: path for path in (configs_folder() / 'methods').glob('*.py')}
+    return [name for name in sorted(found) if reads_target is None or reads_target in _families(found[name])]
 
 
 def _families(path: Path) -> set[bool]:

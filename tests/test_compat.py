@@ -128,6 +128,19 @@ def test_configs_of_packages_load_without_pkg_resources(tmp_path):
     assert run(code).split() == ['mmaction', 'True', 'False', str(ROOT / 'mmda_ext')]
 
 
+def test_a_dumped_config_keeps_its_order(tmp_path):
+    from mmengine.config import Config
+    compat.keep_order_of_dumps()
+    compat.keep_order_of_dumps()
+    cfg = Config(dict(model=dict(video=1, audio=[dict(z=1, b=2)], flow={'x.y': 1, 'a': 2}), a=dict()))
+    cfg.dump(tmp_path / 'dumped.py')
+    read = Config.fromfile(tmp_path / 'dumped.py')
+    assert list(read) == ['model', 'a']
+    assert list(read.model) == ['video', 'audio', 'flow']
+    assert [list(read.model.audio[0]), list(read.model.flow)] == [['z', 'b'], ['x.y', 'a']]
+    assert read.to_dict() == cfg.to_dict()
+
+
 def test_lists_of_parameters_are_for_debugging(monkeypatch):
     from mmengine.optim.optimizer import default_constructor
     told = []

@@ -12,17 +12,19 @@ from importlib import metadata
 from mmda_ext.compat import packages
 from mmda_ext.compat.arrays import adjust_hue, fix_color_jitter, fix_numpy_aliases
 from mmda_ext.compat.checkpoints import allow_mmengine_checkpoints, checkpoint_globals, load_from_local
+from mmda_ext.compat.configs import keep_order_of_dumps, quiet_substitution
 from mmda_ext.compat.devices import allow_cpu_amp, has_accelerator, prepare_cpu_distributed
 from mmda_ext.compat.imports import disable_vindlu, provide_drn, provide_importlib_metadata
-from mmda_ext.compat.messages import hush_import_warnings, hush_parameter_lists, quiet_substitution
+from mmda_ext.compat.messages import hush_import_warnings, hush_parameter_lists
 from mmda_ext.compat.packages import register_package, replace_pkg_resources
 from mmda_ext.stack import installed, version_of
 
 __all__ = [
     'adjust_hue', 'allow_cpu_amp', 'allow_mmengine_checkpoints', 'apply_workarounds', 'checkpoint_globals',
     'disable_vindlu', 'fix_color_jitter', 'fix_numpy_aliases', 'has_accelerator', 'hush_import_warnings',
-    'hush_parameter_lists', 'load_from_local', 'prepare_cpu_distributed', 'provide_drn', 'provide_importlib_metadata',
-    'quiet_substitution', 'register_package', 'replace_pkg_resources', 'workarounds_in_force'
+    'hush_parameter_lists', 'keep_order_of_dumps', 'load_from_local', 'prepare_cpu_distributed', 'provide_drn',
+    'provide_importlib_metadata', 'quiet_substitution', 'register_package', 'replace_pkg_resources',
+    'workarounds_in_force'
 ]
 
 

@@ -2,8 +2,6 @@
 
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
 def hush_import_warnings() -> None:
@@ -19,15 +17,3 @@ def hush_parameter_lists() -> None:
     from mmengine.logging import print_log
     from mmengine.optim.optimizer import default_constructor as module
     module.print_log = lambda text, logger=None, level=0: print_log(text, logger, logging.DEBUG)
-
-
-@contextmanager
-def quiet_substitution() -> Iterator[None]:
-    """MMEngine logs every environment variable that it puts into a config, once for each file; here it does not."""
-    from mmengine.config import config as module
-    said = module.print_log
-    module.print_log = lambda *args, **kwargs: None
-    try:
-        yield
-    finally:
-        module.print_log = said

@@ -1,5 +1,6 @@
 """Recognizers and their parts."""
 
+from mmda_ext import compat
 from mmda_ext.models.adaptation import DomainDiscriminator
 from mmda_ext.models.backbones import (
     AudioResNet,
@@ -31,3 +32,6 @@ __all__ = [
     'PaddingPreprocessor', 'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion',
     'TensorPreprocessor', 'TextCNN', 'TextEncoder'
 ]
+
+# The order of modalities is part of a model, and a run writes its config down.
+compat.keep_order_of_dumps()

@@ -1,6 +1,5 @@
 """Every method on every dataset reads, names only what exists, and builds; the recipes of the metafile train a step."""
 
-import copy
 import json
 from collections import Counter
 from contextlib import nullcontext
@@ -12,10 +11,10 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 
 from mmda_ext.apis.compose import load_recipe
-from mmda_ext.apis.recipe_files import VARIABLES, datasets, methods
+from mmda_ext.apis.recipe_files import datasets, methods
 from mmda_ext.registry import BALANCERS, DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
 from tests.conftest import ROOT
-from tests.recipes import recipe
+from tests.recipes import each_file_read_once, recipe
 from tests.test_engine.feature_run import write_features
 from tests.tiny import sample_of
 
@@ -43,18 +42,7 @@ def mmaction_scope():
 
 @pytest.fixture(scope='module')
 def read_once():
-    """MMEngine reads a file anew for every config that inherits it; here once for each choice of data."""
-    import os
-    read, known = Config._file2dict, {}
-
-    def reading(filename, *args, **kwargs):
-        key = (os.path.abspath(filename), *map(os.environ.get, VARIABLES.values()))
-        if key not in known:
-            known[key] = read(filename, *args, **kwargs)
-        return copy.deepcopy(known[key])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Config, '_file2dict', staticmethod(reading))
+    with each_file_read_once():
         yield
 
 

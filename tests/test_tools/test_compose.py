@@ -100,9 +100,12 @@ def test_a_recipe_of_ones_own_inherits_a_method_and_states_its_data(tmp_path):
     own = recipe_file(tmp_path / 'mine.py', 'gmp', 'train_cfg = dict(max_epochs=3)', 'epic', target=['D2'])
     cfg = load_recipe(own)
     assert (cfg.train_cfg.max_epochs, cfg.recipe.target, cfg.recipe.method, cfg.recipe.run) == (3, ['D2'], 'gmp', 'mine')
-    by_package = tmp_path / 'other.py'
-    by_package.write_text("_base_ = ['mmda_ext::methods/gmp.py']\nrecipe = dict(dataset='epic')")
-    assert load_recipe(by_package).recipe.target == ['D1']
+    elsewhere = tmp_path / 'other.py'
+    elsewhere.write_text("_base_ = ['{{$MMDA_CONFIGS:configs}}/methods/gmp.py']\nrecipe = dict(dataset='epic')")
+    assert load_recipe(elsewhere).recipe.target == ['D1']
+    elsewhere.write_text("_base_ = ['mmda_ext::methods/gmp.py']")
+    with pytest.raises(ValueError, match="write '{{.MMDA_CONFIGS:configs}}/methods/gmp.py', so that types keep the scope"):
+        load_recipe(elsewhere)
 
 
 @pytest.mark.parametrize(('method', 'flags', 'message'), [
@@ -192,8 +195,10 @@ def test_the_tools_take_the_flags_and_name_the_folder_after_them():
     assert cfg.work_dir == 'elsewhere'
 
 
-def test_a_dumped_config_gives_the_same_run_without_flags(tmp_path):
+def test_a_dumped_config_gives_the_same_run_without_flags(tmp_path, monkeypatch):
     compat.allow_mmengine_checkpoints()
+    # Most of a run this small is the layout of the config's text.
+    monkeypatch.setattr('mmengine.config.config.FormatCode', lambda text, **_: (text, True))
     file = write_features(tmp_path / 'f.npz')
     flags = [str(METHODS / 'gmp.py'), '--dataset', str(file), '--target', 'y', '--modalities', 'audio', 'face']
     run_training([*flags, '--work-dir', str(tmp_path / 'a'), '--cfg-options', 'train_cfg.max_epochs=2'])

@@ -40,8 +40,8 @@ JOBS = str(min(2, os.cpu_count() or 1))
 
 def generalize(work_dir: Path, seeds: list[str], targets: Sequence[str]) -> int:
     """Base and GMP on unseen domains, with table and plots."""
-    status = sweep.main(['--rows', *ROWS, '--dataset', 'demo', '--targets', *targets, '--seeds', *seeds, '--work-dir', str(work_dir),
-                         '--jobs', JOBS])
+    status = sweep.main(['--rows', *ROWS, '--dataset', 'demo', '--targets', *targets, '--seeds', *seeds, '--work-dir',
+                         str(work_dir), '--jobs', JOBS])
     if not (work_dir / 'results.json').exists():
         return status
     return report_results.main([str(work_dir / 'results.json'), '--chance', str(CHANCE)]) or status
@@ -54,8 +54,9 @@ def adapt(work_dir: Path, seeds: list[str]) -> int:
         options: list[str] = []
         for row, (method, dataset) in ADAPTATION.items():
             name, folder = row.replace(' ', '-'), work_dir / f'seed{seed}'
-            status = sweep.main(['--rows', f'{name}=configs/methods/{method}.py', '--dataset', dataset, '--targets', TARGET,
-                                 '--seeds', seed, '--work-dir', str(folder / name), *options])
+            config = f'configs/methods/{method}.py'
+            status = sweep.main(['--rows', f'{name}={config}', '--dataset', dataset, '--targets', TARGET, '--seeds', seed,
+                                 '--work-dir', str(folder / name), *options])
             if status:
                 return status
             cell = folder / name / name / TARGET / f'seed{seed}'

@@ -4,8 +4,8 @@
     python tools/gallery.py --data ravdess --rows gmp pcgrad    two methods and the reference they are compared with
 
 Generalization rows are trained leave-one-domain-out, adaptation rows from the labelled source to the unlabelled target.
-Every file of configs/methods is a row. Interrupted, the same command goes on where it stopped; tables and pictures lie in
-work_dirs/gallery/<data>-<family>.
+Every file of configs/methods is a row. Interrupted, the same command goes on where it stopped; tables and pictures lie
+in work_dirs/gallery/<data>-<family>.
 """
 
 import argparse

@@ -32,8 +32,8 @@ _PLAIN_LINE_EVERY_S = 30
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--rows', nargs='+', required=True, metavar='METHOD', help='of configs/methods, or NAME=CONFIG; '
-                                                                                   '{target} is filled in')
+    parser.add_argument('--rows', nargs='+', required=True, metavar='METHOD',
+                        help='a name of configs/methods, or NAME=CONFIG, in which {target} is filled in')
     parser.add_argument('--targets', nargs='+', required=True, help='with --dataset, what --target is in turn')
     for name, many in (('dataset', None), ('sources', '+'), ('modalities', '+')):
         parser.add_argument(f'--{name}', nargs=many, help='handed to the trainer')
@@ -60,8 +60,8 @@ def grid(args: argparse.Namespace) -> list[Cell]:
     cells = []
     for seed, target, (row, template) in product(args.seeds, args.targets, rows.items()):
         if '{target}' not in template and len(args.targets) > 1 and not args.dataset:
-            raise ValueError(f'--rows {row}={template}: with several targets, name a --dataset or write {{target}} in the '
-                             'path')
+            raise ValueError(f'--rows {row}={template}: with several targets, name a --dataset or write {{target}} in '
+                             'the path')
         folder = args.work_dir / row / target / f'seed{seed}'
         cells.append(Cell(row, target, seed, template.replace('{target}', target), folder, args.cfg_options,
                           data_flags(args, target)))

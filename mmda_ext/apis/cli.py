@@ -34,8 +34,8 @@ def common_parser(description: str) -> argparse.ArgumentParser:
     """Flags that train and test share, with MMAction2's names and meaning."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', help='folder for logs and results; by default work_dirs/<method>_<dataset>_to-<target>, or the '
-                                             'name of the config')
+    parser.add_argument('--work-dir', help='folder for logs and results; by default the names of what was chosen, '
+                                           'work_dirs/<method>_<dataset>_to-<target>, or the name of the config')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
                         help='override entries of the config, e.g. train_dataloader.batch_size=8 or key="[a,b]"')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')

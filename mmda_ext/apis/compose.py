@@ -1,8 +1,9 @@
 """A recipe is a method and a dataset: the flags that name them, and the config that they make.
 
-A method's config inherits, at its root, the dataset's config from the environment variable ``MMDA_DATASET``; a dataset's
-config reads target, sources and modalities from others. MMEngine puts them in before it reads a file, so whatever follows
-from them (number of domains, widths, heads) is plain Python in the configs. The variables live as long as the reading.
+A method's config inherits, at its root, the dataset's config from the environment variable ``MMDA_DATASET``; a
+dataset's config reads target, sources and modalities from others. MMEngine puts them in before it reads a file, so
+whatever follows from them (number of domains, widths, heads) is plain Python in the configs. The variables live as
+long as the reading.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -93,8 +94,8 @@ def compose(path: str | Path, choice: Choice | None = None) -> Config:
     # Of another dataset the recipe says nothing.
     choice = flagged if flagged.dataset else replace(flagged, **{**stated, **flagged.given()})
     if choice.dataset is None:
-        raise ValueError(f'{path} is a method: name its data with --dataset, one of {", ".join(datasets())}, or a dataset '
-                         'config (.py) or feature file (.npz) of your own (docs/own_data.md)')
+        raise ValueError(f'{path} is a method: name its data with --dataset, one of {", ".join(datasets())}, or a '
+                         'dataset config (.py) or feature file (.npz) of your own (docs/own_data.md)')
     cfg, facts = _compose(path, choice)
     recipe = dict(method=method_of(path), dataset=choice.dataset, target=list(cfg.target_domains),
                   sources=list(cfg.source_domains), modalities=list(cfg.modalities))
@@ -113,14 +114,15 @@ def _compose(path: Path, choice: Choice) -> tuple[Config, Config]:
     if target:
         variables['target'] = target
         facts = load_with(file, variables)
-    sources, modalities = _domains(choice.sources, facts, '--sources', name), _modalities(choice.modalities, facts, name)
+    sources = _domains(choice.sources, facts, '--sources', name)
+    modalities = _modalities(choice.modalities, facts, name)
     variables |= {key: own for key, own in (('sources', sources), ('modalities', modalities)) if own}
     variables |= dict(dataset=str(file), losses='boomda' if facts.get('adapts') else 'base')
     cfg = load_with(path, variables)
     if cfg.get('reads_target') and not facts.get('adapts'):
         if 'file' not in variables:
-            raise ValueError(f'{path} adapts to unlabelled samples of the target, of which --dataset {name} has none in '
-                             f'training: name one of {", ".join(_that_adapt())}')
+            raise ValueError(f'{path} adapts to unlabelled samples of the target, of which --dataset {name} has none '
+                             f'in training: name one of {", ".join(_that_adapt())}')
         # A feature file serves both; its config for adaptation makes the unlabelled part.
         cfg = load_with(path, {**variables, 'dataset': str(file.with_name('features-adaptation.py'))})
     _check_apart(cfg, name)
@@ -131,7 +133,7 @@ def _facts(file: Path, variables: Mapping[str, Any]) -> Config:
     """The dataset's config alone, with its own defaults."""
     try:
         facts = load_with(file, variables)
-    except (ArithmeticError, AttributeError, LookupError, NameError, SyntaxError, TypeError, ConfigParsingError) as error:
+    except (AttributeError, LookupError, NameError, SyntaxError, TypeError, ConfigParsingError) as error:
         raise ValueError(f'dataset config {file} cannot be read: {type(error).__name__}: {error}') from error
     lacking = [name for name in FACTS if name not in facts]
     lacking += [f'networks.{name}.{part}' for name, own in facts.get('networks', {}).items()

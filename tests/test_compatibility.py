@@ -19,7 +19,7 @@ from tests.tiny import WIDTHS, batch_of, sample_of, wrapper_of
 MODALITIES = tuple(WIDTHS)
 CLASSES, DOMAINS = 3, 2
 CHANNELS = dict.fromkeys(MODALITIES, 8)
-HEADS = dict(type='mmda_ext.InformationBottleneck', num_classes=CLASSES)
+HEADS = dict(type='mmda_ext.InformationBottleneck')
 HEAD = dict(num_domains=DOMAINS)
 CONTRAST = dict(hidden_channels=8, out_channels=4)
 
@@ -59,7 +59,7 @@ OBJECTIVES: dict[str, dict] = {
 BEFORE: dict[str, list[dict]] = {
     'A3D2': [HEADS],
     'BlendedClassification': [
-        dict(type='mmda_ext.LocalClassification', num_classes=CLASSES, task='heads', loss_weight=0.)],
+        dict(type='mmda_ext.LocalClassification', task='heads', loss_weight=0.)],
     'CrossModalDistillation': [dict(type='mmda_ext.SupervisedContrastive', **CONTRAST)],
     'EntropyMinimization': [HEADS],
     'MutualDistillation': [HEADS],
@@ -91,7 +91,7 @@ BALANCED: dict[str, dict] = {
 #: Objectives without which a balancer has nothing to read; they stand in front of the tried one.
 READ: dict[str, list[dict]] = {
     'BalGrad': [
-        dict(type='mmda_ext.LocalClassification', num_classes=CLASSES, task='own', by_modality=True,
+        dict(type='mmda_ext.LocalClassification', task='own', by_modality=True,
              balanced_heads=False),
         dict(type='mmda_ext.MutualDistillation', task='own_kl')],
     'CGGM': [dict(type='mmda_ext.ClassifierGuidance', num_classes=CLASSES, task='own', direction='off')],

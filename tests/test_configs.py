@@ -11,7 +11,9 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 
 from mmda_ext.apis.compose import load_recipe
+from mmda_ext.apis.config_edits import batch_warning
 from mmda_ext.apis.recipe_files import datasets, methods
+from mmda_ext.engine.seen_domains import seen_test_domains
 from mmda_ext.registry import BALANCERS, DATA_SAMPLERS, DATASETS, HOOKS, METRICS, MODELS, OPTIM_WRAPPERS, TRANSFORMS
 from tests.conftest import ROOT
 from tests.recipes import each_file_read_once, recipe
@@ -52,10 +54,10 @@ def own_file(tmp_path_factory):
 
 
 def test_methods_are_told_apart():
-    assert methods() == sorted(path.stem for path in (CONFIGS / 'methods').glob('*.py'))
+    assert sorted(path.stem for path in (CONFIGS / 'methods').glob('*.py')) == methods()
     assert set(methods(reads_target=True)) == ADAPTING | EITHER | {'dt'}
     assert set(methods(reads_target=False)) == set(methods()) - ADAPTING - {'dt'}
-    assert WITH_TARGET <= set(datasets())
+    assert set(datasets()) >= WITH_TARGET
     assert not {'features', 'features-adaptation'} & set(datasets())
 
 
@@ -105,7 +107,9 @@ def test_a_method_that_adapts_names_the_data_that_it_can_have(dataset, read_once
 def check(cfg):
     assert cfg.default_scope == 'mmaction'
     assert 'seed' in cfg.randomness
+    assert batch_warning(cfg, processes=1) is None, 'the rate was chosen for another batch'
     assert cfg.auto_scale_lr.base_batch_size == cfg.train_dataloader.batch_size
+    assert seen_test_domains(cfg) == ()
     for loader in (cfg.train_dataloader, cfg.val_dataloader, cfg.test_dataloader):
         assert DATASETS.get(loader.dataset.type)
         assert 'batch_sampler' not in loader or DATA_SAMPLERS.get(loader.batch_sampler.type)

@@ -99,5 +99,5 @@ def test_links_lead_somewhere(page):
 def test_commands_name_files_that_exist(page):
     """Every script and recipe that a page tells to run is there."""
     made_by_the_reader = blocks().keys()
-    for name in re.findall(r'(?:(?:configs|tools)/[\w./-]+\.(?:py|sh))', page.read_text()):
+    for name in re.findall(r'(?<!\w)(?:(?:configs|tools)/[\w./-]+\.(?:py|sh))', page.read_text()):
         assert (ROOT / name).exists() or name in made_by_the_reader, f'{page.name} names {name}'

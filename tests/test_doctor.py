@@ -69,6 +69,16 @@ def test_broken_packages(monkeypatch, module, error, remedy):
     assert remedy in line.remedy
 
 
+@pytest.mark.parametrize(('present', 'verdict'), [(('av', 'decord'), doctor.OK), (('av', ), doctor.OK),
+                                                   (('decord', ), doctor.ABSENT), ((), doctor.ABSENT)])
+def test_video_files_need_pyav(monkeypatch, present, verdict):
+    monkeypatch.setattr(stack, 'installed', lambda module: module in present)
+    monkeypatch.setattr(doctor, 'import_error', lambda module: None)
+    line = doctor.check_video_decoder()
+    assert (line.found, line.verdict) == (', '.join(present) or '-', verdict)
+    assert ('pip install av' in line.remedy) == (verdict == doctor.ABSENT)
+
+
 def test_torchvision_of_another_build_is_named(monkeypatch):
     monkeypatch.setattr(doctor, 'import_error', lambda module: 'RuntimeError: operator torchvision::nms does not exist')
     monkeypatch.setattr(stack, 'installed', lambda module: True)

@@ -48,6 +48,7 @@ def imports_of(path):
 
 @pytest.mark.parametrize(('room', 'forbidden'), [
     ('balancing', ('mmengine', 'mmcv', 'mmaction', 'mmda_ext.models', 'mmda_ext.engine', 'mmda_ext.datasets')),
+    ('gradients', ('mmengine', 'mmcv', 'mmaction', 'mmda_ext.models', 'mmda_ext.engine', 'mmda_ext.datasets')),
     ('models', ('mmda_ext.engine', 'mmda_ext.datasets', 'mmda_ext.balancing')),
     ('datasets', ('mmda_ext.engine', 'mmda_ext.models', 'mmda_ext.balancing')),
 ])
@@ -59,7 +60,7 @@ def test_imports_point_one_way(room, forbidden):
 
 def test_no_method_is_named_in_recognizer_or_wrappers():
     names = [name for name in (*BALANCERS, *OBJECTIVES) if name != 'sum']
-    for room in ('models/recognizers', 'engine/optim_wrappers'):
+    for room in ('models/recognizers', 'engine/optim_wrappers', 'gradients'):
         for path in (PACKAGE / room).rglob('*.py'):
             found = re.findall(rf'\b({"|".join(names)})\b', path.read_text(), flags=re.I)
             assert not found, f'{path.relative_to(ROOT)} names {found}'

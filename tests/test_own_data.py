@@ -78,7 +78,8 @@ def test_a_file_that_lacks_something_is_named(tmp_path, change, message):
 def test_vectors_sequences_and_pictures_get_networks(tmp_path, under_way):
     label = np.arange(160) % 2
     arrays = dict(vector=np.ones((160, 5)), sequence=np.ones((160, 7, 4)), picture=np.ones((160, 1, 6, 8)))
-    np.savez(tmp_path / 'f.npz', **arrays, label=label, domain=np.array(['p', 'q'])[np.arange(160) // 80], classes=np.array(['c', 'd']),
+    np.savez(tmp_path / 'f.npz', **arrays, label=label,
+             domain=np.array(['p', 'q'])[np.arange(160) // 80], classes=np.array(['c', 'd']),
              split=np.array(['train', 'val', 'test', 'train'])[np.arange(160) % 4])
     cfg = recipe('boomda', str(tmp_path / 'f.npz'))
     assert [own.type for own in cfg.model.backbones.values()] == [

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch.utils.data import Dataset
 
+from mmda_ext.apis.protocol import add_protocol
 from mmda_ext.registry import DATASETS, MODELS
 
 CLASSES = 3
@@ -92,6 +93,7 @@ def toy_config(work_dir: Path, epochs: int = 3, workers: int = 0, val: tuple[str
         'visualizer': None, 'log_level': 'WARNING',
     })
     del cfg.default_hooks['visualization']
+    add_protocol(cfg)
     cfg.merge_from_dict(changes)
     return cfg
 

@@ -20,10 +20,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import sweep  # noqa: E402
 from analysis import contact_sheet, report_results  # noqa: E402
 from data import make_demo_data  # noqa: E402
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors  # noqa: E402
 from mmda_ext.visualization.marks import replace_between  # noqa: E402
 from mmda_ext.visualization.results import read_results  # noqa: E402
 from mmda_ext.visualization.statistics import summarise  # noqa: E402
 from mmda_ext.visualization.tables import format_summary  # noqa: E402
+from mmda_ext.visualization.test_sets import one_test_set  # noqa: E402
 
 ROWS = ('Base=configs/methods/base.py', 'GMP=configs/methods/gmp.py')
 DOMAINS = ('human', 'animal', 'cartoon')
@@ -33,8 +35,8 @@ TARGET = 'human'
 #: Column of its table -> key of the score.
 SCORES = {'accuracy': 'acc/top1', 'weighted F1': 'f1/weighted'}
 CHANCE = 20
-#: What the tools return when they were stopped.
-INTERRUPTED = 130
+#: What the tools return at least when a signal stopped them.
+STOPPED = 128
 JOBS = str(min(2, os.cpu_count() or 1))
 
 
@@ -55,28 +57,39 @@ def adapt(work_dir: Path, seeds: list[str]) -> int:
         for row, (method, dataset) in ADAPTATION.items():
             name, folder = row.replace(' ', '-'), work_dir / f'seed{seed}'
             config = f'configs/methods/{method}.py'
-            status = sweep.main(['--rows', f'{name}={config}', '--dataset', dataset, '--targets', TARGET, '--seeds', seed,
-                                 '--work-dir', str(folder / name), *options])
+            status = sweep.main(['--rows', f'{name}={config}', '--dataset', dataset, '--targets', TARGET, '--seeds',
+                                 seed, '--work-dir', str(folder / name), *options])
             if status:
                 return status
             cell = folder / name / name / TARGET / f'seed{seed}'
             checkpoint = json.loads((cell / 'result.json').read_text(encoding='utf-8'))['checkpoint']
             options = ['--cfg-options', f'load_from={cell / checkpoint}']
-    table = adaptation_table(work_dir)
+    try:
+        table = adaptation_table(work_dir)
+    except ValueError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 2
     (work_dir / 'table.md').write_text(table, encoding='utf-8')
     print(table)
     return status
+
+
+def scores_of(work_dir: Path, key: str) -> dict[str, list[float]]:
+    """Scores of each row of adaptation over the seeds in the folder, all of one test set."""
+    files = {row: sorted(work_dir.glob(f'seed*/{row.replace(" ", "-")}/results.json')) for row in ADAPTATION}
+    read = {row: [read_results(file, metric=key) for file in own] for row, own in files.items()}
+    cells = [cell for parts in read.values() for part in parts for cell in part.test_sets.items()]
+    one_test_set(dict(cells), str(work_dir))
+    return {row: [score for part in parts for score in part.scores.values()] for row, parts in read.items()}
 
 
 def adaptation_table(work_dir: Path) -> str:
     """Mean and spread of the scores on the target over all seeds in the folder, as Markdown."""
     head = [f'adaptation to {TARGET}', *SCORES]
     lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
+    columns = [scores_of(work_dir, key) for key in SCORES.values()]
     for row in ADAPTATION:
-        files = sorted(work_dir.glob(f'seed*/{row.replace(" ", "-")}/results.json'))
-        scores = [[score for file in files for score in read_results(file, metric=key).scores.values()]
-                  for key in SCORES.values()]
-        lines.append('| ' + ' | '.join([row, *(format_summary(summarise(own)) for own in scores)]) + ' |')
+        lines.append('| ' + ' | '.join([row, *(format_summary(summarise(own[row])) for own in columns)]) + ' |')
     note = ('On all clips of the target, in percent: mean ± standard deviation over n seeds. Generated data and so few '
             'runs are a demonstration, and no evidence for or against a method.')
     return '\n'.join([*lines, '', note, ''])
@@ -110,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     contact_sheet.main(['data/demo/hac', '--out', str(work_dir / 'data.jpg')])
     status = generalize(work_dir, seeds, targets)
-    if status != INTERRUPTED:
+    if status < STOPPED:
         status = adapt(work_dir / 'adaptation', seeds) or status
     if args.full and not status:
         publish(work_dir, Path('docs/results/demo'), Path('README.md'))
@@ -118,4 +131,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main, grace_s=None))

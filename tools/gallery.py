@@ -20,6 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import sweep  # noqa: E402
 from analysis import report_results  # noqa: E402
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors  # noqa: E402
 from mmda_ext.apis.recipe_files import methods  # noqa: E402
 from sweep_cell import read_json  # noqa: E402
 
@@ -43,6 +44,8 @@ ORDER = {
 }  # fmt: skip
 #: It changes the rate of pre-trained encoders, which features have not: the same run as Boomda.
 LEFT_OUT = ('boomda-paper-lr',)
+#: What the tools return at least when a signal stopped them.
+STOPPED = 128
 PUBLISHED = ('table.md', 'table.csv', 'results.json', 'accuracy.png')
 
 
@@ -97,6 +100,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument('--jobs', type=int, default=os.cpu_count() or 1, help='runs at the same time; one per core')
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='handed to the trainer')
+    parser.add_argument('--new-options', nargs='+', default=[], metavar='KEY=VALUE', help='the same for new keys')
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs', 'gallery'))
     parser.add_argument('--trainer', default='tools/train.py')
     parser.add_argument('--publish', action='store_true', help='copy complete tables to docs/results/gallery-*')
@@ -134,7 +138,9 @@ def run(part: Part, rows: Sequence[str], args: argparse.Namespace) -> int:
                *map(str, args.seeds), '--work-dir', str(work_dir), '--jobs', str(args.jobs), '--preload', '--trainer',
                args.trainer]
     print(f'{part.name}: {", ".join(rows)}', flush=True)
-    status = sweep.main(command + (['--cfg-options', *args.cfg_options] if args.cfg_options else []))
+    for flag, options in (('--cfg-options', args.cfg_options), ('--new-options', args.new_options)):
+        command += [flag, *options] if options else []
+    status = sweep.main(command)
     content = read_json(work_dir / 'results.json')
     if status == 2 or content is None:
         return status
@@ -159,7 +165,8 @@ def readme(part: Part, content: dict[str, Any]) -> str:
     rows, seeds = content['rows'], ' '.join(map(str, content['seeds']))
     command = f'python tools/gallery.py --data {part.data} --family {part.family} --seeds {seeds}'
     command += '' if rows == part.methods() else f' --rows {" ".join(rows)}'
-    command += f' --cfg-options {" ".join(content["cfg_options"])}' if content['cfg_options'] else ''
+    for flag, options in (('--cfg-options', content['cfg_options']), ('--new-options', content.get('new_options'))):
+        command += f' {flag} {" ".join(options)}' if options else ''
     rules = sorted({cell['result'].get('selection', 'unknown').replace('_', ' ') for cell in content['cells']})
     way = 'leave one domain out' if part.family == 'generalization' else 'labelled source to unlabelled target'
     return f"""# {part.title}: {part.family}, {way}
@@ -191,10 +198,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for part, rows in tables:
         status = run(part, rows, args)
         worst = worst or status
-        if status in (2, 130):
+        if status == 2 or status >= STOPPED:
             return status
     return worst
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main, grace_s=None))

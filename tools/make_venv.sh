@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
 # Make a virtual environment with the tested versions and this package in editable form. Asks nothing.
-# usage: bash tools/make_venv.sh FOLDER      environment: PYTHON, PIP_ARGS (e.g. an index to install from)
 set -euo pipefail
 
-VENV=${1:-.venv}
+USAGE="usage: bash tools/make_venv.sh FOLDER (environment: PYTHON, PIP_ARGS, e.g. an index to install from)"
+case "${1:-}" in -h | --help) echo "$USAGE"; exit ;; esac
+if [ $# -ne 1 ]; then
+    echo "$USAGE" >&2
+    exit 2
+fi
+VENV=$1
 HERE=$(cd "$(dirname "$0")/.." && pwd)
 PIP_ARGS=${PIP_ARGS:-}
 SUITABLE='import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 13))'

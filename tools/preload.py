@@ -68,3 +68,7 @@ def _train(arguments: list[str], log: str, env: dict[str, str]) -> None:
     sys.argv = arguments
     sys.path.insert(0, str(Path(arguments[0]).resolve().parent))
     runpy.run_path(arguments[0], run_name='__main__')
+
+
+if __name__ == '__main__':
+    print(f'{__doc__}\nThis file is a part of other tools and does nothing by itself.')

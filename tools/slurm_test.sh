@@ -3,8 +3,10 @@
 # Environment: GPUS, GPUS_PER_NODE, CPUS_PER_TASK, SRUN_ARGS, MASTER_PORT.
 set -euo pipefail
 
+USAGE="usage: bash tools/slurm_test.sh PARTITION JOB_NAME CONFIG CHECKPOINT [flags]"
+case "${1:-}" in -h | --help) echo "$USAGE"; exit ;; esac
 if [ $# -lt 4 ]; then
-    echo "usage: bash tools/slurm_test.sh PARTITION JOB_NAME CONFIG CHECKPOINT [flags]" >&2
+    echo "$USAGE" >&2
     exit 2
 fi
 PARTITION=$1; JOB_NAME=$2; CONFIG=$3; CHECKPOINT=$4; shift 4

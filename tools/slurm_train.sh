@@ -3,8 +3,10 @@
 # Environment: GPUS, GPUS_PER_NODE, CPUS_PER_TASK, SRUN_ARGS, MASTER_PORT.
 set -euo pipefail
 
+USAGE="usage: bash tools/slurm_train.sh PARTITION JOB_NAME CONFIG [flags]"
+case "${1:-}" in -h | --help) echo "$USAGE"; exit ;; esac
 if [ $# -lt 3 ]; then
-    echo "usage: bash tools/slurm_train.sh PARTITION JOB_NAME CONFIG [flags]" >&2
+    echo "$USAGE" >&2
     exit 2
 fi
 PARTITION=$1; JOB_NAME=$2; CONFIG=$3; shift 3

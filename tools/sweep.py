@@ -5,15 +5,16 @@ Example:
         --work-dir work_dirs/demo
 
 A cell is finished when <work-dir>/<row>/<target>/seed<k>/result.json exists. All cells are gathered in
-<work-dir>/results.json after every cell; tools/analysis/report_results.py makes tables and plots of it.
+<work-dir>/results.json after every cell; tools/analysis/report_results.py makes tables and plots of it. A cell in which
+another process trains is left to it, and waited for.
 """
 
 import argparse
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
@@ -23,7 +24,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from sweep_cell import Cell, Run, finish, now, position, start, stop, tail, versions, write_json
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+from mmda_ext.file_names import check_inside
+from mmda_ext.folder_lock import FolderInUseError, User, lock_folder, user_of
+from sweep_cell import Cell, Run, finish, now, position, read_json, start, stop, tail, versions, write_json
 
 DONE, FAILED, NOT_RUN = 'done', 'failed', 'not run'
 METHODS = Path('configs', 'methods')
@@ -40,6 +44,7 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--seeds', nargs='+', type=int, default=[0])
     parser.add_argument('--work-dir', type=Path, required=True)
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='handed to the trainer')
+    parser.add_argument('--new-options', nargs='+', default=[], metavar='KEY=VALUE', help='the same for new keys')
     parser.add_argument('--jobs', type=int, default=1, help='runs at the same time')
     parser.add_argument('--preload', action='store_true', help='import once and fork: for many short runs')
     parser.add_argument('--trainer', default='tools/train.py')
@@ -50,7 +55,8 @@ def grid(args: argparse.Namespace) -> list[Cell]:
     """Cells of the grid, seeds outermost: after a stop, every recipe has met the same seeds.
 
     Raises:
-        ValueError: If a row is malformed, a configuration is missing or a folder was made by another recipe.
+        ValueError: If a row is malformed, a configuration is missing, a name leaves the folder, or a folder was made by
+            another recipe.
     """
     named = [row if '=' in row else f'{row}={METHODS / row}.py' for row in args.rows]
     rows = dict(row.partition('=')[::2] for row in named)
@@ -62,9 +68,9 @@ def grid(args: argparse.Namespace) -> list[Cell]:
         if '{target}' not in template and len(args.targets) > 1 and not args.dataset:
             raise ValueError(f'--rows {row}={template}: with several targets, name a --dataset or write {{target}} in '
                              'the path')
-        folder = args.work_dir / row / target / f'seed{seed}'
+        folder = args.work_dir / check_inside(row, '--rows') / check_inside(target, '--targets') / f'seed{seed}'
         cells.append(Cell(row, target, seed, template.replace('{target}', target), folder, args.cfg_options,
-                          data_flags(args, target)))
+                          args.new_options, data_flags(args, target)))
     for cell in cells:
         check(cell)
     return cells
@@ -80,8 +86,12 @@ def data_flags(args: argparse.Namespace, target: str) -> list[str]:
 def check(cell: Cell) -> None:
     if not Path(cell.config).is_file():
         raise ValueError(f'{cell.config} does not exist (row {cell.row}, target {cell.target})')
-    for key, current in (('config', cell.config), ('options', list(cell.options)), ('data', list(cell.data))):
-        before = cell.record().get(key, current)
+    if (cell.folder / 'cell.json').exists() and read_json(cell.folder / 'cell.json') is None:
+        raise ValueError(f'{cell.folder / "cell.json"} is damaged, so nothing says which recipe made this folder: name '
+                         'another row or --work-dir, or remove that folder')
+    record = {**cell.recipe, 'new_options': [], 'data': [], **cell.record()} if cell.record() else cell.recipe
+    for key, current in cell.recipe.items():
+        before = record[key]
         if before != current:
             raise ValueError(
                 f'{cell.folder} was made with {key} {before!r}, now it is {current!r}: '
@@ -99,6 +109,7 @@ class Sweep:
     def __init__(self, cells: list[Cell], args: argparse.Namespace) -> None:
         self.cells, self.args = cells, args
         self.waiting = [cell for cell in cells if cell.result() is None]
+        self.users: dict[str, User] = {}
         self.running: list[Run] = []
         self.durations = [t for c in cells if c.result() and (t := c.record().get('wall_time_s'))]
 
@@ -122,22 +133,40 @@ class Sweep:
 
     def step(self) -> list[Run]:
         """Start what may start and return the runs that have just ended."""
-        while self.waiting and len(self.running) < self.args.jobs:
-            self.running.append(start(self.waiting.pop(0), self.args.trainer, self.args.jobs, self.args.preload))
+        slots = self.args.jobs - len(self.running)
+        for cell in self.free()[:slots] if slots > 0 else ():
+            self.waiting.remove(cell)
+            self.running.append(start(cell, self.args.trainer, self.args.jobs, self.args.preload))
         ended = [run for run in self.running if run.process.poll() is not None]
         for run in ended:
             self.running.remove(run)
             finish(run)
-            if not run.cell.reason:
+            if run.process.returncode == FolderInUseError.exit_code:
+                run.cell.reason = ''
+                self.waiting.append(run.cell)
+            elif not run.cell.reason:
                 self.durations.append(run.elapsed)
         if ended:
             self.save()
-        return ended
+        return [run for run in ended if run.cell not in self.waiting]
+
+    def free(self) -> list[Cell]:
+        """Waiting cells in which nobody trains, such as a trainer that outlived the sweep that had started it."""
+        used = {cell.name: user for cell in self.waiting if (user := user_of(cell.folder)) is not None}
+        for cell in list(self.waiting):
+            user = used.get(cell.name)
+            if user is not None and user.elsewhere:
+                cell.reason = user.describe(cell.folder)
+            if cell.reason or (user is None and cell.name in self.users and cell.result() is not None):
+                self.waiting.remove(cell)
+        self.users = used
+        return [cell for cell in self.waiting if cell.name not in used]
 
     def save(self) -> None:
         args = self.args
         head = {'updated': now(), 'versions': versions(), 'main_metric': 'acc/top1', 'cfg_options': args.cfg_options}
         head |= {name: getattr(args, name) for name in ('dataset', 'sources', 'modalities') if getattr(args, name)}
+        head |= {'new_options': args.new_options}
         head |= {'rows': list(dict.fromkeys(c.row for c in self.cells)), 'targets': args.targets, 'seeds': args.seeds}
         write_json(args.work_dir / 'results.json', {**head, 'cells': [self.entry(cell) for cell in self.cells]})
 
@@ -160,6 +189,7 @@ class Display:
         self.progress = Progress(*columns, console=console, disable=not self.live)
         self.whole = self.progress.add_task('grid', total=len(sweep.cells), note='')
         self.tasks: dict[str, TaskID] = {}
+        self.told: set[str] = set()
         self.last_line = -float('inf')
 
     def refresh(self) -> None:
@@ -169,6 +199,10 @@ class Display:
             share = 0.0 if rest is None else run.elapsed / max(run.elapsed + rest, 1e-6)
             fractions += share
             self._show(run, share, f'{text}, {clock(run.elapsed)} gone, {clock(rest)} left')
+        for name, user in self.sweep.users.items():
+            if name not in self.told:
+                self.told.add(name)
+                self.say(f'{name} waits: process {user.pid} of {user.host} trains there ({user.command})')
         elapsed, eta = clock(time.monotonic() - self.started), clock(self.sweep.eta())
         counts = f'{self.sweep.done}/{len(self.sweep.cells)} cells, {len(self.sweep.failed)} failed'
         note = f'{counts}, {elapsed} gone, {eta} left'
@@ -208,7 +242,7 @@ def run_grid(sweep: Sweep, display: Display, poll_s: float = 0.2) -> None:
                 for run in sweep.step():
                     display.ended(run)
                 display.refresh()
-                time.sleep(poll_s if sweep.running else 0)
+                time.sleep(poll_s if sweep.running or sweep.waiting else 0)
     finally:
         for run in sweep.running:
             stop(run)
@@ -217,25 +251,34 @@ def run_grid(sweep: Sweep, display: Display, poll_s: float = 0.2) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     args, console = parse_args(arguments), Console()
-    # A polite end by a job scheduler is handled like Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        sweep = Sweep(grid(args), args)
-    except ValueError as error:
-        console.print(f'error: {error}', markup=False, soft_wrap=True)
-        return 2
+    with ExitStack() as stack:
+        try:
+            cells = grid(args)
+            stack.enter_context(lock_folder(args.work_dir))
+        except (ValueError, FolderInUseError) as error:
+            console.print(f'error: {error}', markup=False, soft_wrap=True)
+            return 2
+        return train(Sweep(cells, args), console)
+
+
+def train(sweep: Sweep, console: Console) -> int:
+    """Run what is missing of the grid, and say what came out."""
     display = Display(sweep, console)
     display.say(f'{len(sweep.cells)} cells, {sweep.done} of them done already')
+    for cell in sweep.waiting:
+        if (cell.folder / 'result.json').exists():
+            display.say(f'{cell.folder / "result.json"} is damaged: the cell is tested again')
     try:
         run_grid(sweep, display)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as end:
         display.say(f'stopped with {sweep.done}/{len(sweep.cells)} cells done; the same command goes on from here')
-        return 130
+        return getattr(end, 'exit_code', 130)
     for cell in sweep.failed:
         display.say(f'failed: {cell.name} ({cell.reason}), log: {cell.log}')
-    display.say(f'{sweep.done}/{len(sweep.cells)} cells done: {args.work_dir / "results.json"}')
+    display.say(f'{sweep.done}/{len(sweep.cells)} cells done: {sweep.args.work_dir / "results.json"}')
     return 1 if sweep.failed else 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    # As long as it takes: a trainer that is to end may be saving.
+    sys.exit(run_with_one_line_errors(main, grace_s=None))

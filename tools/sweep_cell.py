@@ -33,6 +33,7 @@ class Cell:
     config: str
     folder: Path
     options: Sequence[str] = ()
+    new_options: Sequence[str] = ()
     data: Sequence[str] = ()
     reason: str = ''
 
@@ -41,20 +42,26 @@ class Cell:
         return f'{self.row} / {self.target} / seed {self.seed}'
 
     @property
+    def recipe(self) -> dict[str, Any]:
+        """What must be the same when a cell is continued."""
+        return {'config': self.config, 'options': list(self.options), 'new_options': list(self.new_options),
+                'data': list(self.data)}
+
+    @property
     def log(self) -> Path:
         return self.folder / 'train.log'
 
     def result(self) -> dict[str, Any] | None:
         """What the run wrote at its end; None when it has not, or when the file is not whole."""
-        return read_json(self.folder / 'result.json')
+        content = read_json(self.folder / 'result.json') or {}
+        return content if isinstance(content.get('test'), dict) else None
 
     def record(self) -> dict[str, Any]:
         """What earlier runs of this cell left: configuration, options, flags of its data, seconds spent, versions."""
         return read_json(self.folder / 'cell.json') or {}
 
     def note(self, **changes: Any) -> None:
-        own = {'config': self.config, 'options': list(self.options), 'data': list(self.data)}
-        write_json(self.folder / 'cell.json', {**self.record(), **own, **changes})
+        write_json(self.folder / 'cell.json', {**self.record(), **self.recipe, **changes})
 
 
 @dataclass
@@ -115,8 +122,8 @@ def start(cell: Cell, trainer: str, jobs: int = 1, preload: bool = False) -> Run
         '--resume',
         *cell.data,
     ]
-    if cell.options:
-        command += ['--cfg-options', *cell.options]
+    for flag, options in (('--cfg-options', cell.options), ('--new-options', cell.new_options)):
+        command += [flag, *options] if options else []
     cell.note(versions=versions())
     with open(cell.log, 'a') as log:
         log.write(f'\n$ {shlex.join(command)}\n')
@@ -195,3 +202,7 @@ def position(run: Run) -> tuple[str, float | None]:
             epoch, step, steps, eta = found.groups()
             return f'epoch {epoch}, iteration {step}/{steps}', seconds_of(eta)
     return 'starting', None
+
+
+if __name__ == '__main__':
+    print(f'{__doc__}\nThis file is a part of other tools and does nothing by itself.')

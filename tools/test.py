@@ -2,8 +2,12 @@
 
 import sys
 
-from mmda_ext.apis.one_line_errors import run_with_one_line_errors
-from mmda_ext.stack import require_stack
+try:
+    from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+    from mmda_ext.stack import require_stack
+except KeyboardInterrupt:  # from here to the end of `run_with_one_line_errors` it is that function's business
+    print('interrupted', file=sys.stderr)
+    sys.exit(130)
 
 
 def main() -> None:

@@ -13,12 +13,8 @@ default_hooks = dict(
     sync_buffers=dict(type='SyncBuffersHook'),
     visualization=dict(type='mmda_ext.MultimodalVisualizationHook'))
 
-custom_hooks = [
-    dict(type='mmda_ext.EpochSeedHook'),
-    dict(type='mmda_ext.FittingCheckpointHook'),
-    dict(type='mmda_ext.StopOnNonFiniteHook'),
-    dict(type='mmda_ext.TestBestHook'),
-]
+# Recipes add theirs; those of the protocol are added by the tools to every config (docs/training.md).
+custom_hooks = []
 
 # nccl where there are GPUs; the tools use gloo on a machine without.
 env_cfg = dict(

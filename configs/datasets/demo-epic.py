@@ -50,7 +50,8 @@ dataset = dict(
     data_root='data/demo/epic/',
     layout='frames',
     modalities=modalities,
-    source_domains=source_domains)
+    source_domains=source_domains,
+    metainfo=dict(classes=('sway', 'bounce', 'orbit', 'pulse', 'blink')))
 train_dataloader = dict(
     num_workers=1, dataset=dict(**dataset, domains=source_domains, split='train', pipeline=train_pipeline))
 val_dataloader = dict(

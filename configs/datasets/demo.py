@@ -54,7 +54,8 @@ dataset = dict(
     ann_dir='data/demo/hac/splits/',
     data_root='data/demo/hac/',
     modalities=modalities,
-    source_domains=source_domains)
+    source_domains=source_domains,
+    metainfo=dict(classes=('sway', 'bounce', 'orbit', 'pulse', 'blink')))
 train_dataloader = dict(
     num_workers=1, dataset=dict(**dataset, domains=source_domains, split='train', pipeline=train_pipeline))
 val_dataloader = dict(

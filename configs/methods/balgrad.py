@@ -6,7 +6,6 @@ model = dict(
         *_base_.model.objectives,
         dict(
             type='mmda_ext.LocalClassification',
-            num_classes=_base_.num_classes,
             loss_weight=1.0,
             task='heads',
             by_modality=True,

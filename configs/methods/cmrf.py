@@ -5,7 +5,7 @@ _base_ = ['./erm.py', '../_base_/objectives/cmrf_terms.py']
 _weights = {name: 0.5 for name in _base_.modalities if name in ('audio', 'speech')}
 model = dict(
     objectives=[
-        dict(_base_.cmrf_heads, num_classes=_base_.num_classes, modality_weights=_weights),
+        dict(_base_.cmrf_heads, modality_weights=_weights),
         _base_.cmrf_contrast,
         dict(
             _base_.cmrf_distillation,

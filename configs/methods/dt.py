@@ -3,5 +3,5 @@ _base_ = ['./erm.py']
 
 model = dict(
     objectives=[
-        dict(type='mmda_ext.InformationBottleneck', num_classes=_base_.num_classes, beta=5e-4),
+        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
     ])

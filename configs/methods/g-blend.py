@@ -5,7 +5,7 @@ model = dict(
     cls_head=dict(loss_weight=0.0),
     objectives=[
         *_base_.model.objectives,
-        dict(type='mmda_ext.LocalClassification', num_classes=_base_.num_classes, loss_weight=0.0, task='heads'),
+        dict(type='mmda_ext.LocalClassification', loss_weight=0.0, task='heads'),
         dict(type='mmda_ext.BlendedClassification'),
     ])
 custom_hooks = [*_base_.custom_hooks, dict(type='mmda_ext.GradientBlendingHook', mode='boundaries', super_epoch=5)]

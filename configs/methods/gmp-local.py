@@ -1,10 +1,10 @@
-# GMP in the form of the first author's later release, without its two defects (docs/methods/gmp.md).
+# GMP in the form of the first author's later release, without its three defects (docs/methods/gmp.md).
 _base_ = ['./erm.py']
 
 model = dict(
     cls_head=dict(task='fused'),
     objectives=[
-        dict(type='mmda_ext.LocalClassification', num_classes=_base_.num_classes),
+        dict(type='mmda_ext.LocalClassification'),
         dict(type='mmda_ext.LocalDomainAdversarial', num_domains=len(_base_.source_domains)),
     ])
 optim_wrapper = dict(

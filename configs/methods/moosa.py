@@ -5,7 +5,7 @@ _entropy, _jigsaw, *_terms, _splitting = _base_.moosa
 model = dict(
     cls_head=dict(loss_weight=0),
     objectives=[
-        dict(_base_.moosa_heads, num_classes=_base_.num_classes),
+        _base_.moosa_heads,
         _entropy,
         # as published: 4 parts of two modalities, 2 of three
         dict(_jigsaw, num_parts=2 if len(_base_.modalities) > 2 else 4),

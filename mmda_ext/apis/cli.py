@@ -2,30 +2,39 @@
 
 import argparse
 import itertools
-import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
-from mmengine.logging import print_log
+from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 
 from mmda_ext import compat
 from mmda_ext.apis.compose import add_flags, choice_of
 from mmda_ext.apis.config_edits import (
+    batch_warning,
+    check_length,
     load_config,
     set_amp,
     set_auto_scale_lr,
+    set_cpu_dtype,
     set_dump,
     set_randomness,
     set_visualization,
     set_work_dir,
 )
-from mmda_ext.apis.one_line_errors import Interrupted, was_interrupted
+from mmda_ext.apis.options import add_option_flags
+from mmda_ext.apis.protocol import set_protocol
 from mmda_ext.apis.resume import set_resume
+from mmda_ext.apis.stop_signals import Stopped, stop_behind
+from mmda_ext.apis.weights import check_weights
+from mmda_ext.engine.data_checks import check_steps
+from mmda_ext.engine.seen_domains import check_seen_domains
+from mmda_ext.folder_lock import lock_folder
 
 _RUNS = itertools.count()
 
@@ -36,8 +45,7 @@ def common_parser(description: str) -> argparse.ArgumentParser:
     parser.add_argument('config', help='config file')
     parser.add_argument('--work-dir', help='folder for logs and results; by default the names of what was chosen, '
                                            'work_dirs/<method>_<dataset>_to-<target>, or the name of the config')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, metavar='KEY=VALUE',
-                        help='override entries of the config, e.g. train_dataloader.batch_size=8 or key="[a,b]"')
+    add_option_flags(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by some launchers')
     add_flags(parser)
@@ -79,24 +87,43 @@ def run_training(argv: Sequence[str] | None = None) -> None:
         argv (Sequence[str], optional): Command line without the program; by default that of the process.
 
     Raises:
-        Interrupted: If the user stops the run; the message says how to continue.
+        Stopped: If a signal ends the run; the message says how to continue.
+        FolderInUseError: If another run uses the work directory.
     """
     args = train_parser().parse_args(argv)
+    notes: list[str] = []
     cfg = _prepare(args)
+    check_length(cfg)
+    check_seen_domains(cfg)
+    check_weights(cfg)
     set_amp(cfg, args)
+    set_cpu_dtype(cfg, notes.append)
     set_auto_scale_lr(cfg, args)
     set_randomness(cfg, args)
-    set_resume(cfg, args, _warn)
-    if args.no_validate:
-        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    with compat.tensors_only(), _only_user(cfg):
+        set_resume(cfg, args, notes.append)
+        if args.no_validate:
+            cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+        _train(cfg, args, notes)
+
+
+def _train(cfg: Config, args: argparse.Namespace, notes: Sequence[str]) -> None:
     runner = None
     try:
-        runner = build_runner(cfg)
-        runner.train()
+        with _held_back_start(cfg) as prepare:
+            runner = prepare(build_runner(cfg))
+            for note in filter(None, [*notes, batch_warning(cfg, runner.world_size)]):
+                runner.logger.warning(note)
+            # Schedulers that count iterations fail on an empty loop, in their words, before any hook may speak.
+            check_steps(runner.train_loop.dataloader, 'train')
+            runner.train()
     except BaseException as error:
-        if not was_interrupted(error):
+        if isinstance(error, OSError) and error.errno and error.filename is None:
+            error.filename = cfg.work_dir  # a write that failed half-way does not say where
+        stop = stop_behind(error)
+        if stop is None:
             raise
-        raise Interrupted(_how_to_go_on(runner, cfg, args)) from None
+        raise Stopped(stop.number, _how_to_go_on(runner, cfg, args)) from None
 
 
 def run_test(argv: Sequence[str] | None = None) -> None:
@@ -110,18 +137,22 @@ def run_test(argv: Sequence[str] | None = None) -> None:
     set_visualization(cfg, args)
     set_dump(cfg, args)
     cfg.resume, cfg.load_from = False, args.checkpoint
-    build_runner(cfg).test()
+    # The work directory may be a training's: what it was trained with stays there under the config's own name.
+    object.__setattr__(cfg, '_filename', str(Path(cfg.filename).with_name(f'test_{Path(cfg.filename).name}')))
+    with compat.tensors_only(), _held_back_start(cfg) as prepare:
+        prepare(build_runner(cfg)).test()
 
 
 def _prepare(args: argparse.Namespace) -> Config:
     """Read the config and put the work-arounds in force that running it needs."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg, warnings = load_config(args.config, args.cfg_options, choice_of(args))
-    for warning in warnings:
-        _warn(warning)
+    cfg = load_config(args.config, args.cfg_options, args.new_options, choice_of(args))
     cfg.launcher = args.launcher
     set_work_dir(cfg, args)
+    set_protocol(cfg)
     compat.allow_mmengine_checkpoints()
+    compat.ignore_configs_in_checkpoints()
+    compat.keep_checkpoints_at_home()
     compat.allow_cpu_amp()
     compat.fix_numpy_aliases()
     compat.fix_color_jitter()
@@ -129,6 +160,43 @@ def _prepare(args: argparse.Namespace) -> Config:
     if args.launcher == 'pytorch':
         compat.prepare_cpu_distributed(cfg)
     return cfg
+
+
+@contextmanager
+def _only_user(cfg: Config) -> Iterator[None]:
+    """Lock the work directory; of the processes of one run, the first does so for all."""
+    rank = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}.get(cfg.launcher, '')
+    if int(os.environ.get(rank, 0)):
+        yield
+        return
+    with lock_folder(cfg.work_dir):
+        yield
+
+
+class AtTheStart(Hook):
+    """Calls a function when model, data and weights are there and the first iteration is about to come."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+
+    def before_train(self, runner: Runner) -> None:
+        self._call()
+
+    def before_test(self, runner: Runner) -> None:
+        self._call()
+
+
+@contextmanager
+def _held_back_start(cfg: Config) -> Iterator[Callable[[Runner], Runner]]:
+    """Screen without the runner's long report of itself, until data and weights have been found."""
+    if int(os.environ.get('RANK', 0)) == 0:
+        print(f'{cfg.filename}: looking for data and weights; the log is in {cfg.work_dir}', flush=True)
+    with compat.held_back_start() as show:
+        def prepare(runner: Runner) -> Runner:
+            runner.register_hook(AtTheStart(show), priority='LOWEST')
+            return runner
+
+        yield prepare
 
 
 def build_runner(cfg: Config) -> Runner:
@@ -140,14 +208,11 @@ def build_runner(cfg: Config) -> Runner:
     return RUNNERS.build(cfg) if 'runner_type' in cfg else Runner.from_cfg(cfg)
 
 
-def _warn(text: str) -> None:
-    if int(os.environ.get('RANK', 0)) == 0:
-        print_log(text, logger='current', level=logging.WARNING)
-
-
 def _how_to_go_on(runner: Runner | None, cfg: Config, args: argparse.Namespace) -> str:
-    if runner is None or not hasattr(runner.train_loop, 'epoch'):
-        return 'interrupted before training began'
-    return (f'interrupted in epoch {runner.epoch + 1}, iteration {runner.iter + 1}; to continue: '
-            f'{sys.executable} {sys.argv[0]} {args.config} --work-dir {cfg.work_dir} --resume (and the other '
+    if runner is None or not isinstance(runner._train_loop, BaseLoop):
+        return ' before training began; the same command begins again'
+    place = f' in epoch {runner.epoch + 1}, iteration {runner.iter + 1}; to continue: '
+    if args.launcher != 'none':
+        return f'{place}the same command with --work-dir {cfg.work_dir} --resume'
+    return (f'{place}{sys.executable} {sys.argv[0]} {args.config} --work-dir {cfg.work_dir} --resume (and the other '
             'flags of this run)')

@@ -2,7 +2,7 @@
 
 import difflib
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,66 +11,41 @@ from mmengine.config.utils import ConfigParsingError
 
 from mmda_ext import compat
 from mmda_ext.apis.compose import Choice, compose
-
-#: Keys that the runner understands although a config may leave them out.
-RUNNER_KEYS = ('auto_scale_lr', 'custom_hooks', 'find_unused_parameters', 'load_from', 'model_wrapper_cfg',
-               'param_scheduler', 'randomness', 'resume', 'runner_type', 'sync_bn', 'work_dir')
+from mmda_ext.apis.options import apply_options
 
 
-def load_config(path: str, options: dict[str, Any] | None, choice: Choice | None = None) -> tuple[Config, list[str]]:
-    """Read a config file, put the chosen data into a method, and apply ``--cfg-options``.
+def load_config(path: str, options: dict[str, Any] | None = None, new_options: dict[str, Any] | None = None,
+                choice: Choice | None = None) -> Config:
+    """Read a config file, put the chosen data into a method, and apply ``--cfg-options`` and ``--new-options``.
 
     Args:
         path (str): The config file.
-        options (dict, optional): Dotted keys and values.
+        options (dict, optional): Dotted keys and values; the keys must be known.
+        new_options (dict, optional): The same for keys that are new.
         choice (Choice, optional): What ``--dataset``, ``--target``, ``--sources`` and ``--modalities`` name.
-
-    Returns:
-        tuple[Config, list[str]]: The config, and a warning for each option that named a key new to the config.
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If the file or the options cannot be read.
+        ValueError: If the file cannot be read, or an option is unknown or does not fit.
     """
     if '::' not in path and not Path(path).is_file():
         raise FileNotFoundError(f'config file {path} does not exist{_near_files(path)}')
     try:
-        cfg = compose(path, choice)
+        cfg = compose(_in_package(path) if '::' in path else path, choice)
     except (SyntaxError, NameError, ConfigParsingError) as error:
         raise ValueError(f'config file {path} cannot be read: {type(error).__name__}: {error}') from error
     if 'model' not in cfg:
         raise ValueError(f'config file {path} defines no `model`; is it a part for `_base_` rather than a recipe?')
-    warnings = list(unknown_keys(cfg, options or {}))
+    apply_options(cfg, options, new_options)
+    return cfg
+
+
+def _in_package(name: str) -> str:
+    """Path of ``package::config.py``."""
     try:
-        cfg.merge_from_dict(options or {})
-    except (KeyError, TypeError) as error:
-        raise ValueError(f'--cfg-options {options} does not fit {path}: {error}') from error
-    return cfg, warnings
-
-
-def unknown_keys(cfg: Config, options: dict[str, Any]) -> Iterator[str]:
-    """One warning per option whose key the config does not have, with the nearest keys that it has."""
-    for option in options:
-        node: Any = cfg._cfg_dict
-        done: list[str] = []
-        for part in option.split('.'):
-            if isinstance(node, (list, tuple)) and part.isdigit() and int(part) < len(node):
-                node = node[int(part)]
-            elif isinstance(node, dict) and part in node:
-                node = node[part]
-            else:
-                if done or part not in RUNNER_KEYS:
-                    yield _describe_unknown(option, part, done, node)
-                break
-            done.append(part)
-
-
-def _describe_unknown(option: str, part: str, done: list[str], node: Any) -> str:
-    where = f'`{".".join(done)}`' if done else 'the config'
-    known = list(node) if isinstance(node, dict) else []
-    near = difflib.get_close_matches(part, known + (list(RUNNER_KEYS) if not done else []))
-    hint = f'did you mean {" or ".join(".".join([*done, name]) for name in near)}? ' if near else ''
-    return f'--cfg-options {option}: {where} has no key {part!r}, so a new one is made; {hint}it may have no effect'
+        return Config._get_cfg_path(name, '')[0]
+    except (AssertionError, FileNotFoundError, ModuleNotFoundError) as error:
+        raise FileNotFoundError(f'config {name} does not exist: {error}') from error
 
 
 def _near_files(path: str) -> str:
@@ -85,12 +60,13 @@ def set_work_dir(cfg: Config, args: Namespace) -> None:
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / cfg.get('recipe', {}).get('run', Path(args.config).stem))
+        name = Path(args.config.split('::')[-1]).stem
+        cfg.work_dir = str(Path('work_dirs') / cfg.get('recipe', {}).get('run', name))
 
 
 def set_randomness(cfg: Config, args: Namespace) -> None:
-    """Flags win over the config's ``randomness``; what no flag names stays."""
-    randomness = dict(cfg.get('randomness') or {})
+    """Flags win over the config's ``randomness``; what neither names is as in the recipes: seed 0."""
+    randomness = {'seed': 0, **(cfg.get('randomness') or {})}
     if args.seed is not None:
         randomness['seed'] = args.seed
     if args.diff_rank_seed:
@@ -107,7 +83,22 @@ def set_auto_scale_lr(cfg: Config, args: Namespace) -> None:
     if not (cfg.get('auto_scale_lr') or {}).get('base_batch_size'):
         raise ValueError(f'--auto-scale-lr: {args.config} has no `auto_scale_lr = dict(base_batch_size=...)`; add it, '
                          'with the total batch size for which its learning rate was chosen')
+    if (parts := cfg.optim_wrapper.get('accumulative_counts', 1)) > 1:
+        raise ValueError(f'--auto-scale-lr does not count optim_wrapper.accumulative_counts={parts}: leave it '
+                         'out and set optim_wrapper.optimizer.lr for the whole step')
     cfg.auto_scale_lr.enable = True
+
+
+def batch_warning(cfg: Config, processes: int) -> str | None:
+    """What to tell of a run whose steps see another number of samples than its learning rate was chosen for."""
+    scaling = cfg.get('auto_scale_lr') or {}
+    base, size = scaling.get('base_batch_size'), cfg.train_dataloader.get('batch_size')
+    parts = (cfg.get('optim_wrapper') or {}).get('accumulative_counts', 1)
+    if scaling.get('enable') or not base or not size or processes * size * parts == base:
+        return None
+    return (f'a step sees {processes * size * parts} samples ({processes} processes, batch {size}, {parts} parts), the '
+            f'learning rate was chosen for {base} and is unchanged: --auto-scale-lr scales it, '
+            f'train_dataloader.batch_size keeps the total (docs/training.md)')
 
 
 def set_amp(cfg: Config, args: Namespace) -> None:
@@ -117,8 +108,41 @@ def set_amp(cfg: Config, args: Namespace) -> None:
     wrapper = cfg.optim_wrapper
     wrapper['type'] = amp_variant(wrapper.get('type', 'OptimWrapper'))
     wrapper.setdefault('loss_scale', 'dynamic')
-    if not compat.has_accelerator():
-        wrapper['dtype'] = 'bfloat16'  # the only type that autocast has on a CPU
+
+
+def set_cpu_dtype(cfg: Config, warn: Callable[[str], None]) -> None:
+    """Mixed precision on a CPU is bfloat16: say so where the config leaves it open, refuse where it asks for another.
+
+    Args:
+        cfg (Config): ``optim_wrapper.dtype`` is set.
+        warn (Callable): Takes what the user should know.
+
+    Raises:
+        ValueError: If the config asks for float16 and there is no accelerator.
+    """
+    wrapper = cfg.get('optim_wrapper') or {}
+    if not str(wrapper.get('type')).rpartition('.')[2].startswith('Amp') or compat.has_accelerator():
+        return
+    dtype = wrapper.get('dtype')
+    if dtype not in (None, 'bfloat16'):
+        raise ValueError(f'optim_wrapper.dtype={dtype!r}: on a CPU mixed precision is bfloat16 only; set '
+                         "optim_wrapper.dtype='bfloat16', or train without mixed precision or on a GPU")
+    if dtype is None:
+        wrapper['dtype'] = 'bfloat16'
+        warn('mixed precision on a CPU: computed in bfloat16, not in float16 as on a GPU')
+
+
+def check_length(cfg: Config) -> None:
+    """Refuse a training that takes no step: its result would be that of untrained weights.
+
+    Raises:
+        ValueError: If ``train_cfg`` has no epoch or iteration.
+    """
+    for key in ('max_epochs', 'max_iters'):
+        value = (cfg.get('train_cfg') or {}).get(key)
+        if isinstance(value, (int, float)) and value < 1:
+            raise ValueError(f'train_cfg.{key}={value} trains nothing, so there is no result: set it to 1 or more; '
+                             'weights as they are get their scores from tools/test.py CONFIG CHECKPOINT')
 
 
 def amp_variant(name: str) -> str:

@@ -1,90 +1,88 @@
 """Errors that a user can act on, in one sentence instead of a traceback."""
 
+import json
+import multiprocessing
 import os
-import re
 import sys
+import time
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+
+from mmda_ext.apis.explanations import explain, is_consequence, is_one_of_several
+from mmda_ext.apis.stop_signals import GRACE_S, stop_behind, stopped_by_signals
 
 #: Set to 1 for the whole traceback of every error.
 TRACEBACK_VARIABLE = 'MMDA_EXT_TRACEBACK'
+#: Set by ``tools/launch.py``, which says at the end what it finds in the error files of its processes.
+LAUNCHER_VARIABLE = 'MMDA_EXT_LAUNCHER'
+#: Set by torchrun: where a process leaves the reason of its end.
+ERROR_FILE_VARIABLE = 'TORCHELASTIC_ERROR_FILE'
 EXIT_ERROR = 1
-EXIT_INTERRUPTED = 130
-
-_PACKAGE = Path(__file__).resolve().parents[1]
-_WORKER_FRAME = re.compile(r'File "(.+)", line \d+, in .+\n\s+(.+)')
 
 
-class Interrupted(Exception):
-    """The user stopped the run; the message says how to go on."""
-
-
-def was_interrupted(error: BaseException | None) -> bool:
-    """Whether the user's interruption is behind an error; MMEngine turns one into a SyntaxError while it saves."""
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__cause__ or error.__context__
-    return error is not None
-
-
-def run_with_one_line_errors(main: Callable[[], Any]) -> int:
-    """Call ``main`` and turn errors that need no traceback into one line on stderr.
+def run_with_one_line_errors(main: Callable[[], Any], grace_s: float | None = GRACE_S) -> int:
+    """Call ``main`` and turn signals, and errors that need no traceback, into one line on stderr.
 
     Args:
-        main (Callable): The tool, without arguments.
+        main (Callable): The tool, without arguments; an integer that it returns is the exit code.
+        grace_s (float, optional): Seconds after a signal until a process that hangs is killed; None never kills.
 
     Returns:
-        int: Exit code: 0, 1 after an error, 130 after an interruption.
+        int: Exit code: 0 or what the tool returned, 1 (or the error's own ``exit_code``) after an error, 128 plus the
+            signal's number after a signal.
 
     Raises:
-        Exception: Any error that looks like a fault of the program, or all of them with ``MMDA_EXT_TRACEBACK=1``.
+        Exception: Any error that looks like a fault of the program, or all of them with ``MMDA_EXT_TRACEBACK=1``; one
+            of several processes prints it, because its traceback must come before the end of the others.
     """
     try:
-        main()
-    except (KeyboardInterrupt, Interrupted) as stop:
-        _say(str(stop) or 'interrupted')
-        return EXIT_INTERRUPTED
-    except Exception as error:
-        sentence = explain(error)
-        if sentence is None or os.environ.get(TRACEBACK_VARIABLE) == '1':
+        with stopped_by_signals(grace_s):
+            return main() or 0
+    except BaseException as error:
+        stop = stop_behind(error)
+        if stop is not None:
+            say(str(stop), is_consequence=True)
+            return _leave(stop.exit_code)
+        if not isinstance(error, Exception):
             raise
-        _say(f'error: {sentence}\n({TRACEBACK_VARIABLE}=1 shows where it was raised)')
-        return EXIT_ERROR
-    return 0
+        sentence = explain(error)
+        if sentence is not None and os.environ.get(TRACEBACK_VARIABLE) != '1':
+            say(f'error: {sentence} ({TRACEBACK_VARIABLE}=1 shows where it was raised)', is_consequence(error))
+        elif is_one_of_several():
+            traceback.print_exc()
+            say(f'error: {type(error).__name__}, with the traceback above', is_consequence(error))
+        else:
+            raise
+        return _leave(getattr(error, 'exit_code', EXIT_ERROR))
 
 
-def explain(error: Exception) -> str | None:
-    """Sentence for an error that the user can mend, None for one that needs its traceback.
+def _leave(code: int) -> int:
+    """Return the exit code; one of several processes ends at once, since its lost group would abort or wait."""
+    if is_one_of_several():
+        for child in multiprocessing.active_children():
+            child.terminate()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
-    The user can mend missing files, missing packages, unknown names in a config, and whatever this package raises on
-    purpose (the innermost line of the traceback is a ``raise`` of ours).
+
+def say(text: str, is_consequence: bool = False) -> None:
+    """Print the last sentence of a process, or leave it to the launcher.
+
+    Args:
+        text (str): The sentence.
+        is_consequence (bool): Whether the end of another process, or a signal, is behind it.
     """
-    if isinstance(error, OSError) and error.filename is not None:
-        return f'{error.filename}: {error.strerror}; check this path in the config, on the command line or in the data'
-    if isinstance(error, (FileNotFoundError, ImportError)) or _raised_on_purpose(error):
-        return _message(error)
-    if isinstance(error, KeyError) and 'is not in the' in str(error) and 'registry' in str(error):
-        return f'{_message(error)} (check the `type` in the config; types of this package begin with "mmda_ext.")'
-    return None
-
-
-def _raised_on_purpose(error: Exception) -> bool:
-    frames = traceback.extract_tb(error.__traceback__)
-    # A data loader's worker sends its traceback as text.
-    worker = _WORKER_FRAME.findall(str(error))
-    file, line = worker[-1] if worker else (frames[-1].filename, frames[-1].line or '') if frames else ('', '')
-    return _PACKAGE in Path(file).resolve().parents and line.lstrip().startswith('raise')
-
-
-def _message(error: Exception) -> str:
-    # str() of a KeyError is the repr of its argument.
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    if _WORKER_FRAME.search(text):
-        text = text.rstrip().splitlines()[-1]
-    return ' '.join(text.split())
-
-
-def _say(text: str) -> None:
     rank = os.environ.get('RANK')
-    print(f'[rank {rank}] {text}' if rank is not None else text, file=sys.stderr, flush=True)
+    text = text if rank is None else f'[rank {rank}] {text}'
+    file = os.environ.get(ERROR_FILE_VARIABLE)
+    if rank is not None and file is not None:
+        # The form that torchrun reads; it shows the message in its own report.
+        record = {'message': text, 'timestamp': int(time.time()), 'is_consequence': is_consequence}
+        with open(file, 'w', encoding='utf-8') as stream:
+            json.dump(record, stream)
+        if os.environ.get(LAUNCHER_VARIABLE) == '1':
+            return
+    print(text, file=sys.stderr, flush=True)

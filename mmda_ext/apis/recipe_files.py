@@ -16,10 +16,8 @@ from mmda_ext.compat import quiet_substitution
 _PACKAGE = Path(__file__).resolve().parents[1]
 #: What a method's config inherits at its root.
 ROOT_MARK = '{{$MMDA_DATASET'
-#: Choices by name; ``losses`` is which losses a rule for any losses balances, ``file`` a feature file, ``configs`` the
-#: folder of this package's configs, for configs that lie elsewhere.
-VARIABLES = {name: f'MMDA_{name.upper()}'
-             for name in ('configs', 'dataset', 'file', 'losses', 'target', 'sources', 'modalities')}
+#: Choices by name; ``losses`` is which losses a rule for any losses balances, ``file`` a feature file.
+VARIABLES = {name: f'MMDA_{name.upper()}' for name in ('dataset', 'file', 'losses', 'target', 'sources', 'modalities')}
 
 
 def configs_folder() -> Path:
@@ -53,24 +51,15 @@ def _families(path: Path) -> set[bool]:
 
 
 def chain(path: Path) -> Iterator[Path]:
-    """A config and what it inherits, itself first; what is not there or of another package is left out.
-
-    Raises:
-        ValueError: If a method is inherited as a part of the package, which changes the scope of its types.
-    """
+    """A config and what it inherits, itself first; what is not there or of another package is left out."""
     yield path
     for base in _bases(path):
-        if base.startswith('mmda_ext::methods/'):
-            own = base.replace('mmda_ext::', f'{{{{${VARIABLES["configs"]}:configs}}}}/')
-            raise ValueError(f'{path} inherits {base}: write \'{own}\', so that types keep the scope of MMAction2')
-        file = path.parent / re.sub(r'\{\{\$(\w+):(\S*?)\}\}', _by_default, base)
-        if '::' not in base and file.is_file():
+        package, _, name = base.rpartition('::')
+        # The method that stands where nothing else is chosen.
+        name = re.sub(r'\{\{\$\w+:(\S*?)\}\}', r'\1', name)
+        file = (configs_folder() if package else path.parent) / name
+        if package in ('', 'mmda_ext') and file.is_file():
             yield from chain(file)
-
-
-def _by_default(variable: re.Match[str]) -> str:
-    """What stands for a variable while nothing is chosen."""
-    return str(configs_folder()) if variable[1] == VARIABLES['configs'] else variable[2]
 
 
 def _bases(path: Path) -> list[str]:
@@ -144,7 +133,6 @@ def load_with(path: Path, choices: Mapping[str, Any]) -> Config:
         path (Path): The config.
         choices (Mapping[str, Any]): Values of :data:`VARIABLES`; those of domains and modalities are tuples.
     """
-    choices = {'configs': str(configs_folder()), **choices}
     texts = {VARIABLES[name]: value if isinstance(value, str) else repr(value) for name, value in choices.items()}
     with _environment({name: texts.get(name) for name in VARIABLES.values()}), quiet_substitution():
         return Config.fromfile(path)

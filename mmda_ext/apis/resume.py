@@ -7,32 +7,35 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from mmda_ext.apis.resumed_recipe import check_resumed_recipe
+
 Warn = Callable[[str], None]
 
 
 def set_resume(cfg: Config, args: Namespace, warn: Warn) -> None:
-    """Turn ``--resume [CKPT]`` into the checkpoint to continue from.
+    """Turn ``--resume [CKPT]``, or ``resume = True`` of the config, into the checkpoint to continue from.
 
     Args:
         cfg (Config): The config; ``resume`` and ``load_from`` are set.
-        args (Namespace): ``resume`` is None, 'auto' or a path.
+        args (Namespace): ``resume`` is None, 'auto' or a path. ``resume = True`` in the config means the same, with its
+            ``load_from`` as the path.
         warn (Callable): Takes what the user should know.
 
     Raises:
         FileNotFoundError: If the named checkpoint does not exist.
-        ValueError: If the named checkpoint is damaged.
+        ValueError: If the named checkpoint is damaged, or does not fit the config.
     """
-    if args.resume is None:
+    wanted = args.resume or (cfg.get('load_from') or 'auto' if cfg.get('resume') else None)
+    if wanted is None:
         return
-    if args.resume != 'auto':
-        cfg.resume, cfg.load_from = True, str(_named(args.resume))
-        return
-    checkpoint = latest_checkpoint(Path(cfg.work_dir), warn)
+    checkpoint = latest_checkpoint(Path(cfg.work_dir), warn) if wanted == 'auto' else _named(wanted)
     if checkpoint is None:
         warn(f'--resume: no checkpoint in {cfg.work_dir}, so training starts from the beginning')
         cfg.resume = False
         return
     cfg.resume, cfg.load_from = True, str(checkpoint)
+    for sentence in check_resumed_recipe(cfg, str(checkpoint)):
+        warn(f'--resume: {sentence}')
 
 
 def latest_checkpoint(work_dir: Path, warn: Warn) -> Path | None:

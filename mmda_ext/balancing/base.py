@@ -22,7 +22,8 @@ class BalanceInputs:
             gives to the true class of that task.
         hits (dict[str, Tensor]): Task -> ``(M, )`` number of samples that modality ``m`` alone classifies right.
         losses (Tensor, optional): Values of the task losses, shape ``(T, )``.
-        num_samples (Tensor | int | None): Number of labelled samples, over which ``confidences`` and ``hits`` sum.
+        counts (dict[str, Tensor | int]): Task -> number of samples labelled for it, over which its ``confidences`` and
+            ``hits`` sum.
         epoch (int | None): Epoch of the run, from 0; ``None`` outside of a run.
     """
 
@@ -31,7 +32,7 @@ class BalanceInputs:
     gramian: Tensor | None = None
     confidences: Mapping[str, Tensor] = field(default_factory=dict)
     losses: Tensor | None = None
-    num_samples: Tensor | int | None = None
+    counts: Mapping[str, Tensor | int] = field(default_factory=dict)
     hits: Mapping[str, Tensor] = field(default_factory=dict)
     epoch: int | None = None
 
@@ -52,10 +53,9 @@ class BalanceInputs:
                              'name a task whose head predicts from every modality alone')
         return self.confidences[task]
 
-    def mean(self, sums: Tensor) -> Tensor:
-        """``sums`` over the number of labelled samples; 0 where there is none."""
-        count = torch.as_tensor(1 if self.num_samples is None else self.num_samples, device=sums.device)
-        return sums / count.clamp_min(1)
+    def mean(self, task: str, sums: Tensor) -> Tensor:
+        """``sums`` over the number of samples labelled for ``task``; 0 where there is none."""
+        return sums / torch.as_tensor(self.counts.get(task, 1), device=sums.device).clamp_min(1)
 
 
 class Balancer(ABC):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmda_ext.balancing.base import BalanceInputs, Balancer, task_names
 
-#: Added to the summed gain, as published.
+#: Added to the summed gain, above the fraction and below it, as in the public code: without any gain B is 1.
 EPS = 1e-8
 #: Summed gains closer to 0 say nothing about the share of a modality in them.
 NO_GAIN = 1e-3
@@ -22,7 +22,8 @@ class CGGM(Balancer):
 
     .. math::
         \Delta_m = A_m(t) - A_m(t - 1),\qquad
-        B_m = \frac{\sum_j \Delta_j - \Delta_m}{\sum_j \Delta_j + 10^{-8}},\qquad g^m \leftarrow \rho_c\, B_m\, g^m
+        B_m = \frac{\sum_j \Delta_j + 10^{-8} - \Delta_m}{\sum_j \Delta_j + 10^{-8}},\qquad
+        g^m \leftarrow \rho_c\, B_m\, g^m
 
     and, for the direction of the update, :math:`L_{gm} = \frac1M (\sum_m |B_m| - \sum_m B_m \cos_m)`. Needs
     :class:`ClassifierGuidance`, which owns the classifiers and files :math:`\frac{\lambda}{M}(1 - \cos_m)` as
@@ -73,13 +74,14 @@ class CGGM(Balancer):
             ValueError: If the auxiliary classifiers filed no hits.
         """
         table = inputs.ones()
-        if self.guidance_task not in inputs.hits or inputs.losses is None or inputs.num_samples is None:
+        if self.guidance_task not in inputs.hits or inputs.losses is None:
             raise ValueError(f'CGGM needs the hits of task {self.guidance_task!r}, got only {sorted(inputs.hits)}: add '
                              'mmda_ext.ClassifierGuidance to `objectives`')
-        accuracies = inputs.mean(inputs.hits[self.guidance_task].to(table))
+        accuracies = inputs.mean(self.guidance_task, inputs.hits[self.guidance_task].to(table))
         before = torch.zeros_like(accuracies) if self._accuracies is None else self._accuracies.to(accuracies)
         # A batch without labels says nothing.
-        accuracies = torch.where(torch.as_tensor(inputs.num_samples, device=table.device) > 0, accuracies, before)
+        count = torch.as_tensor(inputs.counts.get(self.guidance_task, 1), device=table.device)
+        accuracies = torch.where(count > 0, accuracies, before)
         shares = self._shares(accuracies - before)
         self._accuracies = accuracies
         self.diagnostics.update(B=shares, accuracy=accuracies)
@@ -99,8 +101,8 @@ class CGGM(Balancer):
         """:math:`B_m`, ``(M, )``; 1 for a modality that is alone, which would stand still."""
         if len(gains) < 2:
             return torch.ones_like(gains)
-        total = gains.sum()
-        shares = (total - gains) / (total + EPS)
+        total = gains.sum() + EPS
+        shares = (total - gains) / total
         if self.clamp is None:
             return shares
         return torch.where(total.abs() < NO_GAIN, 1.0, shares.clamp(*self.clamp))

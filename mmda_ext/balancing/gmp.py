@@ -109,10 +109,10 @@ class GMP(Balancer):
         if 'confidences' not in self.needs or len(inputs.modalities) < 2:
             return one
         own = inputs.confidence(task, 'GMP').to(one)
-        if inputs.num_samples is not None:
-            self.diagnostics[f'confidence_{task}'] = inputs.mean(own)
+        if task in inputs.counts:
+            self.diagnostics[f'confidence_{task}'] = inputs.mean(task, own)
             if inverse and self.domain_floor:
-                own = own.clamp_min(self.domain_floor * inputs.num_samples)
+                own = own.clamp_min(self.domain_floor * inputs.counts[task])
         return confidence_ratio(own, inverse=inverse)
 
     def _coefficients(self, rho: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:

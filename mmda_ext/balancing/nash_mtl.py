@@ -33,8 +33,8 @@ class NashMTL(GramianWeights):
     Raises:
         ValueError: If ``max_norm`` is not positive.
 
-    Differences from the published code: solved to rounding error in every step instead of a sequence of convex
-    programs started from the last solution, so there is no state.
+    Differences from the published code: solved in every step, up to the :math:`10^{-6}` that is added to the diagonal
+    of the cosines, instead of a sequence of convex programs started from the last solution, so there is no state.
     """
 
     def __init__(self, max_norm: float | None = 1.0, **kwargs: Any) -> None:

@@ -1,15 +1,19 @@
 """EPIC-Kitchens with the three domains of Munro and Damen."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmda_ext.datasets.epic_layouts import LAYOUTS, Segment
 from mmda_ext.datasets.multimodal_dataset import MultimodalDataset
 from mmda_ext.datasets.split_pickle import read_split_pickle
+from mmda_ext.datasets.text_files import read_csv
+from mmda_ext.file_names import check_inside
 from mmda_ext.registry import DATASETS
 
-COLUMNS = ('uid', 'video_id', 'start_timestamp', 'stop_timestamp', 'start_frame', 'stop_frame', 'verb_class')
+COLUMNS = ('video_id', 'start_timestamp', 'stop_timestamp', 'start_frame', 'stop_frame', 'verb_class')
+#: What names a row in messages: a column of the published pickles; of a table of one's own the line.
+ROW = {'.pkl': 'uid', '.csv': 'line'}
 SPLITS = ('train', 'test')
 
 
@@ -22,7 +26,8 @@ class EpicKitchensDataset(MultimodalDataset):
     Recognition*, CVPR 2020; Dong et al., *SimMMDG*, NeurIPS 2023).
 
     Args:
-        ann_dir (str): Folder with ``D{1,2,3}_{train,test}.pkl``. They are read without pandas and cannot run code.
+        ann_dir (str): Folder with ``D{1,2,3}_{train,test}.pkl``, which are read without pandas and cannot run code, or
+            with tables ``.csv`` of the same columns for splits of one's own.
         data_root (str): Folder with the media (docs/data.md shows both trees).
         domains (Sequence[str]): Domains whose samples this instance holds.
         source_domains (Sequence[str]): The ordered training domains.
@@ -60,52 +65,81 @@ class EpicKitchensDataset(MultimodalDataset):
         super().__init__(domains, source_domains, modalities, data_root, **kwargs)
 
     def split_file(self, domain: str) -> Path:
-        """Split file of one domain."""
-        return Path(self.ann_dir) / f'{domain}_{self.split}.pkl'
+        """Split file of one domain: the pickle, or a table ``.csv`` in its place."""
+        pickled = Path(self.ann_dir) / f'{domain}_{self.split}.pkl'
+        table = pickled.with_suffix('.csv')
+        if table.is_file() and pickled.is_file():
+            raise ValueError(f'{table} and {pickled.name} both name the same split: remove one of them')
+        return table if table.is_file() else pickled
 
     def split_files(self) -> list[str]:
         return [str(self.split_file(domain)) for domain in self.domains]
 
     def read_domain(self, domain: str) -> Iterator[dict[str, Any]]:
-        for uid, segment in read_segments(self.split_file(domain), domain, self.split):
+        path = self.split_file(domain)
+        for row, segment in read_segments(path, domain, self.split):
             yield {
                 'sample_id': f'{segment.video_id}_{segment.start_frame}_{segment.stop_frame}',
                 'label': segment.label,
-                'where': f'{self.split_file(domain)}, uid {uid}',
+                'where': f'{path}, {row}',
                 'modalities': {name: LAYOUTS[self.layout][name](self.data_root, segment) for name in self.modalities}}
 
 
-def read_segments(path: Path, domain: str, split: str) -> list[tuple[Any, Segment]]:
+def read_segments(path: Path, domain: str, split: str) -> list[tuple[str, Segment]]:
     """Read a split file.
 
     Args:
-        path (Path): The file.
+        path (Path): The file, ``.pkl`` or ``.csv``.
         domain (str): Domain of all its rows.
         split (str): Which of the two lists it is.
 
     Returns:
-        list[tuple]: Of each row its ``uid`` and its segment.
+        list[tuple]: Of each row its name for messages, such as ``uid 12915`` or ``line 2``, and its segment.
 
     Raises:
-        ValueError: If it is empty, lacks a column, or a row cannot be understood.
+        ValueError: If it is empty, lacks a column, a row cannot be understood, or a video's name leaves the folder.
     """
-    columns = read_split_pickle(path)
-    lacking = [name for name in COLUMNS if name not in columns]
-    if lacking:
-        raise ValueError(f'split file {path} lacks the columns {lacking}: it has {list(columns)}')
-    if not columns['uid']:
+    rows = _read_table(path) if path.suffix == '.csv' else _read_pickle(path)
+    if not rows:
         raise ValueError(f'split file {path} is empty: use the published file (docs/data.md)')
     segments = []
-    for uid, video, start_time, stop_time, start, stop, label in zip(*(columns[name] for name in COLUMNS)):
+    for number, row in rows:
+        name = f'{ROW[path.suffix]} {number}'
         try:
-            times = seconds(start_time), seconds(stop_time)
-            segment = Segment(domain, split, video, int(start), int(stop), *times, int(label))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f'split file {path}, uid {uid}: {error}') from error
-        if segment.frames < 1:
-            raise ValueError(f'split file {path}, uid {uid}: stop_frame {stop} does not follow start_frame {start}')
-        segments.append((uid, segment))
+            segments.append((name, _segment(domain, split, row)))
+        except ValueError as error:
+            raise ValueError(f'split file {path}, {name}: {error}') from error
     return segments
+
+
+def _read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
+    return read_csv(path, COLUMNS, 'docs/data.md')
+
+
+def _read_pickle(path: Path) -> list[tuple[Any, dict[str, Any]]]:
+    columns = read_split_pickle(path)
+    lacking = [name for name in ('uid', *COLUMNS) if name not in columns]
+    if lacking:
+        raise ValueError(f'split file {path} lacks the columns {lacking}: it has {list(columns)}')
+    return list(zip(columns['uid'], (dict(zip(columns, row)) for row in zip(*columns.values()))))
+
+
+def _segment(domain: str, split: str, row: dict[str, Any]) -> Segment:
+    start, stop, label = (_value(row, name, int) for name in ('start_frame', 'stop_frame', 'verb_class'))
+    start_time, stop_time = (_value(row, name, seconds) for name in ('start_timestamp', 'stop_timestamp'))
+    for name, first, last in (('frame', start, stop), ('timestamp', start_time, stop_time)):
+        if not last > first:
+            raise ValueError(f'stop_{name} {last} does not follow start_{name} {first}')
+    video = check_inside(str(row['video_id']), 'video_id')
+    return Segment(domain, split, video, start, stop, start_time, stop_time, label)
+
+
+def _value(row: dict[str, Any], column: str, kind: Callable[[Any], Any]) -> Any:
+    try:
+        return kind(row[column])
+    except (TypeError, ValueError) as error:
+        form = 'a whole number' if kind is int else 'of the form hours:minutes:seconds'
+        raise ValueError(f'{column}={row[column]!r} is not {form}') from error
 
 
 def seconds(timestamp: str) -> float:

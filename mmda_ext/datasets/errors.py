@@ -29,9 +29,9 @@ class MediaError(RuntimeError):
         return f'{self.path}: {self.reason}' if self.reason else self.path
 
 
-def media_exceptions() -> tuple[type[Exception], ...]:
-    """Exceptions by which the decoders in use report a bad file."""
-    found: list[type[Exception]] = [OSError, EOFError]
+def media_exceptions(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """Exceptions by which the decoders in use report a bad file, and more."""
+    found: list[type[Exception]] = [OSError, EOFError, *more]
     for module, names in FOREIGN.items():
         loaded = sys.modules.get(module)
         found += [getattr(loaded, name) for name in names if hasattr(loaded, name)]

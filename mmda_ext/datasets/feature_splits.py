@@ -53,6 +53,18 @@ def standardized(values: np.ndarray, training: np.ndarray) -> np.ndarray:
         np.ndarray: float32, same shape. An element that is constant in training is only shifted.
     """
     chosen = values[training].astype(np.float64)
-    mean, deviation = chosen.mean(axis=0), chosen.std(axis=0)
-    deviation[deviation < 1e-8] = 1.
-    return ((values - mean) / deviation).astype(np.float32)
+    mean = chosen.mean(axis=0)
+    deviation = np.where(constant_elements(values[training]), 1., chosen.std(axis=0))
+    with np.errstate(over='ignore'):  # the caller looks for infinity, with a sentence
+        return ((values - mean) / deviation).astype(np.float32)
+
+
+def constant_elements(values: np.ndarray) -> np.ndarray:
+    """Which elements differ between samples by no more than rounding, boolean, ``(n, ...)`` -> ``(...)``.
+
+    Rounding is 4 units in the last place of the largest magnitude, in the precision in which the values are stored: an
+    absolute limit would leave small features unscaled and blow up the rounding of large ones.
+    """
+    wide = values.astype(np.float64)
+    precision = np.finfo(values.dtype if values.dtype.kind == 'f' else np.float64).eps
+    return np.ptp(wide, axis=0) <= 4 * precision * np.abs(wide).max(axis=0)

@@ -1,12 +1,15 @@
 """Features computed beforehand: any modalities, one file."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 
-from mmda_ext.datasets.feature_splits import PARTS, assign_parts, standardized
+from mmda_ext.datasets.feature_checks import check_finite, load_feature_file
+from mmda_ext.datasets.feature_splits import PARTS, assign_parts, constant_elements, standardized
 from mmda_ext.datasets.multimodal_dataset import MultimodalDataset
 from mmda_ext.registry import DATASETS
 
@@ -16,7 +19,8 @@ class FeatureDataset(MultimodalDataset):
     """Samples of an ``.npz`` file with one array for each modality, ``label``, ``domain``, ``classes``.
 
     An optional array ``split`` says ``train``, ``val`` or ``test`` for each sample. Without it a stratified part of the
-    sources validates and the whole target tests (:func:`assign_parts`). The file is loaded with ``allow_pickle=False``.
+    sources validates and the whole target tests (:func:`assign_parts`). Labels are indices of ``classes`` or names. The
+    file is loaded with ``allow_pickle=False``, and every value is checked when it is opened.
 
     Args:
         ann_file (str): The file.
@@ -35,7 +39,7 @@ class FeatureDataset(MultimodalDataset):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If an option is unknown, or an array is missing or has another number of samples than ``label``.
+        ValueError: If an option is unknown, or an array is missing or holds what cannot be used.
     """
 
     def __init__(self,
@@ -69,10 +73,10 @@ class FeatureDataset(MultimodalDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         self._table = load_feature_file(Path(self.ann_file), tuple(self.arrays.values()))
-        self._metainfo.setdefault('classes', tuple(str(name) for name in self._table['classes']))
-        self.check_domains([str(name) for name in np.unique(self._table['domain'])])
+        self._metainfo.setdefault('classes', tuple(self._table['classes'].tolist()))
+        self.check_domains(np.unique(self._table['domain']).tolist())
         self._parts = self._assign()
-        self._features = {modality: self._prepare(self._table[array]) for modality, array in self.arrays.items()}
+        self._features = {modality: self._prepare(array) for modality, array in self.arrays.items()}
         samples = super().load_data_list()
         del self._table, self._parts
         return samples
@@ -82,11 +86,12 @@ class FeatureDataset(MultimodalDataset):
             if self.target_test_fraction is not None:
                 raise ValueError(f'{self.ann_file} has an array `split`, which says who tests: leave out '
                                  f'target_test_fraction={self.target_test_fraction}')
-            return self._table['split'].astype(str)
+            return self._table['split']
         return assign_parts(self._table['label'], self._table['domain'], self.source_domains, self.val_fraction,
                             self.split_seed, self.target_test_fraction)
 
-    def _prepare(self, values: np.ndarray) -> np.ndarray:
+    def _prepare(self, array: str) -> np.ndarray:
+        values = self._table[array]
         if self.flatten:
             values = values.reshape(len(values), -1)
         if not self.standardize:
@@ -95,7 +100,19 @@ class FeatureDataset(MultimodalDataset):
         if not training.any():
             raise ValueError(f'{self.ann_file}: no sample of the sources {self.source_domains} is marked `train`, so '
                              'there are no statistics: set standardize=False or correct the array `split`')
-        return standardized(values, training)
+        scaled = standardized(values, training)
+        check_finite(self.ann_file, array, scaled, ' after standardising by the training samples')
+        self._tell_constant(array, values, training)
+        return scaled
+
+    def _tell_constant(self, array: str, values: np.ndarray, training: np.ndarray) -> None:
+        """What is constant in training cannot be scaled; where it is not constant elsewhere, that matters."""
+        moved = constant_elements(values[training]) & (values != values[np.argmax(training)]).any(axis=0)
+        if moved.any():
+            columns = [tuple(index) if len(index) > 1 else index[0] for index in np.argwhere(moved)[:5].tolist()]
+            print_log(f'{self.ann_file}: {moved.sum()} columns of `{array}` (such as {columns}) are constant in '
+                      'training but not elsewhere: they are shifted, not scaled', logger='current',
+                      level=logging.WARNING)
 
     def read_domain(self, domain: str) -> Iterator[dict[str, Any]]:
         inside = self._table['domain'] == domain
@@ -123,35 +140,3 @@ class FeatureDataset(MultimodalDataset):
         for modality, entry in info['modalities'].items():
             entry['feature'] = self._features[modality][entry.pop('row')].copy()
         return info
-
-
-def load_feature_file(path: Path, arrays: Sequence[str]) -> dict[str, np.ndarray]:
-    """Read the arrays of a feature file and check that they fit together.
-
-    Args:
-        path (Path): The ``.npz`` file.
-        arrays (Sequence[str]): Names of the feature arrays wanted.
-
-    Returns:
-        dict[str, np.ndarray]: Those, ``label``, ``domain``, ``classes`` and, if there, ``split``.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds pickled objects, or an array is missing, of another length, or of unknown content.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f'feature file {path} does not exist: check `ann_file` (docs/data.md)')
-    with np.load(path, allow_pickle=False) as file:
-        lacking = [name for name in (*arrays, 'label', 'domain', 'classes') if name not in file.files]
-        if lacking:
-            raise ValueError(f'feature file {path} lacks the arrays {lacking}: it has {file.files}')
-        wanted = {*arrays, 'label', 'domain', 'classes', *({'split'} & set(file.files))}
-        table = {name: file[name] for name in wanted}
-    for name, values in table.items():
-        if name != 'classes' and len(values) != len(table['label']):
-            raise ValueError(f'feature file {path}: `{name}` has {len(values)} samples, `label` {len(table["label"])}')
-    table['domain'] = table['domain'].astype(str)
-    unknown = sorted(map(str, set(table.get('split', np.array([], dtype=str)).astype(str)) - set(PARTS)))
-    if unknown:
-        raise ValueError(f'feature file {path}: `split` holds {unknown}, allowed are {PARTS}')
-    return table

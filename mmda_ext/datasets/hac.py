@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mmda_ext.datasets.multimodal_dataset import MultimodalDataset
+from mmda_ext.datasets.text_files import read_text
+from mmda_ext.file_names import check_inside
 from mmda_ext.registry import DATASETS
 
 #: Lists that make up a split. The target is tested on the whole domain, and the published order is test first.
@@ -96,18 +98,19 @@ def read_list(path: Path) -> list[tuple[int, str, int]]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is empty or a line cannot be understood.
+        ValueError: If it is empty or not in UTF-8, a line cannot be understood, or a name leaves the folder.
     """
     if not path.is_file():
         raise FileNotFoundError(f'split file {path} does not exist: check `ann_dir` (docs/data.md)')
     rows = []
-    for number, line in enumerate(path.read_text(encoding='utf-8').split('\n'), start=1):
+    for number, line in enumerate(read_text(path).replace('\r\n', '\n').replace('\r', '\n').split('\n'), start=1):
         if not line:
             continue
         name, _, label = line.rpartition(',')
         if not name.endswith('.mp4') or not label.strip().isdigit():
             raise ValueError(f'split file {path}, line {number}: {line!r} is not of the form `name.mp4,label`')
-        rows.append((number, name.removesuffix('.mp4'), int(label)))
+        stem = check_inside(name.removesuffix('.mp4'), f'split file {path}, line {number}')
+        rows.append((number, stem, int(label)))
     if not rows:
         raise ValueError(f'split file {path} is empty: use the published file (docs/data.md)')
     return rows

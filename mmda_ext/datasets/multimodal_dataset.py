@@ -28,6 +28,7 @@ class MultimodalDataset(BaseDataset):
         modalities (Sequence[str]): Modalities of a sample, in this order.
         data_root (str): Folder with the media.
         missing (str): ``'skip'`` counts, logs and leaves out samples with a missing file; ``'error'`` stops.
+        max_missing (float): Largest share of the samples that ``'skip'`` leaves out; more of them stop.
         unlabeled_target (bool): Leave ``gt_label`` out of samples of domains that are not sources.
         monitor_labels (bool): Keep the label that ``unlabeled_target`` withholds as ``monitor_label``, for diagnostics
             in the log; nothing that trains reads it.
@@ -36,7 +37,8 @@ class MultimodalDataset(BaseDataset):
 
     Raises:
         ValueError: If a domain, a modality, a label or an option is unknown, or a split file is empty.
-        FileNotFoundError: If a file is missing and ``missing='error'``, or nothing is left.
+        FileNotFoundError: If a file is missing and ``missing='error'``, more than ``max_missing`` of the samples lack
+            one, or nothing is left of a domain.
     """
 
     DOMAINS: tuple[str, ...] = ()
@@ -50,6 +52,7 @@ class MultimodalDataset(BaseDataset):
                  modalities: Sequence[str],
                  data_root: str = '',
                  missing: str = 'skip',
+                 max_missing: float = .05,
                  unlabeled_target: bool = False,
                  monitor_labels: bool = False,
                  max_refetch: int = 100,
@@ -60,13 +63,18 @@ class MultimodalDataset(BaseDataset):
             raise ValueError(f'missing={missing!r} is unknown: use one of {MISSING}')
         if self.DOMAINS:
             self.check_domains(self.DOMAINS)
-        self.missing = missing
+        if not 0 <= max_missing <= 1:
+            raise ValueError(f'max_missing={max_missing} is a share of the samples: it must be from 0 to 1')
+        self.missing, self.max_missing = missing, max_missing
+        self.num_missing = 0
+        #: Largest ``gt_label`` and ``domain_label`` of the samples, for those who must fit.
+        self.largest_labels: dict[str, int] = {}
         if monitor_labels and not unlabeled_target:
             raise ValueError('monitor_labels=True belongs to unlabeled_target=True: labels that are not withheld need '
                              'no other name')
         self.unlabeled_target, self.monitor_labels = unlabeled_target, monitor_labels
         self.decode_failures: Counter[str] = Counter()
-        self._failures_in_a_row = 0
+        self._failures_in_a_row: list[str] = []
         lazy = kwargs.pop('lazy_init', False)
         super().__init__(data_root=str(data_root), max_refetch=max_refetch, lazy_init=True, **kwargs)
         self._metainfo.update(domains=self.domains, source_domains=self.source_domains)
@@ -100,6 +108,8 @@ class MultimodalDataset(BaseDataset):
             seen[name] += 1
             if seen[name] > 1:
                 info['sample_id'] = f'{name}#{seen[name]}'
+        for key in ('gt_label', 'domain_label'):
+            self.largest_labels[key] = max((info.get(key, -1) for info in samples), default=-1)
         return samples
 
     def _annotate(self, domain: str, raw: dict[str, Any]) -> dict[str, Any]:
@@ -136,19 +146,25 @@ class MultimodalDataset(BaseDataset):
             (dropped if lost else kept).append(info)
         if dropped or not kept:
             self._report_missing(dropped, kept, list(absent))
+        self.num_missing = len(dropped)
         return kept
 
     def _report_missing(self, dropped: list[dict[str, Any]], kept: list[dict[str, Any]], absent: list[str]) -> None:
-        files = ', '.join(self.split_files())
-        if not kept:
+        files, total = ', '.join(self.split_files()), len(dropped) + len(kept)
+        emptied = sorted({info['domain'] for info in dropped} - {info['domain'] for info in kept})
+        if emptied or not kept:
+            count = sum(info['domain'] in emptied for info in dropped)
             raise FileNotFoundError(
-                f'{type(self).__name__}: no sample is left of the {len(dropped)} that {files} lists for domains '
-                f'{self.domains}; folder {self.data_root!r} lacks for example {absent[:3]}: {self.REMEDY}')
+                f'{type(self).__name__}: no sample is left of the {count} that {files} lists for domains '
+                f'{tuple(emptied)}; folder {self.data_root!r} lacks for example {absent[:3]}: {self.REMEDY}')
         ids = [info['sample_id'] for info in dropped[:5]]
-        message = (f'{type(self).__name__}: {len(dropped)} of {len(dropped) + len(kept)} samples lack a file '
+        message = (f'{type(self).__name__}: {len(dropped)} of {total} samples lack a file '
                    f'({len(absent)} files, for example {absent[0]}); samples: {ids}; split files: {files}')
         if self.missing == 'error':
             raise FileNotFoundError(f'{message}: {self.REMEDY}, or set missing=\'skip\'')
+        if len(dropped) > self.max_missing * total:
+            raise FileNotFoundError(f'{message}. That is more than max_missing={self.max_missing:g} of them: '
+                                    f'{self.REMEDY}, or set max_missing of the data set')
         print_log(f'{message}. They are left out: {self.REMEDY}', logger='current', level=logging.WARNING)
 
     def prepare_data(self, idx: int) -> Any:
@@ -159,21 +175,29 @@ class MultimodalDataset(BaseDataset):
             if self.test_mode:
                 raise MediaError(error.path, f'{error.reason} (a test sample is never replaced: repair the file, or '
                                  'delete it so that `missing=\'skip\'` counts it as missing)') from error
-            self._note_failure(error)
+            self._note_failure(error, self.get_data_info(idx)['sample_id'])
             return None
-        self._failures_in_a_row = 0
+        if self._failures_in_a_row:
+            self._note_replaced(data)
         return data
 
-    def _note_failure(self, error: MediaError) -> None:
+    def _note_replaced(self, data: Any) -> None:
+        """Let the sample say in whose place it stands: the run counts them, and this may be a worker process."""
+        sample = data.get('data_samples') if isinstance(data, dict) else None
+        if sample is not None and hasattr(sample, 'set_metainfo'):
+            sample.set_metainfo({'replaced': tuple(self._failures_in_a_row)})
+        self._failures_in_a_row = []
+
+    def _note_failure(self, error: MediaError, sample_id: str) -> None:
         """Count a failure; log each file once in each worker."""
         self.decode_failures[error.path] += 1
-        self._failures_in_a_row += 1
+        self._failures_in_a_row.append(sample_id)
         if self.decode_failures[error.path] == 1:
             print_log(f'{error}; another sample is drawn (bad files so far: {len(self.decode_failures)})',
                       logger='current', level=logging.WARNING)
-        if self._failures_in_a_row > self.max_refetch:
-            raise MediaError(error.path, f'{error.reason} ({self._failures_in_a_row} samples in a row could not be '
-                             f'decoded: {self.REMEDY_DECODE})') from error
+        if len(self._failures_in_a_row) > self.max_refetch:
+            raise MediaError(error.path, f'{error.reason} ({len(self._failures_in_a_row)} samples in a row could not '
+                             f'be decoded: {self.REMEDY_DECODE})') from error
 
     def get_cat_ids(self, idx: int) -> list[int]:
         """Class of a sample, for MMEngine's ``ClassBalancedDataset``."""

@@ -15,6 +15,12 @@ import numpy as np
 PLAIN_DTYPES = ('b1', 'i1', 'i2', 'i4', 'i8', 'u1', 'u2', 'u4', 'u8', 'f2', 'f4', 'f8')
 
 
+#: Packages of which tables ask for other names when a newer pandas wrote them. No such name is ever looked up.
+WRITERS = ('numpy', 'pandas', 'pyarrow')
+NEWER = ('; if you wrote it with a pandas of today, write a table in its place: '
+         '`table.to_csv("D1_train.csv", index=False)`')
+
+
 class _Stored:
     """Base of the stand-ins: keeps the state that the pickle hands over, whatever it is."""
 
@@ -71,8 +77,8 @@ class _RestrictedUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in STAND_INS:
-            raise pickle.UnpicklingError(
-                f'it asks for `{module}.{name}`, which no split file needs, so it may run code')
+            raise pickle.UnpicklingError(f'it asks for `{module}.{name}`, which no published split file needs' +
+                                         (NEWER if module.partition('.')[0] in WRITERS else ', so it may run code'))
         return STAND_INS[module, name]
 
 
@@ -98,7 +104,7 @@ def read_split_pickle(path: str | Path) -> dict[str, list[Any]]:
     # A hostile or truncated file may fail anywhere in the reading; the caller needs one kind of error.
     except Exception as error:
         raise ValueError(f'split file {path} was refused: {error or type(error).__name__}. '
-                         'Use the published file (docs/data.md)') from error
+                         'Use the published file, or a table .csv (docs/data.md)') from error
 
 
 def _columns(frame: Any) -> dict[str, list[Any]]:
@@ -107,7 +113,7 @@ def _columns(frame: Any) -> dict[str, list[Any]]:
         raise ValueError('it does not hold a pandas DataFrame')
     manager = frame.state.get('_data', frame.state.get('_mgr'))
     if not isinstance(manager, _Manager):
-        raise ValueError('it does not hold a BlockManager, so it was not written by pandas 0.x or 1.0-1.2')
+        raise ValueError(f'it does not hold a BlockManager of pandas 0.x or 1.0-1.2{NEWER}')
     axes, blocks, items = manager.state[:3]
     found: dict[str, list[Any]] = {}
     for values, names in zip(blocks, items):

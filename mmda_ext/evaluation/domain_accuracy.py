@@ -1,6 +1,5 @@
 """Accuracy over all samples, by class, by domain and by modality."""
 
-import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypedDict
@@ -38,7 +37,8 @@ class DomainAccuracy(BaseMetric):
     * ``modality/<m>/acc/top<k>`` for each modality that a sample's ``modality_scores`` names, over those samples;
     * ``predictor/<name>/acc/top<k>`` for each further predictor in ``predictor_scores``, such as a teacher.
 
-    A score that is not a number counts as wrong. Among equal scores the lower class index comes first.
+    A score that is not finite stops the evaluation and names the sample. Among equal scores the lower class index comes
+    first.
 
     Args:
         topk (Sequence[int]): Which accuracies to report.
@@ -49,7 +49,7 @@ class DomainAccuracy(BaseMetric):
         collect_dir (str, optional): As for every MMEngine metric.
 
     Raises:
-        ValueError: If ``topk`` holds anything but positive integers.
+        ValueError: If ``topk`` holds anything but positive integers, or a sample cannot be scored.
     """
 
     default_prefix = ''  # keys are complete; None would make MMEngine warn
@@ -124,6 +124,4 @@ def _mean_class(results: Sequence[Outcome]) -> float:
 def _rank(sample: Mapping[str, Any], name: str, score: Any, label: int) -> int:
     """Number of classes that are placed before the label."""
     scores = scores_of(sample, name, score, label, 'DomainAccuracy')
-    if scores is None:
-        return sys.maxsize
     return int((scores > scores[label]).sum() + (scores[:label] == scores[label]).sum())

@@ -24,11 +24,11 @@ def label_of(sample: Mapping[str, Any], metric: str) -> int:
     return int(flat)
 
 
-def scores_of(sample: Mapping[str, Any], name: str, score: Any, label: int, metric: str) -> Tensor | None:
-    """Class scores ``(C, )`` in float32 or wider; None where one is not a number.
+def scores_of(sample: Mapping[str, Any], name: str, score: Any, label: int, metric: str) -> Tensor:
+    """Class scores ``(C, )`` in float32 or wider.
 
     Raises:
-        ValueError: If there are none, or the label is not among the classes.
+        ValueError: If there are none, one is not finite, or the label is not among the classes.
     """
     if score is None:
         raise ValueError(f'{metric}: {_name(sample)} has no {name}; the model must be called in predict mode')
@@ -36,7 +36,10 @@ def scores_of(sample: Mapping[str, Any], name: str, score: Any, label: int, metr
     if not 0 <= label < score.numel():
         raise ValueError(f'{metric}: {_name(sample)} has gt_label {label}, but {name} has {score.numel()} classes; '
                          'check num_classes of the head and the classes of the data set')
-    return None if torch.isnan(score).any() else score
+    if not torch.isfinite(score).all():
+        raise ValueError(f'{metric}: {_name(sample)} has {name} {score.tolist()[:8]}, which is not finite, so there is '
+                         'no accuracy: look for NaN in the files of this sample and in the weights of the checkpoint')
+    return score
 
 
 def by_split(compute: Callable[[Sequence[Any]], dict[str, float]], results: Sequence[Any], split: str | None,

@@ -9,9 +9,6 @@ from mmengine.evaluator import BaseMetric
 from mmda_ext.evaluation.samples import by_split, label_of, scores_of
 from mmda_ext.registry import METRICS
 
-#: Class of a prediction that is none: it is wrong, and counts for no class.
-NO_CLASS = -1
-
 
 class Prediction(TypedDict):
     """What is kept of one sample."""
@@ -39,7 +36,8 @@ class WeightedF1(BaseMetric):
     * the same with ``source/`` and ``target/`` when samples of both kinds occur;
     * the same with ``modality/<m>/`` for each modality that a sample's ``modality_scores`` names, over those samples.
 
-    A score that is not a number counts as wrong. Among equal scores the lower class index comes first.
+    A score that is not finite stops the evaluation and names the sample. Among equal scores the lower class index comes
+    first.
 
     Args:
         inductive_split (str, optional): Count only samples of this ``split`` under these keys; the same keys with
@@ -125,4 +123,4 @@ def unweighted_accuracy(pairs: Sequence[tuple[int, int]]) -> float:
 
 def _predict(sample: Mapping[str, Any], name: str, score: Any, label: int) -> int:
     scores = scores_of(sample, name, score, label, 'WeightedF1')
-    return NO_CLASS if scores is None else int((scores == scores.max()).nonzero()[0])
+    return int((scores == scores.max()).nonzero()[0])

@@ -1,6 +1,6 @@
 """Recognizers and their parts."""
 
-from mmda_ext import compat
+from mmda_ext.compat import allow_mmengine_checkpoints, ignore_configs_in_checkpoints
 from mmda_ext.models.adaptation import DomainDiscriminator
 from mmda_ext.models.backbones import (
     AudioResNet,
@@ -22,16 +22,20 @@ from mmda_ext.models.necks import PoolNeck
 from mmda_ext.models.objectives import Objective
 from mmda_ext.models.recognizers import MultimodalRecognizer
 from mmda_ext.models.sequence import LSTMEncoder, TextCNN
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Predictions, Step, StepRecord, Terms
 from mmda_ext.models.teacher import AveragedTeacher
+
+# Every part may name a checkpoint in `init_cfg` or `pretrained`.
+allow_mmengine_checkpoints()
+ignore_configs_in_checkpoints()
 
 __all__ = [
     'AudioResNet', 'AveragedTeacher', 'ClipPreprocessor', 'ConcatFusion', 'DomainDiscriminator',
     'DomainDiscriminatorHead', 'FiLMFusion', 'FrameEncoder', 'Fusion', 'GatedFusion', 'LSTMEncoder', 'MLPBackbone',
     'MultimodalClsHead', 'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer', 'Objective',
-    'PaddingPreprocessor', 'PoolNeck', 'SequenceBackbone', 'SpeechEncoder', 'StepRecord', 'SumFusion',
-    'TensorPreprocessor', 'TextCNN', 'TextEncoder'
+    'PaddingPreprocessor', 'PoolNeck', 'Predictions', 'SequenceBackbone', 'SpeechEncoder', 'Step', 'StepRecord',
+    'SumFusion', 'TensorPreprocessor', 'Terms', 'TextCNN', 'TextEncoder'
 ]
 
-# The order of modalities is part of a model, and a run writes its config down.
-compat.keep_order_of_dumps()
+# Who builds a model may load its checkpoint next, with MMAction2's init_recognizer too.
+allow_mmengine_checkpoints()

@@ -10,7 +10,9 @@ NORM_MODES = ('train', 'eval')
 
 
 def freeze(module: nn.Module, trainable: Sequence[str] | None, option: str) -> None:
-    """Let only the parameters below the named sub-modules train; ``None`` leaves everything as it is.
+    """Freeze all parameters but those below the named sub-modules; ``None`` leaves everything as it is.
+
+    What is frozen already stays so: of several such calls, each takes away and none gives back.
 
     Args:
         module (nn.Module): The backbone.
@@ -18,20 +20,26 @@ def freeze(module: nn.Module, trainable: Sequence[str] | None, option: str) -> N
         option (str): Name of the option that says so, for the message.
 
     Raises:
-        ValueError: If a name matches no parameter.
+        ValueError: If a name matches no parameter, or only frozen ones.
     """
     if trainable is None:
         return
-    used = set()
+    known: set[str] = set()
+    moving: set[str] = set()
     for key, parameter in module.named_parameters():
         owners = [prefix for prefix in trainable if key == prefix or key.startswith(f'{prefix}.')]
-        parameter.requires_grad_(bool(owners))
-        used.update(owners)
-    unknown = [prefix for prefix in trainable if prefix not in used]
+        parameter.requires_grad_(bool(owners) and parameter.requires_grad)
+        known.update(owners)
+        moving.update(owners if parameter.requires_grad else ())
+    unknown = [prefix for prefix in trainable if prefix not in known]
     if unknown:
         children = ', '.join(child for child, _ in module.named_children())
         raise ValueError(f'{option}={unknown} matches no parameter of {type(module).__name__}; '
                          f'its children are: {children}')
+    still = [prefix for prefix in trainable if prefix not in moving]
+    if still:
+        raise ValueError(f'{option}={still} names parameters of {type(module).__name__} that are frozen elsewhere (by '
+                         '`freeze`, or by an option of the backbone such as `frozen_stages`): take one of the two out')
 
 
 def set_frozen_norm(module: nn.Module, mode: str) -> None:

@@ -7,8 +7,6 @@ from mmengine.logging import print_log
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
 
-from mmda_ext.compat import allow_mmengine_checkpoints
-
 #: Where published files keep the weights.
 CONTAINERS = ('state_dict', 'model_state_dict')
 
@@ -25,7 +23,6 @@ def load_backbone(module: nn.Module, path: str, prefixes: Sequence[str] = ('back
         FileNotFoundError: If there is no such file.
         ValueError: If the file belongs to another architecture; names the first tensor that does not fit.
     """
-    allow_mmengine_checkpoints()
     state = _strip(_contents(CheckpointLoader.load_checkpoint(path, map_location='cpu')), prefixes)
     own = module.state_dict()
     # Checkpoints of the torch 1.0 era lack this counter, which plays no part in the result.

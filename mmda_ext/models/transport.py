@@ -14,15 +14,16 @@ def transport_plan(cost: Tensor) -> Tensor:
     by :math:`d`. Solved on the host, in milliseconds for ``d = 256``.
 
     Args:
-        cost (Tensor): :math:`K`, finite, ``(d, d)``.
+        cost (Tensor): :math:`K`, ``(d, d)``.
 
     Returns:
-        Tensor: :math:`X^*`, without gradient, ``(d, d)``.
-
-    Raises:
-        ValueError: If the cost is not finite.
+        Tensor: :math:`X^*`, without gradient, ``(d, d)``; not a number where the cost is not finite, so that the loss
+        says it and not the solver.
     """
-    rows, columns = linear_sum_assignment(cost.detach().double().cpu().numpy())
+    on_host = cost.detach().double().cpu()
+    if not on_host.isfinite().all():
+        return torch.full_like(cost, torch.nan, requires_grad=False)
+    rows, columns = linear_sum_assignment(on_host.numpy())
     plan = torch.zeros(cost.shape, dtype=cost.dtype)
     plan[torch.from_numpy(rows), torch.from_numpy(columns)] = 1 / len(cost)
     return plan.to(cost.device)

@@ -83,9 +83,8 @@ def _label_axes(axes: 'Axes', results: SweepResults, chance: float | None) -> No
 
 
 def _score_name(results: SweepResults) -> str:
-    where = 'target domain' if results.about.get('part', 'test') == 'test' else 'source validation'
     metric = results.about.get('metric', 'acc/top1')
-    return f'{"top-1 accuracy" if metric == "acc/top1" else metric}, {where} (%)'
+    return f'{"top-1 accuracy" if metric == "acc/top1" else metric}, {results.scored_on} (%)'
 
 
 def _note(results: SweepResults) -> str:

@@ -1,6 +1,5 @@
 """A picture of an audio-visual data set: frames and spectrogram of one clip per class and domain."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,10 +44,11 @@ def read_clip(video: Path, audio: Path, frames: int = 4, stride: int = 8) -> Cli
 
 def first_clips(root: Path, domain: str) -> dict[int, str]:
     """Stem of the first training clip of each class of a domain in the HAC layout."""
+    from mmda_ext.datasets.hac import read_list
+
     found: dict[int, str] = {}
-    with open(root / 'splits' / f'HAC_train_only_{domain}.csv', newline='') as file:
-        for name, label in csv.reader(file):
-            found.setdefault(int(label), Path(name).stem)
+    for _, stem, label in read_list(root / 'splits' / f'HAC_train_only_{domain}.csv'):
+        found.setdefault(label, stem)
     return dict(sorted(found.items()))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmda_ext.visualization.results import SweepResults
+from mmda_ext.visualization.results import ORACLE, SweepResults
 from mmda_ext.visualization.scalars import scalar_files
 from mmda_ext.visualization.style import RC, WIDTH_INCHES, modality_colour, new_figure, save
 
@@ -17,15 +17,20 @@ if TYPE_CHECKING:
 
 _ACCURACY = re.compile(r'(?:.*/)?modality/(\w+)/acc/top1')
 _COEFFICIENT = re.compile(r'(?:train/)?balance/([kp])_(\w+)')
+_BALANCER = re.compile(r'(?:train/)?balance/')
 Series = dict[int, float]
 
 
 @dataclass
 class RunCurves:
-    """Per epoch: accuracy by modality ('fused' included) and coefficients by (name, modality) of one run."""
+    """Per epoch: accuracy by modality ('fused' included) and coefficients by (name, modality) of one run.
+
+    ``balanced`` says whether a balancer has logged anything, coefficients or not.
+    """
 
     accuracy: dict[str, Series] = field(default_factory=lambda: defaultdict(dict))
     coefficients: dict[tuple[str, str], Series] = field(default_factory=lambda: defaultdict(dict))
+    balanced: bool = False
 
 
 def read_curves(folder: str | Path) -> RunCurves:
@@ -46,6 +51,7 @@ def read_curves(folder: str | Path) -> RunCurves:
 def _take(entry: dict, curves: RunCurves, coefficients: dict) -> None:
     """Sort one line of scalars into the curves; MMEngine's validation lines have a step (epoch) and no epoch."""
     for key, value in entry.items():
+        curves.balanced |= _BALANCER.match(key) is not None
         if found := _COEFFICIENT.fullmatch(key):
             if 'epoch' in entry:
                 coefficients[found.groups()][int(entry['epoch'])].append(float(value))
@@ -57,7 +63,7 @@ def _take(entry: dict, curves: RunCurves, coefficients: dict) -> None:
 
 
 def plot_curves(results: SweepResults, target: str, path: str | Path) -> Path | None:
-    """Draw one column per recipe: validation accuracy above, coefficients below where a run has them.
+    """Draw one column per recipe: validation accuracy above, coefficients k and p below where a run has them.
 
     Args:
         results (SweepResults): Sweep whose work directories hold the scalars.
@@ -78,11 +84,11 @@ def plot_curves(results: SweepResults, target: str, path: str | Path) -> Path | 
         figure = new_figure(min(WIDTH_INCHES, 1.5 + 3.2 * len(shown)), 5.6 if balanced else 3.4)
         grid = figure.subplots(2 if balanced else 1, len(shown), squeeze=False, sharex='col', sharey='row')
         for column, (row, curves) in enumerate(shown.items()):
-            _draw_accuracy(grid[0, column], curves, row)
+            _draw_accuracy(grid[0, column], curves, _title(results, row, target, len(curves)))
             if balanced:
                 _draw_coefficients(grid[1, column], curves)
             grid[-1, column].set_xlabel('epoch')
-        grid[0, 0].set_ylabel('source validation\ntop-1 accuracy (%)')
+        grid[0, 0].set_ylabel('validation\ntop-1 accuracy (%)')
         if balanced:
             grid[1, 0].set_ylabel('k (solid), p (dashed)\n1 = untouched')
         handles, labels = _legend(grid)
@@ -94,6 +100,14 @@ def _runs(results: SweepResults, row: str, target: str) -> list[RunCurves]:
     folders = [folder for (r, t, _), folder in sorted(results.folders.items()) if (r, t) == (row, target)]
     read = [read_curves(folder) for folder in folders]
     return [curves for curves in read if curves.accuracy]
+
+
+def _title(results: SweepResults, row: str, target: str, seeds: int) -> str:
+    """Name and number of seeds, which of them have not ended, and whether the target was validated on."""
+    ended = min(seeds, len(results.seeds(row, target)))
+    notes = [f'{seeds} seed{"s" if seeds > 1 else ""}', *([f'{seeds - ended} unfinished'] if ended < seeds else []),
+             *(['target oracle'] if ORACLE in results.selections.get(row, ()) else [])]
+    return f'{row} ({", ".join(notes)})'
 
 
 def _mean_line(axes: 'Axes', series: list[Series], **style: Any) -> None:
@@ -109,7 +123,7 @@ def _draw_accuracy(axes: 'Axes', curves: list[RunCurves], title: str) -> None:
     for name in names:
         series = [run.accuracy[name] for run in curves if run.accuracy.get(name)]
         _mean_line(axes, series, color=modality_colour(name), ls='-', label=name)
-    axes.set_title(f'{title} ({len(curves)} seed{"s" if len(curves) > 1 else ""})')
+    axes.set_title(title)
     axes.set_ylim(0, 103)
     axes.locator_params(axis='x', integer=True)
 
@@ -121,7 +135,9 @@ def _draw_coefficients(axes: 'Axes', curves: list[RunCurves]) -> None:
         _mean_line(axes, series, color=modality_colour(modality), ls='-' if letter == 'k' else '--')
     axes.set_ylim(-0.03, 1.08)
     if not names:
-        axes.text(0.5, 0.5, 'plain sum: no coefficients', transform=axes.transAxes, ha='center', color='#888888')
+        # Not "plain sum": heads, hooks and balancers of other kinds weight losses too.
+        said = 'a balancer without k and p' if any(run.balanced for run in curves) else 'no balancer in the log'
+        axes.text(0.5, 0.5, said, transform=axes.transAxes, ha='center', color='#888888')
 
 
 def _legend(grid: np.ndarray) -> tuple[list, list[str]]:

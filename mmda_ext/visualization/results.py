@@ -1,13 +1,17 @@
 """Reads the ``results.json`` of a sweep and answers what tables and plots ask."""
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mmda_ext.visualization.statistics import Difference, Summary, paired_difference, summarise
+from mmda_ext.visualization.test_sets import Key, TestSet, one_test_set
 
-Key = tuple[str, str, int]
+#: Rule of a run that selected on the target, as in ``result.json``.
+ORACLE = 'target_oracle'
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class SweepResults:
         failed (list[str]): Cells that ran and failed, with the reason.
         about (dict): Versions, date and metric, for the reader of a table.
         selections (dict): Rules by which the tested checkpoints of a row were selected, as in ``result.json``.
+        test_sets (dict): What each score is of: one for each target, as far as results say it.
+        left_out (dict): (row, target, seed) -> what the run did without, part -> counts, as in ``result.json``.
     """
 
     rows: list[str]
@@ -31,6 +37,8 @@ class SweepResults:
     failed: list[str] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
     selections: dict[str, set[str]] = field(default_factory=dict)
+    test_sets: dict[Key, TestSet] = field(default_factory=dict)
+    left_out: dict[Key, dict[str, dict[str, int]]] = field(default_factory=dict)
 
     def seeds(self, row: str, target: str) -> list[int]:
         """Seeds of one cell of the table that have a score, ascending."""
@@ -39,6 +47,10 @@ class SweepResults:
     def of_target(self, row: str, target: str) -> dict[int, float]:
         """Score per seed."""
         return {seed: self.scores[row, target, seed] for seed in self.seeds(row, target)}
+
+    def reduced(self, row: str, target: str) -> int:
+        """How many runs of one cell of the table did without part of the data."""
+        return sum(key[:2] == (row, target) for key in self.left_out)
 
     def target_mean(self, row: str) -> dict[int, float]:
         """Mean over the targets per seed, for the seeds that have run on every target."""
@@ -56,39 +68,66 @@ class SweepResults:
         shared = sorted(first.keys() & other.keys())
         return paired_difference([first[seed] for seed in shared], [other[seed] for seed in shared])
 
+    @property
+    def scored_on(self) -> str:
+        """What the scores are of, for captions and axes."""
+        if self.about.get('part', 'test') == 'val':
+            oracle = any(ORACLE in rules for rules in self.selections.values())
+            return 'validation, samples of the target among it' if oracle else 'source validation'
+        held_out = self.test_sets and all(found.held_out for found in self.test_sets.values())
+        return 'held-out part of the target domain' if held_out else 'target domain'
 
-def read_results(path: str | Path, part: str = 'test', metric: str | None = None) -> SweepResults:
-    """Read a file that ``tools/sweep.py`` wrote.
+
+def read_results(path: str | Path, part: str = 'test', metric: str | None = None,
+                 rows: Sequence[str] | None = None) -> SweepResults:
+    """Read a file that ``tools/sweep.py`` wrote; nothing is asked of rows that are not wanted.
 
     Args:
         path (str | Path): The ``results.json``.
         part (str): ``'test'`` (target) or ``'val'`` (sources).
         metric (str | None): Key of the score; the sweep's main metric by default.
+        rows (Sequence[str] | None): Only these recipes, in this order; all by default.
 
     Returns:
         SweepResults: The scores.
 
     Raises:
-        ValueError: If the file is not one of a sweep, or a finished cell lacks the metric.
+        ValueError: If the file is not one of a sweep or lacks a row, a cell is damaged or lacks the metric, or rows of
+            one target were scored on different samples.
     """
     path = Path(path)
     try:
-        content = json.loads(path.read_text())
-        rows, targets, cells = content['rows'], content['targets'], content['cells']
+        content = json.loads(path.read_text(encoding='utf-8'))
+        known, targets, cells = content['rows'], content['targets'], content['cells']
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{path} is not a results file of tools/sweep.py ({error!r}): run the sweep first') from error
-    metric = metric or content.get('main_metric', 'acc/top1')
-    scores, folders = {}, {}
-    selections: dict[str, set[str]] = {row: set() for row in rows}
-    for cell in cells:
-        key = (cell['row'], cell['target'], cell['seed'])
-        folders[key] = path.parent / cell.get('folder', '')
-        if cell['state'] == 'done':
-            scores[key] = _score(path, cell, part, metric)
-            selections[cell['row']].add(_selection(cell['result']))
-    failed = [f'{c["row"]} / {c["target"]} / seed {c["seed"]}: {c["reason"]}' for c in cells if c['state'] == 'failed']
-    about = {'part': part, 'metric': metric, **{key: content.get(key) for key in ('updated', 'versions', 'seeds')}}
-    return SweepResults(rows, targets, scores, folders, failed, about, selections)
+    unknown = [row for row in rows or () if row not in known]
+    if unknown:
+        raise ValueError(f'--rows {" ".join(unknown)}: the sweep has {", ".join(known)}')
+    about = {'part': part, 'metric': metric or content.get('main_metric', 'acc/top1'),
+             **{key: content.get(key) for key in ('updated', 'versions', 'seeds')}}
+    results = SweepResults(list(rows or known), targets, {}, about=about)
+    for index, cell in enumerate(cells):
+        _check(path, index, cell, known)
+        if cell['row'] in results.rows:
+            _take(results, cell, path)
+    one_test_set(results.test_sets, str(path))
+    return results
+
+
+def _take(results: SweepResults, cell: dict[str, Any], path: Path) -> None:
+    """Put one cell where it belongs."""
+    key = (cell['row'], cell['target'], cell['seed'])
+    results.folders[key] = path.parent / cell.get('folder', '')
+    if cell['state'] == 'failed':
+        results.failed.append(f'{" / ".join(key[:2])} / seed {key[2]}: {cell["reason"]}')
+    if cell['state'] == 'done':
+        part, metric = results.about['part'], results.about['metric']
+        results.scores[key] = _score(path, cell, part, metric)
+        results.selections.setdefault(cell['row'], set()).add(_selection(cell['result']))
+        results.test_sets[key] = TestSet.of(cell['result'], part, metric)
+        if cell['result'].get('left_out'):
+            results.left_out[key] = cell['result']['left_out']
 
 
 def _selection(result: dict[str, Any]) -> str:
@@ -100,6 +139,29 @@ def _score(path: Path, cell: dict[str, Any], part: str, metric: str) -> float:
     found = (cell['result'].get(part) or {}).get(metric)
     if found is None:
         has = sorted(cell['result'].get(part) or {})
-        name = f'{cell["row"]}/{cell["target"]}/seed{cell["seed"]}'
-        raise ValueError(f'{path}: {name} has no {part} {metric!r}, only {has}')
+        raise ValueError(f'{path}: {_name(cell)} has no {part} {metric!r}, only {has}')
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not math.isfinite(found):
+        raise ValueError(f'{path}: {_name(cell)}: {part} {metric!r} is {found!r}, not a finite number: remove '
+                         f'result.json in its folder and give the command of the sweep again')
     return float(found)
+
+
+def _check(path: Path, index: int, cell: Any, rows: list[str]) -> None:
+    """Refuse a cell of which a part is missing or of another kind than the sweep writes."""
+    kinds = {'row': str, 'target': str, 'seed': int, 'state': str}
+    bad = [key for key, kind in kinds.items() if not isinstance(cell, dict) or not isinstance(cell.get(key), kind)]
+    if not bad and cell['row'] not in rows:
+        bad = ['row']
+    elif not bad and cell['state'] == 'done' and not _has_scores(cell.get('result')):
+        bad = ['result']
+    if bad:
+        raise ValueError(f'{path}: cell {index} has no usable {", ".join(bad)}: give the command of the sweep again, '
+                         'which writes this file anew from its cells')
+
+
+def _has_scores(result: Any) -> bool:
+    return isinstance(result, dict) and isinstance(result.get('test'), dict)
+
+
+def _name(cell: dict[str, Any]) -> str:
+    return f'{cell["row"]}/{cell["target"]}/seed{cell["seed"]}'

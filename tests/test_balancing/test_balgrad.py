@@ -8,7 +8,7 @@ from tests.gradients import assert_written, by_task, encoder_vector, written
 from tests.tiny import batch_of, model_of, wrapper_of
 
 ADVERSARY = dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2, reversal=.7))
-HEADS = dict(type='mmda_ext.LocalClassification', num_classes=3, loss_weight=1., task='heads', by_modality=True,
+HEADS = dict(type='mmda_ext.LocalClassification', loss_weight=1., task='heads', by_modality=True,
              balanced_heads=False)
 OBJECTIVES = [HEADS, dict(type='mmda_ext.MutualDistillation')]
 NAMES = ('video', 'audio', 'flow')

@@ -46,8 +46,22 @@ def test_repr_shows_the_options_alone(balancer, text):
 
 
 def test_means_are_over_labelled_samples():
-    inputs = balancing.BalanceInputs(('cls', ), ('v', ), confidences=dict(cls=torch.tensor([3.])), num_samples=4)
-    assert inputs.mean(inputs.confidence('cls', 'X')).tolist() == [.75]
-    assert balancing.BalanceInputs((), (), num_samples=torch.tensor(0)).mean(torch.zeros(2)).tolist() == [0, 0]
+    inputs = balancing.BalanceInputs(('cls', ), ('v', ), confidences=dict(cls=torch.tensor([3.])), counts=dict(cls=4))
+    assert inputs.mean('cls', inputs.confidence('cls', 'X')).tolist() == [.75]
+    none = balancing.BalanceInputs((), (), counts=dict(cls=torch.tensor(0)))
+    assert none.mean('cls', torch.zeros(2)).tolist() == [0, 0]
     with pytest.raises(ValueError, match=r"X needs the confidences of task 'domain', got only \['cls'\]: name a task"):
         inputs.confidence('domain', 'X')
+
+
+def test_no_gradient_flows_through_a_balancer():
+    class Learner(balancing.Balancer):
+        scale = torch.ones(1, requires_grad=True)
+
+        def weights(self, inputs):
+            self.diagnostics['scale'] = 2 * self.scale
+            return self.scale * inputs.ones()
+
+    balancer = Learner()
+    assert not balancer(balancing.BalanceInputs(('cls', ), ('v', ))).requires_grad
+    assert not balancer.diagnostics['scale'].requires_grad

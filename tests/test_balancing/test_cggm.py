@@ -17,7 +17,7 @@ def inputs_of(accuracies, extra=()):
     hits = 100 * torch.tensor(accuracies, dtype=torch.float64)
     losses = torch.zeros(2 + len(extra), dtype=torch.float64)
     return BalanceInputs(('cls', 'guidance', *extra), NAMES[:len(accuracies)], hits=dict(guidance=hits),
-                         num_samples=100, losses=losses)
+                         counts=dict(guidance=100), losses=losses)
 
 
 def after(before, now, **options):
@@ -60,7 +60,7 @@ def test_a_modality_alone_is_left_alone():
 
 
 @pytest.mark.parametrize(('before', 'now', 'clamped', 'literal'), [
-    ((.5, .5), (.5, .5), (1, 1), (0, 0)),
+    ((.5, .5), (.5, .5), (1, 1), (1, 1)),
     ((.5, .5), (.7, .3001), (1, 1), None),
     ((.5, .5), (.8, .4), (0, 1.5), (-.5, 1.5)),
     ((.5, .5), (.8, .25), (0, 2), (-5, 6)),
@@ -72,6 +72,11 @@ def test_trap_of_a_summed_gain_near_zero(before, now, clamped, literal):
         assert balancer.diagnostics['B'].tolist() == pytest.approx(literal, abs=1e-5)
     else:
         assert balancer.diagnostics['B'].abs().max() > 1000
+
+
+def test_without_any_gain_the_literal_form_trains_on():
+    """The public code adds its epsilon to the sum before it is divided: factor 1.3, and not 0."""
+    assert after((.5, .5), (.5, .5), clamp=None)[1][:, 0].tolist() == pytest.approx([1.3, 1.3])
 
 
 def test_memory_is_saved_restored_and_its_own():
@@ -88,8 +93,8 @@ def test_memory_is_saved_restored_and_its_own():
 def test_never_looks_at_a_value():
     from torch._subclasses.fake_tensor import FakeTensorMode
     with FakeTensorMode():
-        inputs = BalanceInputs(('cls', 'guidance'), ('a', 'b'), hits=dict(guidance=torch.empty(2)), num_samples=3,
-                               losses=torch.empty(2))
+        inputs = BalanceInputs(('cls', 'guidance'), ('a', 'b'), hits=dict(guidance=torch.empty(2)),
+                               counts=dict(guidance=torch.empty(())), losses=torch.empty(2))
         assert CGGM()(inputs).shape == (2, 2)
 
 
@@ -99,7 +104,7 @@ def test_refusals():
         with pytest.raises(ValueError, match=match):
             CGGM(**options)
     with pytest.raises(ValueError, match="hits of task 'guidance'.*ClassifierGuidance"):
-        CGGM()(BalanceInputs(('cls', ), ('a', ), hits=dict(cls=torch.ones(1)), losses=torch.ones(1), num_samples=1))
+        CGGM()(BalanceInputs(('cls', ), ('a', ), hits=dict(cls=torch.ones(1)), losses=torch.ones(1)))
     assert not CGGM().balances('domain')
 
 

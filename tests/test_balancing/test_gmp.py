@@ -101,6 +101,18 @@ def test_projection_toy_adaptive(gamma_first, expected):
     torch.testing.assert_close(w[0, 0] * g_c + w[0, 1] * g_d, torch.tensor(expected).double())
 
 
+def test_what_is_logged_of_a_conflict():
+    """a = 1, b = 2, c = -1, and the second modality turned to a = 9, b = 4, c = 6: no conflict, cosine 1."""
+    g_c, g_d = torch.tensor([[1., 0], [3., 0]]).double(), torch.tensor([[-1., 1], [2., 0]]).double()
+    balancer = GMP(modulation='none')
+    balancer(inputs_of(g_c, g_d, [1., 1.], [1., 1.]))
+    seen = {key: value.tolist() for key, value in balancer.diagnostics.items()}
+    assert seen['cosine'] == pytest.approx([-2**-.5, 1])
+    assert seen['grad_norm_class'] == pytest.approx([1, 3])
+    assert seen['grad_norm_domain'] == pytest.approx([2**.5, 2])
+    assert (seen['conflict'], seen['projected_class'], seen['projected_domain']) == ([1, 0], [1, 0], [0, 0])
+
+
 # Row of the paper's ablation (mmdg 0.4) -> options, and (A, B) under conflict from k, p, a, b, c: Gamma > 1, Gamma < 1.
 ABLATION = {
     'Base': (dict(modulation='none', projection='none'), lambda k, p, a, b, c: ((1, 1), (1, 1))),
@@ -148,7 +160,7 @@ def test_coefficient_just_above_one():
 def test_floor_of_the_domain_confidence():
     """Below chance nobody is more invariant: (.2, .6) of 10 samples become (.5, .6); classification is left alone."""
     inputs = BalanceInputs(TASKS, ('v', 'a'), torch.eye(2).expand(2, 2, 2), dict(
-        cls=torch.tensor([1., 2.]), domain=torch.tensor([2., 6.])), num_samples=10)
+        cls=torch.tensor([1., 2.]), domain=torch.tensor([2., 6.])), counts=dict(cls=10, domain=10))
     plain, floored = GMP(), GMP(domain_floor=.5)
     plain(inputs)
     floored(inputs)

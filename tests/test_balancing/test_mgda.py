@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmda_ext.balancing import MGDA, BalanceInputs
-from mmda_ext.balancing.solvers import arrowhead, exact, frank_wolfe
+from mmda_ext.balancing.solvers import arrowhead, exact, frank_wolfe, simplex
 from mmda_ext.balancing.solvers.simplex import _segment
 from tests.test_balancing.rules import inputs_of, random_gramian, tasks_of
 
@@ -200,6 +200,36 @@ def test_one_objective_without_gradient(solver):
     assert solve(Q, solver=solver, zero_policy='mgda')[0].tolist() == pytest.approx([0, 1, 0], abs=1e-6)
 
 
+@pytest.mark.parametrize('solver', [*SOLVING, 'arrowhead'])
+def test_two_objectives_without_gradient_share_all_the_weight(solver):
+    Q = torch.diag(torch.tensor([1., 0., 4., 0.]))
+    assert solve(Q, solver=solver, zero_policy='mgda')[0].tolist() == [0, .5, 0, .5]
+    assert solve(Q, solver=solver)[0].tolist() == pytest.approx([.8, 0, .2, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize('function', [exact, arrowhead, frank_wolfe])
+def test_an_overlap_a_hair_too_large_gives_no_negative_weight(function):
+    """The stationary point of all objectives has an entry of -1e-4."""
+    near = torch.tensor([[1, 1.0001], [1.0001, 2]], dtype=torch.float64)
+    assert function(near).tolist() == [1, 0]
+    if function is not arrowhead:
+        gamma = function(torch.block_diag(near, torch.tensor([[4.]])).double())
+        assert (gamma >= 0).all()
+        assert gamma.tolist() == pytest.approx([.8, 0, .2], abs=1e-3)
+
+
+def test_arrowhead_near_singular_matrices(monkeypatch):
+    """The last gradient is half the sum of the others, but for a part of squared length ``rest`` (trace 1)."""
+    def matrix(rest):
+        return torch.tensor([[.4, 0, .2], [0, .4, .2], [.2, .2, .2 + rest]], dtype=torch.float64)
+
+    near = matrix(5e-11)
+    assert torch.equal(arrowhead(near), exact(near)), 'below the ridge: whatever exact says'
+    monkeypatch.setattr(simplex, 'exact', None)
+    for size in (1e-3, 1, 1e3):
+        assert arrowhead(size * matrix(1.5e-10)).tolist() == pytest.approx([.5, .5, 0], abs=1e-5)
+
+
 def test_tiny_but_positive_is_faithful_unless_capped():
     Q = torch.diag(torch.tensor([1., 1e-6], dtype=torch.float64))
     assert solve(Q)[0].tolist() == pytest.approx([1e-6 / (1 + 1e-6), 1 / (1 + 1e-6)])
@@ -380,6 +410,33 @@ def test_comparison_every_other_step():
         seen.append('objective_exact' in balancer.diagnostics)
     assert seen == [True, False, True, False]
     assert 'objective_exact' not in sequence(GRAMIANS[:1])[1].diagnostics
+
+
+@pytest.mark.parametrize(('policy', 'value'), [('drop', .8), ('mgda', 0)])
+def test_both_sides_of_a_comparison_treat_the_dead_alike(policy, value):
+    Q = [[1, 0, 0], [0, 0, 0], [0, 0, 4]]
+    _, balancer = sequence([Q], compare=1, zero_policy=policy)
+    for side in ('closed_form', 'exact'):
+        assert float(balancer.diagnostics[f'objective_{side}']) == pytest.approx(value, abs=1e-6), side
+
+
+def test_the_comparison_is_exact_up_to_eight_objectives():
+    Q = random_gramian(0, 8, 9)
+    best = exact(Q)
+    _, balancer = sequence([Q], compare=1)
+    assert float(balancer.diagnostics['objective_exact']) == pytest.approx(float(best @ Q @ best), rel=1e-12)
+
+
+@pytest.mark.parametrize(('compare', 'remembered'), [(0, False), (1, False), (2, True), (3, True)])
+def test_a_resumed_comparison_keeps_its_beat(compare, remembered):
+    _, first = sequence(GRAMIANS[:3], compare=compare)
+    assert bool(first.state_dict()) == remembered, 'every step or none: nothing to remember'
+    resumed = MGDA(compare=compare)
+    resumed.load_state_dict(first.state_dict())
+    for Q in GRAMIANS[3:]:
+        sequence([Q], first)
+        sequence([Q], resumed)
+        assert resumed.diagnostics.keys() == first.diagnostics.keys()
 
 
 def test_options_are_checked():

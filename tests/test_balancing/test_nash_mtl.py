@@ -32,6 +32,14 @@ def test_the_equation_holds(seed):
     assert float(clipped @ Q @ clipped)**.5 == pytest.approx(.5, rel=1e-3)
 
 
+@pytest.mark.parametrize('seed', range(3))
+def test_the_ridge_is_all_that_keeps_the_equation_from_holding(seed):
+    """What the page says of it: Q a a = 1 - 1e-6 b^2."""
+    Q = random_gramian(seed, 3, 5)
+    alpha = solve(NashMTL(None), Q)
+    torch.testing.assert_close(1 - Q @ alpha * alpha, 1e-6 * alpha.square() * torch.diagonal(Q), rtol=1e-3, atol=0)
+
+
 def test_opposite_gradients_stay_finite_and_cancel():
     Q = torch.tensor([[4., -2.], [-2., 1.]], dtype=torch.float64)
     weights = solve(NashMTL(), Q)

@@ -81,6 +81,21 @@ def test_noise_has_the_size_of_the_raw_gradient():
     assert torch.isfinite(balancer.combine([torch.ones(1, 1)], weights[0])).all()
 
 
+def test_noise_has_the_unbiased_deviation():
+    """Of (0, 2): 2^.5, and not 1."""
+    balancer, gradient = OGM(.5, ge=True, min_rank=2, seed=3), torch.tensor([[0., 2.]]).double()
+    weights = balancer(inputs_of([6.4, 3.2]))[1]
+    drawn = torch.randn(1, 2, generator=balancer_draws(3), dtype=torch.float64)
+    torch.testing.assert_close(balancer.combine([gradient.clone()], weights) - gradient, (2**.5 + 1e-8) * drawn)
+
+
+def balancer_draws(seed):
+    """The generator of the first step."""
+    draws = Draws(seed)
+    draws.next_step()
+    return draws.on(torch.device('cpu'))
+
+
 def noises(balancer, steps):
     out = []
     for _ in range(steps):
@@ -225,8 +240,11 @@ def test_step_skipped_by_mixed_precision_draws_the_same_noise_again():
     model = model_of(dtype=torch.float32)
     wrapper = wrapper_of(model, 'mmda_ext.AmpBalancedOptimWrapper', dtype='bfloat16',
                          balancer=dict(type='OGM', ge=True, min_rank=2))
-    scales = iter([2., 1., 1., 1.])
-    wrapper.loss_scaler.get_scale = lambda: next(scales)
+    wrapper.loss_scaler = torch.amp.GradScaler('cpu', init_scale=4.)
     for steps in (0, 1):
+        weight = model.cls_head.fusion.output.weight
+        hook = None if steps else weight.register_hook(lambda grad: grad * float('nan'))
         model.train_step(batch_of(dtype=torch.float32), wrapper)
+        if hook:
+            hook.remove()
         assert wrapper.balancer.draws.steps == steps

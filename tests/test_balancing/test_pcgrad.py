@@ -133,7 +133,7 @@ def test_options():
 @pytest.mark.parametrize('names', [('video', 'audio'), ('video', 'audio', 'flow')], ids=len)
 def test_written_gradients_are_those_of_autograd(names, scope):
     """Classification against the adversary; a third loss stays out."""
-    aux = dict(type='mmda_ext.LocalClassification', num_classes=3, task='aux')
+    aux = dict(type='mmda_ext.LocalClassification', task='aux')
     conflicts = 0
     for seed in range(3):
         model, batch = model_of(names, seed=seed, objectives=[ADVERSARY, aux]), batch_of(names, seed=seed)

@@ -38,6 +38,17 @@ def write_wave(path: Path, samples: np.ndarray, rate: int = 16000) -> Path:
     return path
 
 
+def damage_frame(path: Path, number: int) -> None:
+    """Make the stored frame of that number one that no decoder understands."""
+    import av
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][number]
+        place, size = packet.pos, packet.size
+    data = bytearray(path.read_bytes())
+    data[place:place + size] = b'\xff' * size
+    path.write_bytes(data)
+
+
 def write_images(folder: Path, frames: np.ndarray, first: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number, frame in enumerate(frames, start=first):

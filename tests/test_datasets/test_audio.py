@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from mmda_ext.datasets import MediaError
-from mmda_ext.datasets.transforms import LoadAudio
+from mmda_ext.datasets.transforms import LoadAudio, PackMultimodalInputs, PerModality
+from mmda_ext.datasets.transforms import audio as audio_module
 from mmda_ext.datasets.transforms.audio import read_segment
 from tests.test_datasets.media import ramp_wave, write_wave
 
@@ -51,6 +52,18 @@ def test_another_rate_is_resampled(tmp_path: Path) -> None:
     assert np.abs(np.fft.rfft(wave)).argmax() == 440
 
 
+@pytest.mark.parametrize('bad', [np.nan, np.inf])
+def test_sound_that_is_not_finite_is_a_bad_file(tmp_path: Path, bad: float) -> None:
+    """A spectrogram is NaN all over for one NaN, and an infinity would be cut to 1 without a word."""
+    import soundfile
+    wave = ramp_wave(1.)
+    wave[12000:12003] = bad
+    soundfile.write(tmp_path / 'a.wav', wave, 16000, subtype='FLOAT')
+    with pytest.raises(MediaError, match=rf'a\.wav: the sound holds {bad} \(3 of 16000 samples are not finite\)'):
+        load(tmp_path / 'a.wav')
+    np.testing.assert_array_equal(load(tmp_path / 'a.wav', 0., .5), wave[:8000])
+
+
 def test_silence_is_sound(tmp_path: Path) -> None:
     transform = LoadAudio()
     path = write_wave(tmp_path / 'a.wav', np.zeros(1600))
@@ -67,8 +80,41 @@ def test_past_the_end_is_clipped_and_an_empty_stretch_is_silence(tmp_path: Path)
         out = transform({'audio_path': str(path), 'start_time': start, 'stop_time': stop})
         assert out['audios'].shape == (160000, )
         assert not out['audios'].any()
-    assert transform.empty_segments == 3
+        assert out['incomplete'] == 'empty'
+    assert (transform.empty_segments, transform.shortened_segments) == (3, 0)
     assert len(load(path, 2., 3., empty_seconds=1.)) == 16000
+
+
+@pytest.mark.parametrize(('start', 'stop', 'lacks'), [
+    (.75, 3., '2.00'), (-1., .5, '1.00'), (None, 1.2, '0.20'), (.5, 1.09, None), (-.09, .5, None), (None, None, None),
+    (0., 1., None),
+])
+def test_a_shortened_stretch_is_counted_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                 start: float | None, stop: float | None, lacks: str | None) -> None:
+    told = []
+    monkeypatch.setattr(audio_module, 'print_log', lambda message, **_: told.append(message))
+    path = write_wave(tmp_path / 'a.wav', np.full(8000, .5), 8000)
+    transform = LoadAudio(8000)
+    for _ in range(2):
+        out = transform({'audio_path': str(path), 'start_time': start, 'stop_time': stop, 'incomplete': 'of old'})
+    assert out.get('incomplete') == ('shortened' if lacks else None)
+    assert transform.shortened_segments == (2 if lacks else 0)
+    assert transform.empty_segments == 0
+    assert len(told) == (1 if lacks else 0)
+    assert all(f'a.wav: the recording lacks {lacks} s of the stretch' in message for message in told)
+
+
+def test_what_is_incomplete_stands_in_the_packed_sample(tmp_path: Path) -> None:
+    """Workers cannot count for the run: each sample carries it to where batches are counted."""
+    path = write_wave(tmp_path / 'a.wav', np.full(16000, .5))
+
+    def packed(stop: float) -> dict:
+        audio = {'audio_path': str(path), 'start_time': .5, 'stop_time': stop}
+        sample = PerModality(audio=[{'type': 'mmda_ext.LoadAudio'}])({'modalities': {'audio': audio}})
+        return PackMultimodalInputs()(sample)['data_samples'].metainfo
+
+    assert [packed(stop).get('incomplete') for stop in (2., .25, .75)] == [
+        {'audio': 'shortened'}, {'audio': 'empty'}, None]
 
 
 @pytest.mark.parametrize(('content', 'message'), [(None, 'no such sound file'), (b'', 'cannot be read as sound'),
@@ -84,9 +130,25 @@ def test_bad_files_are_named(tmp_path: Path, content: bytes | None, message: str
 
 
 def test_a_file_without_samples_and_a_truncated_file(tmp_path: Path) -> None:
+    """What was cut off is never taken for silence; what is there can be read."""
     with pytest.raises(MediaError, match='no samples'):
         load(write_wave(tmp_path / 'none.wav', np.zeros(0)))
     path = write_wave(tmp_path / 'cut.wav', ramp_wave(1.))
-    path.write_bytes(path.read_bytes()[:8000])
-    wave = load(path, 0., .1)
-    assert len(wave) == 1600
+    path.write_bytes(path.read_bytes()[:44 + 3200])
+    assert len(load(path, 0., .1)) == 1600
+    message = r'cut.wav: the sound file is truncated after 0.10 s, 28800 bytes .* promises are missing: copy'
+    for start, stop in ((None, None), (.05, .2), (.5, .6), (0., 3.)):
+        with pytest.raises(MediaError, match=message):
+            load(path, start, stop)
+    path.write_bytes(path.read_bytes()[:44])
+    with pytest.raises(MediaError, match='truncated after 0.00 s'):
+        load(path)
+
+
+@pytest.mark.parametrize('size', [0xFFFFFFFF, 0x7FFFFFFF])
+def test_a_file_from_a_pipe_is_whole(tmp_path: Path, size: int) -> None:
+    path = write_wave(tmp_path / 'piped.wav', ramp_wave(1.))
+    data = bytearray(path.read_bytes())
+    data[4:8] = data[40:44] = size.to_bytes(4, 'little')
+    path.write_bytes(data)
+    np.testing.assert_allclose(load(path), ramp_wave(1.), atol=1 / 32768)

@@ -2,13 +2,15 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from mmda_ext.datasets.video_file import VideoFile
 from tests.conftest import ROOT
-from tests.test_datasets.media import make_epic, make_hac
+from tests.test_datasets.media import damage_frame, make_epic, make_hac, ramp_wave, write_wave
 
 
 @pytest.fixture(scope='module')
@@ -42,11 +44,65 @@ def test_all_faults_are_reported(tool: ModuleType, tmp_path: Path, capsys: pytes
     report = tmp_path / 'report.json'
     assert tool.main(['hac', str(tmp_path), '--decode', '--any-count', '--json', str(report)]) == 1
     splits = {(part['domain'], part['split']): part for part in json.loads(report.read_text())['splits']}
-    assert [len(splits['human', 'train'][key]) for key in tool.FINDINGS] == [0, 0, 1]
+    assert [len(splits['human', 'train'][key]) for key in tool.FINDINGS] == [0, 0, 1, 0]
     assert 'ha.mp4' in splits['human', 'train']['unreadable'][0]
     assert splits['animal', 'train']['missing'] == [str(tmp_path / 'animal' / 'audio' / 'ab.wav')]
     assert 'label 9' in splits['cartoon', 'test']['problems'][0]
     assert '3 things are wrong' in capsys.readouterr().out
+
+
+def test_sound_that_is_cut_or_short(tool: ModuleType, tmp_path: Path) -> None:
+    make_hac(tmp_path, ('a', 'b', 'c'), count=40)
+    whole = tmp_path / 'human' / 'audio' / 'ha.wav'
+    whole.write_bytes(whole.read_bytes()[:whole.stat().st_size // 10])
+    write_wave(tmp_path / 'human' / 'audio' / 'hb.wav', ramp_wave(.5))
+    report = tmp_path / 'report.json'
+    arguments = ['hac', str(tmp_path), '--any-count', '--domains', 'human', '--json', str(report), '--decode']
+    assert tool.main(arguments) == 1
+    found = json.loads(report.read_text())['splits'][0]
+    assert (len(found['unreadable']), len(found['shortened'])) == (1, 1)
+    assert 'ha.wav: the sound file is truncated' in found['unreadable'][0]
+    assert 'hb.wav: 0.50 s of sound beside pictures that end at 1.67 s' in found['shortened'][0]
+
+
+def test_holes_between_the_first_and_the_last_frame(tool: ModuleType, tmp_path: Path) -> None:
+    """Segment 10 to 100: holes of pictures at 20 and 21, of flow at 30, and sound that ends within the segment."""
+    make_epic(tmp_path, with_flow=True)
+    for number in (20, 21):
+        (tmp_path / 'rgb' / 'train' / 'D1' / 'P08_01' / f'frame_{number:010d}.jpg').unlink()
+    (tmp_path / 'flow' / 'train' / 'D2' / 'P01_01' / 'v' / f'frame_{30:010d}.jpg').write_bytes(b'rubbish')
+    write_wave(tmp_path / 'rgb' / 'test' / 'D1' / 'P08_01.wav', ramp_wave(2.))
+    report = tmp_path / 'report.json'
+    arguments = ['epic', str(tmp_path), '--splits', str(tmp_path / 'splits'), '--any-count', '--json', str(report)]
+    arguments += ['--modalities', 'video', 'flow', 'audio', '--decode']
+
+    def wrong() -> dict[str, list[str]]:
+        splits = json.loads(report.read_text())['splits']
+        return {f'{part["domain"]} {part["split"]}': part['unreadable'] + part['shortened'] for part in splits}
+
+    assert tool.main(arguments) == 1
+    assert {name for name, found in wrong().items() if found} == {'D1 test'}
+    assert 'does not fill the stretch from 1.0 s to 2.5 s (shortened)' in wrong()['D1 test'][0]
+    assert tool.main([*arguments, '--all-frames']) == 1
+    assert {name for name, found in wrong().items() if found} == {'D1 train', 'D2 train', 'D1 test'}
+    assert re.search(r'2 of the images 10 to 99 are missing or cannot be read.*frame_0000000020.jpg',
+                     wrong()['D1 train'][0])
+    assert '1 of the images 5 to 49' in wrong()['D2 train'][0]
+
+
+def test_all_frames_of_files(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_hac(tmp_path, ('a', 'b'), with_flow=True, count=80)
+    arguments = ['hac', str(tmp_path), '--any-count', '--domains', 'human', '--modalities', 'video', 'flow', '--decode']
+    walks, walk = [], VideoFile.walk
+    monkeypatch.setattr(VideoFile, 'walk', lambda self, wanted: walks.append(list(wanted)) or walk(self, wanted))
+    assert tool.main(arguments) == 0
+    assert list(range(80)) not in walks
+    walks.clear()
+    assert tool.main([*arguments, '--all-frames']) == 0
+    assert walks == [list(range(80))] * 6, 'two samples of three files'
+    for name in ('flow/ha_flow_y.mp4', 'videos/ha.mp4'):
+        damage_frame(tmp_path / 'human' / name, 40)
+        assert tool.main([*arguments, '--all-frames']) == 1
 
 
 def test_unknown_domain(tool: ModuleType) -> None:

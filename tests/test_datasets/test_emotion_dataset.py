@@ -99,7 +99,8 @@ def test_modalities_are_chosen_and_files_only_of_those(root: Path, tmp_path: Pat
 def test_missing_files_are_counted(root: Path, tmp_path: Path) -> None:
     text = (root / 'source.csv').read_text().replace('faces/s3', 'faces/lost').replace('wav/s4', 'wav/lost')
     (tmp_path / 'source.csv').write_text(text)
-    assert len(IEMOCAPDataset(str(root), ('source', ), ann_dir=str(tmp_path))) == 6
+    data = IEMOCAPDataset(str(root), ('source', ), ann_dir=str(tmp_path), max_missing=.25)
+    assert (len(data), data.num_missing) == (6, 2)
     with pytest.raises(FileNotFoundError, match='2 of 8 samples lack a file'):
         IEMOCAPDataset(str(root), ('source', ), ann_dir=str(tmp_path), missing='error')
 

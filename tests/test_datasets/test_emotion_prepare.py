@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,19 @@ import numpy as np
 import pytest
 import soundfile
 
-from mmda_ext.datasets.emotion.cropping import FaceCropper, read_frames, spread
+from mmda_ext.datasets.emotion.cropping import FaceCropper, frame_numbers, read_frames, spread
 from mmda_ext.datasets.emotion.detectors import center, cv2, find_detector
 from mmda_ext.datasets.emotion.fixtures import make_fake_iemocap, make_fake_msp_improv
 from mmda_ext.datasets.emotion.fixtures.actor import LEFT_WALL, RIGHT_WALL, write_avi
 from mmda_ext.datasets.emotion.iemocap_release import LEFT, read_iemocap
-from mmda_ext.datasets.emotion.media import MediaOptions, to_mono_16k
+from mmda_ext.datasets.emotion.media import MediaOptions, process_recording, to_mono_16k
 from mmda_ext.datasets.emotion.prepare import JOURNAL, MANIFEST, prepare
 from mmda_ext.datasets.emotion.records import Release
 from mmda_ext.datasets.emotion.table import read_table
+from mmda_ext.datasets.video_file import VideoFile
+from mmda_ext.folder_lock import lock_folder
 from tests.conftest import ROOT
+from tests.test_datasets.striped import copy_packets, number_of, write_striped
 
 SMALL = MediaOptions(frames=4, size=32)
 
@@ -43,6 +47,18 @@ def made(release: Release, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp('out') / 'iemocap'
     prepare(release, out, SMALL)
     return out
+
+
+def test_a_name_that_leaves_the_folder_and_a_second_user_are_refused(release: Release, tmp_path: Path) -> None:
+    keep = tmp_path / 'faces' / 'keep'
+    keep.mkdir(parents=True)
+    evil = replace(release, utterances=[replace(release.classified[0], id='../../faces/keep')])
+    with pytest.raises(ValueError, match=r"'../../faces/keep' leaves the folder"):
+        prepare(evil, tmp_path / 'out', SMALL)
+    assert keep.is_dir()
+    with lock_folder(tmp_path / 'out'), pytest.raises(FileExistsError, match='out is in use by process'):
+        prepare(release, tmp_path / 'out', SMALL)
+    assert not (tmp_path / 'out' / JOURNAL).exists()
 
 
 def rows_of(out: Path) -> dict[str, Any]:
@@ -190,13 +206,45 @@ def test_detectors_see_a_small_copy_and_boxes_are_scaled_back() -> None:
 
 def test_frames_are_the_right_ones(tmp_path: Path) -> None:
     write_avi(tmp_path / 'a.avi', [np.full((48, 64, 3), 10 * number, np.uint8) for number in range(20)], 10.)
-    found = {number: frame.mean() for number, frame in read_frames(str(tmp_path / 'a.avi'), [3, 17, 40])}
+    found = {number: frame.mean() for number, frame in read_frames(VideoFile(str(tmp_path / 'a.avi')), [3, 17, 40])}
     assert found == {3: pytest.approx(30, abs=3), 17: pytest.approx(170, abs=3)}
     assert spread(10, 90, 4) == [10, 30, 50, 70]
     assert spread(0, 3, 8) == [0, 1, 2]
     assert spread(5, 5, 8) == [5]
     assert len(spread(0, 50, 0)) == 50
     assert spread(0, 101, 32)[::4] == spread(0, 101, 8), 'eight of the 32 are the eight of the paper'
+
+
+def test_faces_need_pyav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    root = make_fake_iemocap(tmp_path / 'in', sessions=1, turns=2, fps=4.)
+    monkeypatch.setattr('mmda_ext.datasets.video_index.installed', lambda name: name != 'av')
+    assert tool('prepare_iemocap').main([str(root), str(tmp_path / 'out'), '--split', 'speaker']) == 2
+    assert 'pip install av' in capsys.readouterr().out
+    assert not (tmp_path / 'out').exists(), 'it is said before the work begins'
+
+
+def test_turns_take_the_frames_that_are_seen_then(tmp_path: Path) -> None:
+    """24 frames per second from second 1 on; a constant rate gives the floor of time and rate."""
+    times = 1 + np.arange(25) / 24
+    assert frame_numbers(times, (0., 1., 1.04, 1.05, 1.5, 1.99)) == [0, 0, 0, 1, 12, 23]
+    assert frame_numbers(times, (2., 2.04, 2.05, 3.)) == [24, 24, 25, 48], 'what lies behind the end is still counted'
+    steady = np.arange(11) / 4
+    moments = np.arange(0, 4, .03)
+    assert frame_numbers(steady, moments) == np.floor(moments * 4).astype(int).tolist()
+
+
+def test_turns_of_a_video_cut_without_encoding_are_upright(tmp_path: Path) -> None:
+    cut = copy_packets(write_striped(tmp_path / 'a.mp4', range(60)), tmp_path / 'cut.mp4', 38 / 24)
+    video = VideoFile(str(cut))
+    assert {number: number_of(frame) for number, frame in read_frames(video, [3, 21, 40])} == {3: 41, 21: 59}
+
+
+def test_truncated_sound_is_left_out_and_counted(release: Release, tmp_path: Path) -> None:
+    turn = release.utterances[0]
+    path = tmp_path / 'cut.wav'
+    path.write_bytes(Path(turn.audio_path).read_bytes()[:-4000])
+    outcome, = process_recording([replace(turn, audio_path=str(path))], tmp_path, MediaOptions(('speech', )))
+    assert outcome.missing == [('truncated sound', f'{path}: 4000 bytes are missing')]
 
 
 def test_sound_becomes_16_khz_mono() -> None:

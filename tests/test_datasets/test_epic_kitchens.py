@@ -87,6 +87,39 @@ def test_finds_the_files_of_both_layouts(tmp_path: Path, layout: str) -> None:
     assert data.metainfo['domains'] == ('D3', 'D1')
 
 
+def test_a_table_in_place_of_the_pickle(tmp_path: Path) -> None:
+    """Splits of one's own: columns in any order, a byte order mark, more columns than needed."""
+    write_old_pickle(tmp_path / 'D2_train.pkl', epic_columns())
+    lines = ['verb_class,video_id,start_timestamp,stop_timestamp,start_frame,stop_frame,note',
+             '2,P08_01,00:00:04.09,00:00:05.84,245,350,"a, b"', '3,P08_01,00:00:07.29,00:00:08.95,437,537,']
+    (tmp_path / 'D1_train.csv').write_text('\n'.join(lines), encoding='utf-8-sig')
+    samples = []
+    for domain in ('D1', 'D2'):
+        data = WithoutFiles(str(tmp_path), 'r', (domain, ), (domain, ), modalities=('video', 'audio', 'flow'))
+        samples.append([data.get_data_info(i) for i in range(len(data))])
+    assert len(samples[0]) == 2
+    assert str(samples[0]).replace('D1', 'D2') == str(samples[1]), 'a table says what the pickle says'
+    assert data.split_files() == [str(tmp_path / 'D2_train.pkl')]
+    (tmp_path / 'D1_train.csv').write_text('\n'.join([*lines[:2], '9,P08_01,0:0:1,0:0:2,1,9,']))
+    with pytest.raises(ValueError, match=r'D1_train\.csv, line 3: label 9 is unknown'):
+        WithoutFiles(str(tmp_path), '', ('D1', ), ('D1', ))
+    (tmp_path / 'D2_train.csv').write_text('')
+    with pytest.raises(ValueError, match=r'D2_train\.csv and D2_train\.pkl both'):
+        WithoutFiles(str(tmp_path), '', ('D2', ), ('D1', ))
+
+
+def test_domains_and_classes_of_ones_own(tmp_path: Path) -> None:
+    class Mine(WithoutFiles):
+        METAINFO = {'classes': ('stir', 'pour')}
+        DOMAINS = ('home', 'cafe')
+
+    head = 'video_id,start_timestamp,stop_timestamp,start_frame,stop_frame,verb_class'
+    (tmp_path / 'cafe_test.csv').write_text(f'{head}\nV1,0:00:01,0:00:02.5,60,150,1\n')
+    info = Mine(str(tmp_path), 'r', ('cafe', ), ('home', ), split='test').get_data_info(0)
+    assert (info['domain'], info['gt_label'], info['is_target']) == ('cafe', 1, True)
+    assert info['modalities']['audio'] == {'audio_path': 'r/rgb/test/cafe/V1.wav', 'start_time': 1., 'stop_time': 2.5}
+
+
 def test_seconds() -> None:
     assert seconds('01:02:03.25') == 3723.25
 
@@ -94,7 +127,10 @@ def test_seconds() -> None:
 @pytest.mark.parametrize(('changes', 'message'), [
     ({'verb_class': [2, 8]}, r'D1_train.pkl, uid 12917: label 8 is unknown, the labels are 0 to 7'),
     ({'verb_class': [2, -1]}, 'uid 12917: label -1'),
-    ({'start_timestamp': ['00:00:04.09', 'late']}, r'D1_train.pkl, uid 12917'),
+    ({'start_timestamp': ['00:00:04.09', 'late']}, r"D1_train.pkl, uid 12917: start_timestamp='late' is not"),
+    ({'stop_timestamp': ['00:00:05.84', '00:00:07.29']}, 'uid 12917: stop_timestamp 7.29 does not follow'),
+    ({'stop_timestamp': ['00:00:nan', '00:00:08.95']}, 'uid 12915: stop_timestamp nan does not follow'),
+    ({'start_frame': [245, 'x']}, "uid 12917: start_frame='x' is not a whole number"),
     ({'stop_frame': [350, 437]}, 'uid 12917: stop_frame 437 does not follow'),
 ])
 def test_a_bad_row_is_named(tmp_path: Path, changes: dict, message: str) -> None:

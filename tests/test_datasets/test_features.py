@@ -1,12 +1,13 @@
 """Feature files: who trains, who validates, what is scaled by what."""
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mmda_ext.datasets import FeatureDataset
-from mmda_ext.datasets.feature_splits import assign_parts, standardized
+from mmda_ext.datasets import FeatureDataset, features
+from mmda_ext.datasets.feature_splits import assign_parts, constant_elements, standardized
 
 SOURCES = ('a', 'b')
 
@@ -86,6 +87,34 @@ def test_constant_elements_are_only_shifted() -> None:
     assert np.isfinite(scaled).all()
 
 
+@pytest.mark.parametrize('dtype', [np.float16, np.float32, np.float64])
+def test_what_is_constant_is_told_by_the_precision_of_the_file(dtype: type) -> None:
+    """Small features are scaled, and the rounding of a large constant is not blown up."""
+    rng = np.random.default_rng(0)
+    unit = np.finfo(dtype).eps
+    values = np.stack([1e-4 * (1 + rng.random(50)), 1024 * (1 + unit * rng.integers(0, 2, 50))], axis=1).astype(dtype)
+    if dtype != np.float16:
+        values[:, 0] *= dtype(1e-8)
+    assert len(np.unique(values[:, 1])) == 2
+    assert constant_elements(values).tolist() == [False, True]
+    scaled = standardized(values, np.ones(50, dtype=bool))
+    assert scaled[:, 0].std() == pytest.approx(1, abs=1e-5)
+    assert np.abs(scaled[:, 1]).max() <= 1024 * unit
+
+
+def test_a_column_that_is_constant_in_training_only_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(features, 'print_log', lambda text, **_: told.append(text))
+    face = np.load(write_features(tmp_path / 'x.npz'))['face'].copy()
+    face[:, 2] = 5
+    load(write_features(tmp_path / 'x.npz', face=face), SOURCES, 'train')
+    assert told == []
+    face[89, 2] = 6
+    load(write_features(tmp_path / 'x.npz', face=face), SOURCES, 'train')
+    assert len(told) == 1
+    assert '1 columns of `face` (such as [2])' in told[0]
+
+
 def test_names_of_arrays_flattening_and_raw_values(tmp_path: Path) -> None:
     path = write_features(tmp_path / 'x.npz')
     data = load(path, SOURCES, 'train', modalities={'audio': 'sound', 'video': 'face'}, flatten=True, standardize=False)
@@ -143,8 +172,22 @@ def test_lazy_and_serialised(tmp_path: Path, serialize: bool) -> None:
     ({'label': np.full(90, 3)}, 'sample 0: label 3 is unknown, the labels are 0 to 2'),
     ({'face': None}, r"lacks the arrays \['face'\]"),
     ({'face': np.zeros((7, 4))}, '`face` has 7 samples'),
-    ({'split': np.full(90, 'dev')}, r"`split` holds \['dev'\]"),
+    ({'split': np.full(90, 'dev')}, r"sample 0: `split` holds 'dev'"),
     ({'split': np.full(90, 'test')}, 'standardize=False'),
+    ({'classes': None}, 'lacks the array `classes`'),
+    ({'classes': np.array(['x', 'y', 'x'])}, 'names one class twice'),
+    ({'classes': np.array(3)}, r'`classes` has shape \(\)'),
+    ({'label': np.tile([0., 1., 1.7], 30)}, 'sample 2: label 1.7 is unknown'),
+    ({'label': np.array([0.] * 89 + [np.nan])}, 'sample 89: label nan is unknown'),
+    ({'label': np.array([0] * 5 + [-1] * 85)}, 'sample 5: label -1 is unknown'),
+    ({'label': np.eye(3)[np.tile(np.arange(3), 30)]}, r'`label` has shape \(90, 3\), one value.*argmax'),
+    ({'label': np.array(['x'] * 89 + ['q'])}, r"sample 89: label 'q' is unknown, the classes are \['x', 'y', 'z'\]"),
+    ({'label': np.full(90, 1j)}, '`label` holds complex128'),
+    ({'label': np.array(1)}, r'`label` has shape \(\)'),
+    ({'domain': np.zeros(90)}, '`domain` holds float64'),
+    ({'face': np.full((90, 4), 'a')}, '`face` holds <U1, features must be numbers'),
+    ({'face': np.zeros(90)}, r'`face` has shape \(90,\)'),
+    ({'face': np.zeros((90, 0))}, r'`face` has shape \(90, 0\)'),
 ])
 def test_bad_files_are_named(tmp_path: Path, changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -162,8 +205,76 @@ def test_bad_domains_options_and_pickles(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match='ann_file'):
         load(tmp_path / 'none.npz', SOURCES, 'train')
     np.savez(tmp_path / 'bad.npz', face=np.array([{}], dtype=object), label=[0], domain=['a'], classes=['x'])
-    with pytest.raises(ValueError, match='allow_pickle'):
+    with pytest.raises(ValueError, match='`face` cannot be read: it holds Python objects'):
         load(tmp_path / 'bad.npz', SOURCES, 'train')
+
+
+@pytest.mark.parametrize(('name', 'place', 'value', 'message'), [
+    ('face', (7, 2), np.inf, r'x\.npz: `face` holds inf in row 7, column 2 \(1 of 90 rows'),
+    ('face', (80, 0), np.nan, r'`face` holds nan in row 80, column 0'),
+    ('sound', (3, 1, 2), -np.inf, r'`sound` holds -inf in row 3, column \(1, 2\)'),
+    ('wide', (4, 1), -1e39, r'`wide` holds -1e\+39 in row 4, column 1'),
+])
+def test_a_value_that_poisons_is_named(tmp_path: Path, name: str, place: tuple, value: float, message: str) -> None:
+    """Also in rows of the target that this instance does not hold, and without standardising."""
+    arrays = dict(np.load(write_features(tmp_path / 'x.npz')), wide=np.zeros((90, 2)))
+    arrays[name] = arrays[name].copy()
+    arrays[name][place] = value
+    path = write_features(tmp_path / 'x.npz', **arrays)
+    for standardize in (True, False):
+        with pytest.raises(ValueError, match=message):
+            load(path, SOURCES, 'train', modalities=(name, ), standardize=standardize)
+    load(path, SOURCES, 'train', modalities=('face', ) if name != 'face' else ('sound', ))
+
+
+def test_the_first_of_several_rows_is_named(tmp_path: Path) -> None:
+    face = np.ones((90, 4))
+    face[40:60, 1:] = np.nan
+    with pytest.raises(ValueError, match=r'`face` holds nan in row 40, column 1 \(20 of 90 rows'):
+        load(write_features(tmp_path / 'x.npz', face=face), SOURCES, 'train')
+
+
+def test_a_value_that_standardising_makes_infinite_is_named(tmp_path: Path) -> None:
+    face = np.zeros((90, 4))
+    face[:, 1] = np.linspace(0, 1e-10, 90)
+    face[89, 1] = 1e38
+    with pytest.raises(ValueError, match='`face` holds inf in row 89, column 1 after standardising'):
+        load(write_features(tmp_path / 'x.npz', face=face), SOURCES, 'train')
+
+
+@pytest.mark.parametrize('changes', [
+    {'label': np.tile(np.arange(3), 30)[:, None]}, {'label': np.tile([0., 1., 2.], 30)},
+    {'label': np.tile(np.arange(3, dtype=np.uint8), 30)}, {'label': np.tile(['x', 'y', 'z'], 30)},
+    {'label': np.tile([b'x', b'y', b'z'], 30)[:, None]}, {'label': np.tile(['x', 'y', 'z'], 30), 'classes': None},
+    {'label': np.tile([2, 0, 1], 30), 'classes': np.array(['y', 'z', 'x'])},
+    {'label': np.tile(['x', 'y', 'z'], 30), 'classes': np.array(['y', 'z', 'x'])},
+    {'domain': np.repeat([b'a', b'b', b'c'], 30)[:, None], 'classes': np.array([b'x', b'y', b'z'])}
+])
+def test_labels_in_any_clear_form(tmp_path: Path, changes: dict) -> None:
+    data = load(write_features(tmp_path / 'x.npz', **changes), SOURCES, 'all')
+    names = [data.metainfo['classes'][data.get_data_info(i)['gt_label']] for i in range(6)]
+    assert names == ['x', 'y', 'z', 'x', 'y', 'z']
+    assert data.get_data_info(0)['domain'] == 'a'
+    assert all(type(name) is str for name in data.metainfo['classes'])
+
+
+def test_foreign_and_damaged_files_are_named(tmp_path: Path) -> None:
+    path = tmp_path / 'bad.npz'
+    whole = write_features(tmp_path / 'x.npz').read_bytes()
+    np.save(tmp_path / 'array.npy', np.zeros(3))
+    for content in (b'', b'a,b\n1,2\n', whole[:len(whole) // 2], (tmp_path / 'array.npy').read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=rf'bad\.npz \({len(content)} bytes\) is no \.npz file, or is cut short'):
+            load(path, SOURCES, 'train')
+    # One byte of the first array: the archive's check sum tells.
+    path.write_bytes(whole[:300] + bytes([whole[300] ^ 1]) + whole[301:])
+    with pytest.raises(ValueError, match=r'bad\.npz: `face` cannot be read: .*CRC'):
+        load(path, SOURCES, 'train')
+    with zipfile.ZipFile(path, 'w') as archive:
+        for name in ('face', 'label', 'domain'):
+            archive.writestr(name, 'text')
+    with pytest.raises(ValueError, match='is no array'):
+        load(path, SOURCES, 'train')
 
 
 @pytest.mark.real_data

@@ -71,14 +71,30 @@ def test_lazy_and_serialised_like_a_base_dataset(root: Path, serialize: bool) ->
 
 def test_missing_files_are_counted_logged_and_left_out(root: Path, logged: list[str]) -> None:
     (root / 'human' / 'audio' / 'ha.wav').unlink()
-    data = human(root)
+    data = human(root, max_missing=.34)
+    assert (len(data), data.num_missing) == (2, 1)
     assert [data.get_data_info(i)['sample_id'] for i in range(len(data))] == ['human/hc', 'human/hb']
     assert len(logged) == 1
     for part in ('1 of 3 samples', "'human/ha'", 'ha.wav', 'HAC_test_only_human.csv', 'check_data.py'):
         assert part in logged[0]
-    assert len(human(root, modalities=('video', ))) == 3, 'a file of a modality that is not used may be missing'
+    assert human(root, modalities=('video', )).num_missing == 0, 'a file of a modality that is not used may be missing'
     with pytest.raises(FileNotFoundError, match=r"1 of 3 samples.*missing='skip'"):
         human(root, missing='error')
+
+
+def test_too_many_missing_files_are_an_error(root: Path, logged: list[str]) -> None:
+    (root / 'human' / 'audio' / 'ha.wav').unlink()
+    with pytest.raises(FileNotFoundError, match=r'1 of 3 samples lack.*more than max_missing=0\.05 of them: check'):
+        human(root)
+    with pytest.raises(FileNotFoundError, match='max_missing=0.33 of'):
+        human(root, max_missing=.33)
+    with pytest.raises(ValueError, match='max_missing=1.5 is a share'):
+        human(root, max_missing=1.5)
+    (root / 'human' / 'audio' / 'hb.wav').unlink()
+    (root / 'human' / 'audio' / 'hc.wav').unlink()
+    with pytest.raises(FileNotFoundError, match=r"no sample is left of the 3 that .*domains \('human',\)"):
+        HACDataset(str(root / 'splits'), str(root), ('human', 'animal'), ('human', ), split='all', max_missing=1.)
+    assert logged == []
 
 
 def test_nothing_left_names_folder_split_file_and_remedy(root: Path, tmp_path: Path) -> None:
@@ -96,6 +112,8 @@ def test_training_draws_another_sample_and_logs_a_file_once(root: Path, logged: 
     assert len(logged) == 1
     assert 'ha.mp4' in logged[0]
     assert sum(data.decode_failures.values()) >= 6
+    replaced = [data[index]['data_samples'].get('replaced') for index in (0, 1, 0)]
+    assert replaced == [None, ('human/ha', ), None], 'the sample that stands in says so, once'
     np.random.seed(0)
     assert [human(root)[1]['data_samples'].sample_id for _ in range(1)] == drawn[:1], 'follows the seed'
 
@@ -123,6 +141,13 @@ def test_a_fault_of_the_program_is_never_replaced(root: Path) -> None:
 
     with pytest.raises(ValueError, match='a fault'):
         human(root, pipeline=[broken])[0]
+
+
+def test_the_largest_labels_are_known(root: Path) -> None:
+    data = HACDataset(str(root / 'splits'), str(root), ('cartoon', 'human'), ('animal', 'human'))
+    assert data.largest_labels == {'gt_label': 1, 'domain_label': 1}
+    target = HACDataset(str(root / 'splits'), str(root), ('cartoon', ), ('human', ), unlabeled_target=True)
+    assert target.largest_labels == {'gt_label': -1, 'domain_label': -1}
 
 
 def test_unlabelled_target(root: Path) -> None:

@@ -82,6 +82,19 @@ def test_a_missing_modality_is_named(sample: dict) -> None:
         PackMultimodalInputs()(sample)
 
 
+@pytest.mark.parametrize('bad', [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_named_with_its_sample(sample: dict, bad: float) -> None:
+    feature = np.zeros((2, 3), dtype=np.float32)
+    sample['modalities'] = {'ids': {'feature': np.arange(3)}, 'face': {'feature': feature}}
+    PackMultimodalInputs()(sample)
+    feature[1, 1] = bad
+    message = r"modality 'face' of sample 'D1/x' holds NaN or infinity \(1 of 6 values\)"
+    with pytest.raises(ValueError, match=message) as fault:
+        PackMultimodalInputs()(sample)
+    assert not isinstance(fault.value, MediaError)
+    PackMultimodalInputs(['ids'])(sample)
+
+
 def test_bad_files_and_program_faults_are_told_apart(sample: dict, tmp_path: Path) -> None:
     def broken(entry: dict) -> dict:
         raise RuntimeError('a fault of the program')

@@ -73,6 +73,23 @@ def test_hac_wrapping_can_leave_no_sound() -> None:
     assert sample(1, test_mode=True, **HAC)['video']['frame_inds'].tolist() == [0] * 32
 
 
+@pytest.mark.parametrize(('draw', 'shift', 'expected'), [
+    (0., 0, [100, 102, 104]), (0., -3, [100, 100, 101]), (.999, 0, [104, 106, 108]), (.999, 3, [107, 109, 109]),
+])
+def test_clips_at_both_ends_stay_inside(monkeypatch: pytest.MonkeyPatch, draw: float, shift: int,
+                                        expected: list[int]) -> None:
+    """Ten frames from 100 on: the earliest and the latest clip, and a shift over either end."""
+    monkeypatch.setattr(np.random, 'rand', lambda: draw)
+    clips = {'video': {'clip_len': 3, 'frame_interval': 2}}
+    assert sample(10, 100, clips=clips, index_shift=shift)['video']['frame_inds'].tolist() == expected
+
+
+def test_one_frame_is_a_clip() -> None:
+    clips = {'video': {'clip_len': 3, 'frame_interval': 2}}
+    for options in ({}, {'test_mode': True}, {'drop_last_frames': 1, 'index_shift': -1}, {'index_shift': 1}):
+        assert sample(1, 7, clips=clips, **options)['video']['frame_inds'].tolist() == [7, 7, 7]
+
+
 def test_following_uses_rate_and_start_of_the_video() -> None:
     video = {'total_frames': 64, 'start_index': 0, 'avg_fps': 50., 'time_offset': 3.}
     results = {'modalities': {'video': video, 'audio': {}}}

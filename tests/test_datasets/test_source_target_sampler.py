@@ -90,6 +90,32 @@ def test_order_depends_on_seed_and_epoch_alone():
     assert list(sampler_of(seed=1, )) == list(SourceTargetBatchSampler(sampler_of().sampler, 7, 4, 3, seed=1))
 
 
+def test_both_domains_have_orders_of_their_own():
+    """Pools of one size in one epoch, and the same domain in seeds and epochs: no two orders are alike."""
+    orders = []
+    for seed in (0, 1, 2):
+        for epoch in range(3):
+            dataset = Flags([index % 2 == 1 for index in range(40)])
+            sampler = SourceTargetBatchSampler(DefaultSampler(dataset, seed=seed), 20, 10, 10)
+            sampler.set_epoch(epoch)
+            source, target = split(sampler)
+            orders += [tuple(index // 2 for index in part) for part in (source, target)]
+    assert all(sorted(order) == list(range(20)) for order in orders)
+    assert len(set(orders)) == len(orders)
+
+
+def test_odd_pools_leave_out_another_sample_each_time():
+    """Five target samples, two processes: four of each round are dealt, disjoint, and over rounds everyone comes."""
+    ranks = [split(sampler_of(n_source=81, n_target=5, counts=(4, 2), rank=rank, world=2))[1] for rank in range(2)]
+    assert len(ranks[0]) == len(ranks[1]) == 20
+    rounds = [set(ranks[0][start:start + 2]) | set(ranks[1][start:start + 2]) for start in range(0, 20, 2)]
+    assert all(len(members) == 4 for members in rounds)
+    assert len(set().union(*rounds)) == 5
+    assert len({frozenset(members) for members in rounds}) > 1
+    alone = split(sampler_of(n_source=81, n_target=5, counts=(4, 2)))[1]
+    assert all(len(set(alone[start:start + 5])) == 5 for start in range(0, 40, 5)), 'one process leaves nobody out'
+
+
 def test_errors_say_what_to_do():
     inner = sampler_of().sampler
     for options, match in ((dict(batch_size=8, n_source=4, n_target=3), 'add up to batch_size=8'),

@@ -38,6 +38,24 @@ def test_silence_stays_near_zero() -> None:
     assert np.abs(spectrogram(np.zeros(1600, dtype=np.float32))).max() < 1e-5
 
 
+def test_a_silent_input_stays_finite_all_the_way() -> None:
+    """LoadAudio gives silence for an empty stretch; a constant map has no deviation to divide by."""
+    found = LogSpectrogram(2.)({'audios': np.zeros(32000, dtype=np.float32), 'sample_rate': 16000})['audios']
+    assert (found.dtype, found.shape) == (np.float32, (1, 257, 199))
+    assert np.abs(found).max() < 1e-5
+    noisy = SpectrogramAugment()({'audios': found})['audios']
+    assert 0 < np.abs(noisy).max() <= .05 + 2e-5
+
+
+def test_the_noise_is_symmetric_and_uniform() -> None:
+    """600 000 draws: the mean of U(-.05, .05) is known to 4e-5, its deviation .05 / sqrt(3) to 2e-5."""
+    np.random.seed(0)
+    noise = SpectrogramAugment(band_rows=0)({'audios': np.zeros((1, 600, 1000), dtype=np.float32)})['audios']
+    assert abs(noise.mean()) < 2e-4
+    assert noise.std() == pytest.approx(.05 / 3**.5, abs=1e-4)
+    assert (noise.min(), noise.max()) == (pytest.approx(-.05, abs=1e-5), pytest.approx(.05, abs=1e-5))
+
+
 def test_long_sound_is_cut_short_sound_repeated_and_loud_sound_clipped() -> None:
     np.testing.assert_array_equal(spectrogram(np.concatenate([MIXED, SINE])), spectrogram(MIXED))
     np.testing.assert_array_equal(spectrogram(MIXED[:30000]), spectrogram(np.tile(MIXED[:30000], 10)[:160000]))
@@ -88,3 +106,5 @@ def test_mel_spectrogram() -> None:
     assert mel.shape == (1, 40, 201)
     assert mel.mean() == pytest.approx(0, abs=1e-4)
     assert mel.std() == pytest.approx(1, abs=1e-4)
+    silent = MelSpectrogram(n_mels=40)({'audios': np.zeros(1600, dtype=np.float32), 'sample_rate': 16000})['audios']
+    assert np.abs(silent).max() < 1e-5, 'a constant map has no deviation to divide by'

@@ -58,6 +58,18 @@ def test_every_other_global_is_refused(tmp_path: Path, name: str) -> None:
         read_split_pickle(path)
 
 
+@pytest.mark.parametrize(('name', 'blamed'), [
+    ('pandas._libs.internals\n_unpickle_block', False), ('numpy._core.numeric\n_frombuffer', False),
+    ('posix\nsystem', True)])
+def test_a_table_of_a_newer_pandas_is_not_called_dangerous(tmp_path: Path, name: str, blamed: bool) -> None:
+    path = tmp_path / 'D1_train.pkl'
+    path.write_bytes(b'c' + name.encode() + b'\n.')
+    with pytest.raises(ValueError, match=r'D1_train\.pkl was refused') as error:
+        read_split_pickle(path)
+    assert ('may run code' in str(error.value)) == blamed
+    assert ('to_csv' in str(error.value)) != blamed
+
+
 def test_an_array_of_raw_pointers_is_refused(tmp_path: Path) -> None:
     """Bytes as contents of an object array would become addresses in NumPy."""
     path = write_old_pickle(tmp_path / 'x.pkl', epic_columns())

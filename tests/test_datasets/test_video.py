@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmda_ext.datasets import MediaError
+from mmda_ext.datasets import video_index as index_module
 from mmda_ext.datasets.transforms import DecodeFrames, DecodeVideo, OpenVideo
 from mmda_ext.datasets.transforms import video as module
 from tests.test_datasets.media import make_frames, write_images, write_video
@@ -52,33 +53,36 @@ def test_both_decoders_give_equal_pixels(clip: Path) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_each_frame_is_decoded_once_and_no_other(clip: Path) -> None:
-    asked = []
-    results = OpenVideo('decord')({'filename': str(clip)})
-    reader = results['video_reader']
-
-    class Counting:
-
-        def get_batch(self, inds: np.ndarray) -> object:
-            asked.extend(np.asarray(inds).tolist())
-            return reader.get_batch(inds)
-
-    results.update(video_reader=Counting(), frame_inds=np.array([8, 2, 8, 2]))
-    DecodeVideo('decord')(results)
+def test_each_frame_is_decoded_once_and_no_other(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import decord
+    asked, get_batch = [], decord.VideoReader.get_batch
+    monkeypatch.setattr(decord.VideoReader, 'get_batch', lambda self, inds: asked.extend(inds) or get_batch(self, inds))
+    decode(clip, [8, 2, 8, 2], 'decord')
     assert asked == [2, 8]
 
 
 def test_the_decoder_is_chosen_by_what_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert OpenVideo().backend == 'decord'
+    assert DecodeVideo().backend == 'auto', 'as the file was opened'
     monkeypatch.setattr(module, 'installed', lambda name: name == 'av')
-    assert OpenVideo().backend == DecodeVideo().backend == 'pyav'
+    assert OpenVideo().backend == DecodeVideo('pyav').backend == 'pyav'
     with pytest.raises(ImportError, match='pip install decord'):
         OpenVideo('decord')
-    monkeypatch.setattr(module, 'installed', lambda name: False)
-    with pytest.raises(ImportError, match='decord or av'):
-        DecodeVideo()
+    monkeypatch.setattr(index_module, 'installed', lambda name: name == 'decord')
+    for backend in ('auto', 'decord', 'pyav'):
+        with pytest.raises(ImportError, match='pip install av'):
+            OpenVideo(backend)
     with pytest.raises(ValueError, match="backend='opencv'"):
         OpenVideo('opencv')
+
+
+def test_a_decoder_may_be_named_for_one_step(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import decord
+    monkeypatch.setattr(decord, 'VideoReader', None)
+    results = DecodeVideo('pyav')({**OpenVideo('decord')({'filename': str(clip)}), 'frame_inds': np.array([3])})
+    assert len(results['imgs']) == 1
+    with pytest.raises(TypeError, match='put mmda_ext.OpenVideo there'):
+        DecodeVideo()({'filename': 'a.mp4', 'video_reader': object(), 'frame_inds': np.array([0])})
 
 
 @pytest.mark.parametrize('backend', BACKENDS)

@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch.nn import functional as F
 
 from mmda_ext import compat
+from mmda_ext.apis.protocol import set_protocol
 from tests.recipes import recipe as shipped
 
 WIDTHS = dict(face=6, audio=5)
@@ -46,6 +47,7 @@ def feature_config(recipe: str, folder: Path, work_dir: Path, epochs: int = 3, *
         if 'num_classes' in objective:
             objective['num_classes'] = 3
     del cfg.default_hooks['visualization']
+    set_protocol(cfg)
     cfg.merge_from_dict(changes)
     return cfg
 
@@ -78,7 +80,7 @@ def mean_losses(runner: Runner) -> torch.Tensor:
             inputs = {name: torch.as_tensor(value)[None].float() for name, value in sample['inputs'].items()}
             with torch.no_grad():
                 features = {name: backbone(inputs[name]) for name, backbone in model.backbones.items()}
-                logits = [*(model.objectives[1].heads[name](features[name]) for name in features),
+                logits = [*(model.modality_heads[name](features[name]) for name in features),
                           model.cls_head(features)]
             losses.append([F.cross_entropy(value, sample['data_samples'].gt_label).item() for value in logits])
         rows.append(torch.tensor(losses, dtype=torch.float64).mean(0))

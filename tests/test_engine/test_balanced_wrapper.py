@@ -2,6 +2,7 @@
 
 import copy
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -39,12 +40,12 @@ def reference(model, batch, balancer, seed=5):
         grads = torch.autograd.grad(loss, [named[n] for n in names], retain_graph=True, allow_unused=True)
         return dict(zip(names, grads))
 
-    per_modality = {m: [n for n in named if n.startswith(f'backbones.{m}.')] for m in record.features}
+    per_modality = {m: [n for n in named if n.startswith(f'backbones.{m}.')] for m in record.step.features}
     heads = [n for n in named if not n.startswith('backbones.')]
     out = gradient(losses['loss_cls'] + losses['loss_domain'], heads)
     ratios = {}
     for task in ('cls', 'domain'):
-        sums = record.confidences[task]().tolist()
+        sums = record.probes[task].confidences().tolist()
         others = [(sum(sums) - s) / max(len(sums) - 1, 1) for s in sums]
         ratios[task] = [1.0 if len(sums) == 1 else (s / o if task == 'cls' else o / s) for s, o in zip(sums, others)]
     for index, names in enumerate(per_modality.values()):
@@ -275,7 +276,7 @@ class OnlyDomain(Balancer):
 
 
 def test_losses_outside_the_balance_have_weight_one():
-    extra = dict(type='mmda_ext.LocalClassification', num_classes=3, task='aux', loss_weight=1.)
+    extra = dict(type='mmda_ext.LocalClassification', task='aux', loss_weight=1.)
     adversary = dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2, reversal=.7))
     for space in ('parameter', 'feature'):
         model = without_dropout(model_of(objectives=[adversary, extra], backbone=NoNorm))
@@ -384,32 +385,54 @@ def test_state_of_the_balancer_is_saved_and_restored():
     fresh.load_state_dict(wrapper_of(model, 'OptimWrapper').state_dict())
 
 
-def test_skipped_step_leaves_the_balancer_alone():
-    """A gradient scaler that finds an overflow lowers its scale and skips the step; stands in for a GPU."""
+@pytest.mark.parametrize('fused', [False, True])
+@pytest.mark.parametrize('loss_scale', ['dynamic', 4.0])
+@pytest.mark.parametrize(('balancer', 'memory'), [
+    (Counter(), 'steps'), (dict(type='MGDA', task_prefix='', update_interval=2), 'steps'),
+    (dict(type='MGDA', task_prefix='', momentum=.9), 'steps'), (dict(type='OGM', ge=True, min_rank=2), 'steps')],
+    ids=str)
+def test_skipped_step_leaves_the_balancer_alone(balancer, memory, loss_scale, fused):
+    """With a scale that stays as it is, nothing but the optimizer's own step tells that there was none.
+
+    A fused optimizer is called all the same, and told to do nothing.
+    """
     model = model_of(dtype=torch.float32)
-    wrapper = wrapper_of(model, 'mmda_ext.AmpBalancedOptimWrapper', balancer=Counter(), dtype='bfloat16')
-    scales = iter([2.0, 1.0, 1.0, 1.0])
-    wrapper.loss_scaler.get_scale = lambda: next(scales)
-    wrapper.balancer.steps = 7
-    model.train_step(batch_of(dtype=torch.float32), wrapper)
-    assert wrapper.balancer.steps == 7
-    model.train_step(batch_of(dtype=torch.float32), wrapper)
-    assert wrapper.balancer.steps == 8
+    wrapper = wrapper_of(model, 'mmda_ext.AmpBalancedOptimWrapper', balancer=copy.deepcopy(balancer), dtype='bfloat16',
+                         loss_scale=loss_scale, optimizer=partial(torch.optim.SGD, fused=fused))
+    wrapper.loss_scaler = torch.amp.GradScaler('cpu', init_scale=4.)
+    weight, seen = model.cls_head.fusion.output.weight, []
+    for step in range(3):
+        hook = weight.register_hook(lambda grad: grad * float('inf')) if step == 1 else None
+        before = weight.detach().clone()
+        model.train_step(batch_of(seed=step, dtype=torch.float32), wrapper)
+        seen.append(wrapper.balancer.state_dict()[memory])
+        if hook:
+            hook.remove()
+            assert torch.equal(weight, before)
+    assert seen == [1, 1, 2]
+    assert (wrapper.loss_scaler.get_scale() == 4) == (loss_scale == 4)
 
 
-@pytest.mark.parametrize('options', [dict(update_interval=2), dict(momentum=.9)])
-def test_skipped_step_leaves_gamma_alone(options):
-    model = model_of(dtype=torch.float32)
-    balancer = dict(type='MGDA', task_prefix='', **options)
-    wrapper = wrapper_of(model, 'mmda_ext.AmpBalancedOptimWrapper', balancer=balancer, dtype='bfloat16')
-    scales = iter([1.0, 1.0, 2.0, 1.0, 1.0, 1.0])
-    wrapper.loss_scaler.get_scale = lambda: next(scales)
-    states = []
-    for seed in range(3):
-        model.train_step(batch_of(seed=seed, dtype=torch.float32), wrapper)
-        states.append(wrapper.balancer.state_dict())
-    assert states[0] == states[1]
-    assert [state['steps'] for state in states] == [1, 1, 2]
+@pytest.mark.parametrize('balancer', [dict(type='Sum'), dict(type='PCGrad', tasks=('cls', ))], ids=lambda b: b['type'])
+def test_a_loss_that_a_subclass_adds_or_changes_counts(balancer):
+    """The stock wrapper trains on what ``loss`` returns, whatever the record says."""
+    results = []
+    for options in (dict(kind='OptimWrapper'), dict(balancer=balancer)):
+        model = without_dropout(model_of(backbone=NoNorm))
+        inner = model.loss
+
+        def loss(inputs, data_samples, model=model, inner=inner):
+            out = inner(inputs, data_samples)
+            penalty = [p.square().mean() for p in model.backbones.parameters()]
+            return {**out, 'loss_cls': 3 * out['loss_cls'], 'aux_loss': penalty, 'loss_domain': out['loss_domain']}
+
+        model.loss = loss
+        wrapper = wrapper_of(model, **options)
+        for step in range(2):
+            model.train_step(batch_of(seed=step), wrapper)
+        results.append(parameters_of(model))
+    for name, value in results[0].items():
+        torch.testing.assert_close(results[1][name], value, rtol=1e-10, atol=1e-13)
 
 
 def test_diagnostics_are_logged_per_modality():

@@ -12,7 +12,7 @@ from tests.two_processes import run_in_two_processes
 
 STEPS, SOURCE, TARGET = 3, 8, 6
 OBJECTIVES = [
-    dict(type='mmda_ext.InformationBottleneck', num_classes=3, beta=.05, estimator='ema'),
+    dict(type='mmda_ext.InformationBottleneck', beta=.05, estimator='ema'),
     dict(type='mmda_ext.VotingPseudoLabel', min_votes=2),
     dict(type='mmda_ext.CorrelationAlignment', alpha2=.3),
 ]

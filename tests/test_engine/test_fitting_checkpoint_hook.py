@@ -1,10 +1,14 @@
 """A checkpoint of another architecture stops a test and a resumed run; a new run may start from a part of one."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.runner import Runner
 
 from mmda_ext.compat import allow_mmengine_checkpoints, checkpoint_globals
+from mmda_ext.engine.hooks import FittingCheckpointHook
+from tests.tiny import model_of
 from tests.toy_run import toy_config
 
 
@@ -58,3 +62,13 @@ def test_what_only_trains_is_not_needed_for_a_test(run):
     damage(path, drop)
     hooks = [dict(type='mmda_ext.FittingCheckpointHook', training_only=('linear.weight', ))]
     assert build(load_from=str(path), custom_hooks=hooks).test()
+
+
+def test_modalities_in_another_order_fit_by_shape_and_are_refused():
+    trained, config = (model_of(order) for order in (('video', 'audio'), ('audio', 'video')))
+    config.load_state_dict(trained.state_dict())
+    hook = FittingCheckpointHook()
+    hook.after_load_checkpoint(SimpleNamespace(_train_loop=None, model=trained), dict(state_dict=trained.state_dict()))
+    with pytest.raises(ValueError, match=r"c.pth.*order \['video', 'audio'\], the config names \['audio', 'video'\]"):
+        hook.after_load_checkpoint(SimpleNamespace(_train_loop=None, model=config, _load_from='c.pth'),
+                                   dict(state_dict=trained.state_dict()))

@@ -47,7 +47,7 @@ def logged(runner):
 
 def objective_of(**options):
     fusion = dict(type='mmda_ext.ConcatFusion', in_channels=dict(video=7, audio=6), hidden_channels=16)
-    heads = dict(type='mmda_ext.LocalClassification', num_classes=3, loss_weight=0.0, task='heads')
+    heads = dict(type='mmda_ext.LocalClassification', loss_weight=0.0, task='heads')
     model = model_of(cls_head=dict(type='mmda_ext.MultimodalClsHead', num_classes=3, loss_weight=0.0), fusion=fusion,
                      objectives=[heads, dict(type='mmda_ext.BlendedClassification', **options)])
     return model, model.objectives[1]
@@ -61,7 +61,7 @@ def test_objective_is_the_weighted_sum_of_all_heads():
     out = model(**batch, mode='loss')
     features = model.extract_feat(batch['inputs'], 6)
     labels = torch.cat([sample.gt_label for sample in batch['data_samples']])
-    heads = [*(head(features[name]) for name, head in model.objectives[0].heads.items()), model.cls_head(features)]
+    heads = [*(head(features[name]) for name, head in model.modality_heads.items()), model.cls_head(features)]
     expected = sum(w * F.cross_entropy(logits, labels) for w, logits in zip((.2, .5, .3), heads))
     torch.testing.assert_close(out['loss_blend'], expected, rtol=1e-6, atol=0)
     total = sum(value for key, value in out.items() if key.startswith('loss'))
@@ -125,8 +125,8 @@ def test_a_trial_leaves_no_trace(tmp_path, optimizer):
         # The sampler belongs to the epoch that comes; before the hook it still stood at the last one.
         before.pop('epoch'), after.pop('epoch')
         assert_same(before, after, 'state')
-        assert not torch.equal(before['model'][WEIGHTS.replace('2.weights', '1.heads.face.weight')],
-                               inside['model'][WEIGHTS.replace('2.weights', '1.heads.face.weight')])
+        assert not torch.equal(before['model']['modality_heads.face.weight'],
+                               inside['model']['modality_heads.face.weight'])
     assert_same(without['state_dict'], with_trials['state_dict'], 'model')
     assert_same(without['optimizer'], with_trials['optimizer'], 'optimizer')
 

@@ -12,9 +12,10 @@ from mmengine.runner import Runner
 from mmda_ext import compat
 from mmda_ext.engine.hooks import NonFiniteLossError
 from mmda_ext.engine.hooks.records import write_json
-from mmda_ext.engine.hooks.stop_on_non_finite_hook import non_finite_inputs
+from mmda_ext.engine.hooks.stop_on_non_finite_hook import _cause, non_finite_inputs, non_finite_outputs
 from mmda_ext.engine.random_state import epoch_seed
 from mmda_ext.registry import DATASETS, HOOKS
+from tests.tiny import batch_of, model_of, wrapper_of
 from tests.toy_run import ToyDataset, toy_config
 from tests.two_processes import run_in_two_processes
 
@@ -135,6 +136,9 @@ def test_best_is_the_later_of_equals(tmp_path, scores, best):
     assert record['seed'] == 0
     assert record['config'] == 'default_runtime.py'
     assert set(record['test']) >= {'acc/top1', 'T/acc/top1'}
+    assert (record['test_set']['all']['samples'], record['test_set']['all']['domains']) == (24, dict(T=24))
+    assert record['val_set']['all']['domains'] == dict(A=12, B=12)
+    assert 'held_out' not in record['test_set']
 
 
 def test_result_is_the_test_of_the_best_weights(tmp_path):
@@ -168,6 +172,23 @@ def test_new_run_moves_an_old_result_away(tmp_path):
         run(with_hook(toy_config(tmp_path), type='mmda_ext.KillHook', where='training', epoch=0))
     assert not (tmp_path / 'result.json').exists()
     assert json.loads((tmp_path / 'result.previous.json').read_text()) == {'old': True}
+
+
+def test_the_test_is_built_before_training_and_draws_nothing(tmp_path):
+    class Drawing:
+        work_dir, iter, asked = tmp_path, 1, 0
+
+        @property
+        def test_loop(self):
+            self.asked += 1
+            return random.random(), np.random.rand(), torch.rand(1)
+
+    runner = Drawing()
+    states = [(random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())]
+    HOOKS.build({'type': 'mmda_ext.TestBestHook'}).before_train(runner)
+    states.append((random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()))
+    assert runner.asked == 1
+    assert states[0] == states[1]
 
 
 def test_without_validation_the_last_weights_are_tested(tmp_path):
@@ -320,6 +341,24 @@ def test_the_input_that_is_not_finite_is_named(tmp_path, monkeypatch):
     assert json.loads((tmp_path / 'non_finite_step.json').read_text())['non_finite_inputs'] == {'x': ['B/5']}
 
 
+def test_the_sample_whose_outputs_are_not_finite_is_named():
+    model, batch = model_of(dtype=torch.float32), batch_of(dtype=torch.float32)
+    for index, sample in enumerate(batch['data_samples']):
+        sample.set_metainfo(dict(sample_id=f'd/{index}'))
+    batch['inputs'][4]['audio'][0] = 3e38
+    wrapper = wrapper_of(model, 'OptimWrapper')
+    for value in (3e38, 0.):
+        batch['inputs'][4]['audio'][:] = value
+        model.eval()
+        model(**model.data_preprocessor(batch), mode='loss')
+        assert non_finite_inputs(batch) == {}
+        assert non_finite_outputs(model, batch) == (['d/4'] if value else [])
+    model.finite_rows[:] = False
+    assert non_finite_outputs(model, batch) == [], 'the weights, not a sample'
+    assert non_finite_outputs(wrapper, batch) == []
+    assert 'outputs of sample d/4 (1 in this batch) are not: look' in _cause({}, ['d/4'])
+
+
 def test_inputs_are_looked_at_in_both_forms():
     bad, good = torch.tensor([1., float('nan')]), torch.ones(2)
     assert non_finite_inputs({'inputs': [{'x': good, 'y': bad}, {'x': good, 'y': bad}]}) == {'y': ['0', '1']}
@@ -371,6 +410,8 @@ def test_two_processes(tmp_path):
     assert ranks[0]['weight'] == ranks[1]['weight']
     assert len({*ranks[0]['draws'], *ranks[1]['draws']}) == 4
     assert set(result(tmp_path)['test']) >= {'acc/top1', 'T/acc/top1'}
+    # 24 samples and not 26, which two samplers of batches of 5 would make of them.
+    assert result(tmp_path)['test_set']['all']['samples'] == 24
 
 
 @pytest.mark.parametrize('views', [0, 2])

@@ -12,7 +12,7 @@ from tests.tiny import batch_of, model_of, parameters_of, wrapper_of
 
 ALL = dict(task_prefix='')
 ADVERSARY = dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2, reversal=.7))
-HEADS = dict(type='mmda_ext.LocalClassification', num_classes=3, loss_weight=1., task='heads', by_modality=True,
+HEADS = dict(type='mmda_ext.LocalClassification', loss_weight=1., task='heads', by_modality=True,
              balanced_heads=False)
 #: Objectives that a balancer reads.
 READ = {

@@ -43,7 +43,7 @@ optim_wrapper = dict(balancer=dict(_delete_=True, type='mmda_ext.GradNorm', task
 """),
     # Everything that adaptation remembers: the chosen strength, moving variances, gamma over time.
     'boomda': (('boomda', 'ravdess-adaptation'), """
-    dict(type='mmda_ext.InformationBottleneck', num_classes=3, estimator='ema'),
+    dict(type='mmda_ext.InformationBottleneck', estimator='ema'),
     dict(type='mmda_ext.VotingPseudoLabel', min_votes=2),
     dict(type='mmda_ext.CorrelationAlignment', alpha2='auto', auto_batches=25),
 """, """

@@ -8,7 +8,7 @@ import torch
 
 from mmda_ext.balancing import BalanceInputs, Balancer
 from mmda_ext.models.objectives import Objective
-from mmda_ext.models.step import StepRecord
+from tests.steps import given
 from tests.test_compatibility import BALANCED, OBJECTIVES, mixed_batch
 from tests.test_compatibility import model_of as any_model
 from tests.test_models.test_objectives_alignment import adapting
@@ -23,7 +23,7 @@ class SecondView(Objective):
         second = record.encode(inputs, record.num_samples)
         blank = record.encode({name: torch.zeros_like(value[:1]) for name, value in inputs.items()}, 1, evaluation=True)
         terms = [(second[name] - record.features[name].detach()).square().mean() for name in second]
-        scores = record.classifier({name: value.expand_as(second[name]) for name, value in blank.items()})
+        scores = record.predictions.classifier({name: value.expand_as(second[name]) for name, value in blank.items()})
         return {'loss_view': torch.stack(terms).sum(), 'loss_blank': scores.square().mean()}
 
 
@@ -94,7 +94,7 @@ def test_a_further_pass_in_evaluation_mode_leaves_the_modes_and_the_statistics()
 
 
 def test_without_encoders_there_is_no_further_pass():
-    record = StepRecord({}, torch.zeros(1), torch.zeros(1))
+    record = given({}, torch.zeros(1), torch.zeros(1))
     with pytest.raises(RuntimeError, match='no encoders'):
         record.encode({}, 1)
 
@@ -119,8 +119,8 @@ def test_hits_count_the_samples_that_a_modality_classifies_right():
         with wrapper.optim_context(model):
             losses = model(**data, mode='loss')
             record = model.step_record
-            own = model.cls_head.modality_logits(record.features)
-            expected += torch.stack([(value.argmax(1) == record.labels).sum() for value in own.values()])
+            own = model.cls_head.modality_logits(record.step.features)
+            expected += torch.stack([(value.argmax(1) == record.step.labels).sum() for value in own.values()])
             wrapper.update_params(sum(losses[key] for key in losses if 'loss' in key))
     assert torch.equal(balancer.seen[0].hits['cls'], expected)
     assert expected.max() <= 12
@@ -141,40 +141,22 @@ def test_a_balancer_without_a_loss_to_balance_is_refused():
 # A split by modality belongs to its pass, and a record to its step.
 
 
-class Early(Objective):
-    """What the classifier's confidences and hits are before any other objective has run."""
-
-    def forward(self, record):
-        self.seen = [record.confidences['cls'](), record.hits['cls']()]
-        return {}
-
-
 @pytest.mark.parametrize('second', ['DALN', 'DADA2020', 'PCL'])
 def test_a_second_classification_leaves_the_split_of_the_first(second):
     """Each pass has a dropout mask of its own; the linearised split needs that of the logits that trained."""
     head = dict(type='mmda_ext.MultimodalClsHead', num_classes=3, modality_logits='linearised')
-    model, batch = adapting(('video', 'audio'), (dict(type=Early), dict(type=f'mmda_ext.{second}')), cls_head=head)
+    model, batch = adapting(('video', 'audio'), (dict(type=f'mmda_ext.{second}'), ), cls_head=head)
     fusion = model.cls_head.fusion
     fusion.dropout.p = .5
     model(**model.data_preprocessor(batch, True), mode='loss')
     record = model.take_step_record()
-    late = [record.confidences['cls'](), record.hits['cls']()]
-    torch.testing.assert_close(late, model.objectives[0].seen, rtol=0, atol=0)
-    if second == 'PCL':
-        assert len(fusion.gate) < record.num_samples, 'the last pass had target samples only'
-    else:
-        own = model.cls_head.confidences(record.features, record.labels)
-        assert not torch.equal(own, late[0]), 'the last pass had another mask'
-
-
-def test_a_split_is_no_pass():
-    fusion = model_of().cls_head.fusion
-    features = {name: torch.randn(4, width).double() for name, width in fusion.in_channels.items()}
-    fusion(features)
-    parts = fusion.modality_logits(features, 'linearised')
-    fusion.modality_logits(features, 'masked')
-    for name, value in fusion.modality_logits(features, 'linearised').items():
-        torch.testing.assert_close(value, parts[name], rtol=0, atol=0)
+    step, split = record.step, model.cls_head.modality_logits(record.step.features, record.step.predictions.fused)
+    for got, own in zip(record.probes['cls']._logits(), split.values()):
+        torch.testing.assert_close(got, own, rtol=0, atol=0)
+    whole = torch.stack(list(split.values())).sum(0)
+    gate = (step.predictions.fused != 0) / .5
+    remainder = (fusion.hidden.bias * gate) @ fusion.output.weight.T + fusion.output.bias
+    torch.testing.assert_close(whole + remainder, step.predictions.logits)
 
 
 @pytest.mark.parametrize('objective', sorted(OBJECTIVES))

@@ -75,10 +75,9 @@ def test_samples_that_know_neither_domain_nor_modalities():
     assert evaluate([plain]) == {'acc/top1': 100.0, 'acc/mean_class': 100.0}
 
 
-def test_ties_go_to_the_lower_class_and_nan_is_wrong():
+def test_ties_go_to_the_lower_class():
     assert evaluate([sample(0, [.5, .5])])['acc/top1'] == 100.0
     assert evaluate([sample(1, [.5, .5])])['acc/top1'] == 0.0
-    assert evaluate([sample(0, [math.nan, .5])], topk=(1, 5))['acc/top5'] == 0.0
 
 
 @pytest.mark.parametrize(('bad', 'message'), [
@@ -87,6 +86,9 @@ def test_ties_go_to_the_lower_class_and_nan_is_wrong():
     (sample(-1, [1., 0.]), 'gt_label -1'),
     (sample([0, 1], [1., 0.]), r'2 labels \[0, 1\]'),
     (ActionDataSample().set_gt_label(0), 'has no pred_score'),
+    (sample(0, [.9, math.nan]), r'sample D1/x has pred_score \[.*, nan\], which is not finite'),
+    (sample(0, [math.inf, 0]), 'sample D1/x has pred_score .*not finite'),
+    (sample(0, [1., 0.], video=[math.nan, 0.]), 'sample D1/x has modality/video .*not finite'),
 ])
 def test_errors_name_the_sample(bad, message):
     with pytest.raises(ValueError, match=message):

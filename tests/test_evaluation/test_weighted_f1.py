@@ -103,12 +103,13 @@ def test_samples_must_say_their_split(metric, splits, found):
         evaluate([sample(0, 0, split=split) for split in splits], metric=metric, inductive_split='test')
 
 
-def test_ties_and_what_is_not_a_number():
+def test_ties_and_what_is_not_finite():
     tie, bad = sample(1, 0), sample(1, 1)
     tie.set_pred_score(torch.tensor([.1, .4, .4, .1]))
     assert evaluate([tie])['acc/unweighted'] == 100.
     bad.set_pred_score(torch.tensor([math.nan, 1., 0., 0.]))
-    assert evaluate([bad, sample(0, 0)])['acc/unweighted'] == 50.
+    with pytest.raises(ValueError, match='sample source/x has pred_score .*not finite'):
+        evaluate([sample(0, 0), bad])
 
 
 @pytest.mark.parametrize(('bad', 'message'), [

@@ -11,7 +11,7 @@ from tests.tiny import model_of, sample_of, wrapper_of
 MODALITIES = ('video', 'audio', 'flow')
 WIDTH, CLASSES, BATCH, STEPS = 32, 4, 48, 160
 GAIN, NOISE = (1.2, .6, .2), (1., .5, .1)
-HEADS = dict(type='mmda_ext.InformationBottleneck', num_classes=CLASSES)
+HEADS = dict(type='mmda_ext.InformationBottleneck')
 
 
 class Encoder(nn.Sequential):

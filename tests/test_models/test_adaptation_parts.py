@@ -18,8 +18,8 @@ from mmda_ext.models.adaptation import ramp as ramp_file
 from mmda_ext.models.adaptation.nuclear import _SkipNonFinite
 from mmda_ext.models.freezing import held
 from mmda_ext.models.fusions.base import fused_width
-from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
+from tests.steps import given
 from tests.test_engine.test_hooks import run
 from tests.toy_run import ToyModel, toy_config
 
@@ -237,11 +237,11 @@ def test_held_parameters_get_no_gradient():
 
 def test_what_is_missing_is_named():
     labels = torch.zeros(2, dtype=torch.long)
-    record = StepRecord(dict(a=torch.ones(2, 3)), labels, labels)
+    record = given(dict(a=torch.ones(2, 3)), labels, labels)
     comparison = Comparison('a', ('a', ), record, record.source_rows, record.target_rows)
-    with pytest.raises(ValueError, match="no class logits of 'a': place mmda_ext.InformationBottleneck"):
+    with pytest.raises(ValueError, match="no class head of 'a': add an objective that trains one"):
         comparison.logits()
-    with pytest.raises(ValueError, match="no class logits of 'a'"):
+    with pytest.raises(ValueError, match='this step has no classifier'):
         comparison.logits('fused')
-    with pytest.raises(ValueError, match="no classifier of 'a'"):
+    with pytest.raises(ValueError, match="no class head of 'a'"):
         comparison.classify(record.features)

@@ -10,8 +10,9 @@ from torch.nn import functional as F
 
 from mmda_ext.models.heads import AGMClsHead
 from mmda_ext.models.heads.agm_head import _lead, shapley, subsets
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Predictions
 from tests.gradients import assert_written, written
+from tests.steps import given
 from tests.tiny import batch_of, model_of, parameters_of, wrapper_of
 from tests.two_processes import run_in_two_processes
 
@@ -41,7 +42,13 @@ def record_of(count=2, size=6):
         m: torch.randn(size, 4, generator=generator, dtype=torch.float64, requires_grad=True)
         for m in NAMES[:count]}
     labels = torch.tensor([0, 1, 2, -1, 1, 2])[:size]
-    return StepRecord(features, labels, torch.zeros(size))
+    return given(features, labels, torch.zeros(size))
+
+
+def loss_of(head, record):
+    """What the head returns of a step whose classifier is its own."""
+    record.predictions = Predictions(record.features, head.fusion)
+    return head.loss(record)
 
 
 def test_shapley_known_answers():
@@ -76,6 +83,15 @@ def test_coefficients_and_running_scores_known_answers():
     assert head.running_scores.tolist() == pytest.approx([.82, .58])
 
 
+@pytest.mark.parametrize(('options', 'cap'), [({}, 10), (dict(cap=7.), 7)])
+def test_the_exponent_is_capped_for_any_number_of_modalities(options, cap):
+    """S (6, 0, 0), s equal: R is (exp -6, exp 3, exp 3), r is 1; the release for three modalities caps at 7."""
+    head = head_of(3, alpha=.5, **options)
+    head.running_scores.copy_(torch.tensor([6., 0, 0]))
+    kappa = head._coefficients(torch.zeros(3).double())
+    assert kappa.tolist() == pytest.approx([math.exp(.5 * (math.exp(-6) - 1))] + [math.exp(.5 * cap)] * 2, rel=1e-5)
+
+
 def test_a_score_that_is_not_finite_is_not_remembered():
     """An overflow in half precision would otherwise stay in the mean, and in every coefficient, for ever."""
     head = head_of()
@@ -103,7 +119,7 @@ def entering(head, record):
         return dict(seen)
 
     head.blanked_logits = watch
-    out = head.loss(record)
+    out = loss_of(head, record)
     seen[head.fusion.modalities] = record.logits
     grads = dict(zip(seen, torch.autograd.grad(out['loss_cls'], list(seen.values()), retain_graph=True)))
     known = record.labels >= 0
@@ -139,7 +155,7 @@ def test_gradients_of_three_modalities_add_up():
 def test_additive_head_scales_whole_branches(count):
     head, record = head_of(count, 'SumFusion', blank='feature'), record_of(count)
     head.running_scores.copy_(torch.linspace(.5, 2, count))
-    out = head.loss(record)
+    out = loss_of(head, record)
     plain = F.cross_entropy(head.fusion(record.features), record.labels, ignore_index=-1)
     for m, feature in record.features.items():
         expected, = torch.autograd.grad(plain, feature, retain_graph=True)
@@ -153,7 +169,7 @@ def test_scores_are_the_cross_entropies_of_the_outputs(fusion):
     parts = head.blanked_logits(record)
     whole = head.fusion(record.features)
     m_a = (whole - parts['video', ] + parts['audio', ]) / 2
-    out = head.loss(record)
+    out = loss_of(head, record)
     expected = F.cross_entropy(m_a, record.labels, ignore_index=-1)
     torch.testing.assert_close(out['score_audio'], expected.detach())
     torch.testing.assert_close(head.running_scores[0], expected.detach())
@@ -178,11 +194,11 @@ def naive(model, data, kappa):
     """
     names = model.modalities
     losses = model(**data, mode='loss')
-    record = model.take_step_record()
-    e = (record.logits.softmax(1) - F.one_hot(record.labels, 3)).detach() / len(record.labels)
+    step = model.take_step_record().step
+    whole = step.predictions.logits
+    e = (whole.softmax(1) - F.one_hot(step.labels, 3)).detach() / len(step.labels)
     total = losses['loss_domain']
     sizes = {1: {1: 1.}, 2: {1: 1 / 2, 2: 1 / 2}, 3: {1: 1 / 3, 2: 1 / 6, 3: 1 / 3}}[len(names)]
-    whole = record.logits
     modes = {module: module.training for module in model.modules()}
     model.eval()
     for subset in (*subsets(names), names):
@@ -234,7 +250,7 @@ def test_without_the_adversary_and_with_blank_features():
 def test_blanked_passes_have_no_dropout_but_a_graph():
     model = agm(('video', 'audio'))
     model.loss(**model.data_preprocessor(batch_of(), True))
-    record = model.step_record
+    record = model.step_record.step
     one, two = (model.cls_head.blanked_logits(record) for _ in range(2))
     for subset, value in one.items():
         assert torch.equal(value, two[subset])
@@ -276,10 +292,11 @@ def test_linearised_split_still_belongs_to_the_full_pass():
     """Blanked passes must not leave their hidden units behind."""
     head, record = head_of(blank='feature', modality_logits='linearised'), record_of()
     head.fusion.dropout.p = .5
-    head.loss(record)
+    loss_of(head, record)
     fusion = head.fusion
-    split = sum(head.modality_logits(record.features).values())
-    remainder = F.linear(fusion.gate * fusion.hidden.bias, fusion.output.weight, fusion.output.bias)
+    split = sum(head.modality_logits(record.features, record.fused).values())
+    before = fusion.hidden(torch.cat(list(record.features.values()), 1))
+    remainder = F.linear(record.fused / before * fusion.hidden.bias, fusion.output.weight, fusion.output.bias).detach()
     torch.testing.assert_close(split + remainder, record.logits.detach())
 
 
@@ -307,13 +324,13 @@ def test_bfloat16_on_the_cpu():
 
 def scores_of_half(rank):
     head, record = head_of(blank='feature'), record_of()
-    whole = head.loss(record)['score_audio'] if rank is None else None
+    whole = loss_of(head, record)['score_audio'] if rank is None else None
     if rank is None:
         return float(whole), head.running_scores.tolist()
     rows = slice(0, 2) if rank == 0 else slice(2, 6)
     features = {m: value[rows] for m, value in record.features.items()}
-    own = StepRecord(features, record.labels[rows], torch.zeros(6)[rows])
-    score = float(head.loss(own)['score_audio'])
+    own = given(features, record.labels[rows], torch.zeros(6)[rows])
+    score = float(loss_of(head, own)['score_audio'])
     return score, head.running_scores.tolist()
 
 
@@ -329,11 +346,12 @@ def test_two_processes_have_one_score():
 
 
 def test_refusals():
-    for options, match in ((dict(alpha=-1), 'alpha=-1'), (dict(blank='noise'), "blank='noise' is unknown"),
+    for options, match in ((dict(alpha=-1), 'alpha=-1'), (dict(cap=0), 'cap=0'),
+                           (dict(blank='noise'), "blank='noise' is unknown"),
                            (dict(window=(2, 1)), r'window=\(2, 1\)'), (dict(count=1), 'two modalities or more')):
         with pytest.raises(ValueError, match=match):
             head_of(**options)
     head, record = head_of(), record_of()
     record.inputs = dict(audio=[1], video=[2])
     with pytest.raises(ValueError, match="that of 'audio' is list: set blank='feature'"):
-        head.loss(record)
+        loss_of(head, record)

@@ -8,12 +8,13 @@ import torch
 from mmengine.runner import Runner
 
 from mmda_ext import compat
-from mmda_ext.models import AveragedTeacher, StepRecord
+from mmda_ext.models import AveragedTeacher
 from mmda_ext.models.objectives import CrossModalDistillation
 from mmda_ext.models.objectives import cross_modal_distillation as distillation
 from mmda_ext.models.objectives.cross_modal_distillation import mix, mixture_weights
 from mmda_ext.models.projection import direction_distance
 from mmda_ext.registry import DATASETS
+from tests.steps import given
 from tests.test_engine.test_balanced_wrapper import NoNorm
 from tests.test_models.mmdg_models import mmdg_model, recipe
 from tests.tiny import batch_of, model_of, wrapper_of
@@ -80,7 +81,7 @@ def test_teacher_never_trains():
     assert not any(p.grad is not None for p in teacher.parameters())
     assert all(torch.equal(value, before[name]) for name, value in teacher.state_dict().items()), 'BN buffers included'
     parts = {name.split('.')[1] for name, _ in teacher.named_parameters()}
-    assert parts == {'backbones', 'cls_head', 'objectives'}
+    assert parts == {'backbones', 'cls_head', 'objectives', 'modality_heads'}
 
 
 # Mixing and distillation.
@@ -116,7 +117,7 @@ def test_distillation_against_the_formula(modalities, monkeypatch):
     data = model.data_preprocessor(batch_of(modalities), True)
     losses = model(**data, mode='loss')
     record = model.take_step_record()
-    teacher = objective.teacher.module
+    teacher, own = objective.teacher.module, model.objectives[1].projections(record.step)
     taught = {name: teacher.objectives[1].heads[name](teacher.backbones[name](data['inputs'][name]))
               for name in modalities}
     expected = 0.
@@ -125,7 +126,7 @@ def test_distillation_against_the_formula(modalities, monkeypatch):
             for name, share in ((first, .8), (second, .3)):
                 target = share * taught[first] + (1 - share) * taught[second]
                 factor = .5 if name == 'audio' else 1.
-                expected += 3 * factor * direction_distance(record.projections[name], target)
+                expected += 3 * factor * direction_distance(own[name], target)
     torch.testing.assert_close(losses['loss_distillation'], expected)
     assert losses['loss_distillation'].requires_grad
 
@@ -151,7 +152,7 @@ def test_forgotten_hook_is_said_once(monkeypatch):
 
 def test_parts_that_must_be_there():
     objectives = recipe('cmrf')['objectives']
-    with pytest.raises(ValueError, match='place mmda_ext.SupervisedContrastive'):
+    with pytest.raises(ValueError, match='add mmda_ext.SupervisedContrastive'):
         model_of(objectives=objectives[:1] + objectives[2:])
     fusion = dict(in_channels=dict(a=2, b=2))
     for options, match in ((dict(alpha=0), 'alpha=0 must be'), (dict(modality_weights=dict(c=1)), "names .'c'"),
@@ -161,7 +162,7 @@ def test_parts_that_must_be_there():
     model, objective = cmrf()
     objective.teacher.update(model)
     with pytest.raises(ValueError, match='lacks modality'):
-        objective(StepRecord({}, torch.zeros(2), torch.zeros(2)))
+        objective(given({}, torch.zeros(2), torch.zeros(2)))
 
 
 # What it predicts.
@@ -180,7 +181,7 @@ def test_four_accuracies():
     teacher = objective.teacher.module
     for owner, fused, ensemble in ((model, None, 'ensemble'), (teacher, 'teacher', 'teacher_ensemble')):
         features = {m: owner.backbones[m](data['inputs'][m]) for m in owner.modalities}
-        heads = owner.objectives[0].heads
+        heads = owner.modality_heads
         logits = owner.cls_head(features)
         mean = (logits + heads['video'](features['video']) + heads['audio'](features['audio'])) / 3
         for index, sample in enumerate(samples):

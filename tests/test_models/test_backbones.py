@@ -58,6 +58,8 @@ def test_mlp():
     model = MLPBackbone(12, (8, 5), dropout=.1, norm=True)
     assert model(torch.randn(4, 3, 4)).shape == (4, 5)
     assert (model.eval()(torch.randn(4, 12)) >= 0).all()
+    with pytest.raises(ValueError, match='in_channels=12, but a sample has 15 numbers'):
+        model(torch.randn(4, 3, 5))
 
 
 def test_freezing_by_sub_module():

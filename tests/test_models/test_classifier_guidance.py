@@ -7,9 +7,9 @@ from torch.nn import functional as F
 from mmda_ext.models.heads import MultimodalClsHead
 from mmda_ext.models.objectives import ClassifierGuidance
 from mmda_ext.models.objectives.classifier_guidance import output_gradient
-from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
 from tests.recipes import recipe
+from tests.steps import given
 
 WIDTHS = dict(video=3, audio=4)
 FUSIONS = ('ConcatFusion', 'SumFusion', 'GatedFusion', 'FiLMFusion')
@@ -20,9 +20,9 @@ def step(direction='live', fusion='ConcatFusion', hidden=6, seed=0, **options):
     torch.manual_seed(seed)
     fusion = dict(type=f'mmda_ext.{fusion}', in_channels=WIDTHS, hidden_channels=hidden)
     features = {m: torch.randn(8, width, requires_grad=True) for m, width in WIDTHS.items()}
-    record = StepRecord(features, torch.tensor([0, 1, 2, 0, -1, 1, 2, 2]), torch.zeros(8))
     head = MultimodalClsHead(5, fusion)
-    record.add_losses(head.loss(record))
+    record = given(features, torch.tensor([0, 1, 2, 0, -1, 1, 2, 2]), torch.zeros(8), classifier=head.fusion)
+    record.losses = dict(cls=head.loss(record)['loss_cls'])
     return record, head, ClassifierGuidance(5, fusion, direction=direction, **options)
 
 
@@ -91,10 +91,10 @@ def test_watches_without_moving(direction):
 
 def test_hits_and_widths():
     record, _, objective = step('off')
-    objective(record)
+    out = objective(record)
     hidden = {m: own(record.features[m]).relu() for m, own in objective.auxiliary_hidden.items()}
     expected = [float((objective.auxiliary_output[m](h).argmax(1) == record.labels).sum()) for m, h in hidden.items()]
-    assert record.hits['guidance']().tolist() == expected
+    assert out.probes['guidance'].hits().tolist() == expected
     assert {m: own.out_features for m, own in objective.auxiliary_hidden.items()} == WIDTHS
     assert {own.out_features for own in step('off', hidden_channels=9)[2].auxiliary_hidden.values()} == {9}
     assert {own.out_features for own in step('live')[2].auxiliary_hidden.values()} == {6}

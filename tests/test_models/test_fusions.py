@@ -5,7 +5,7 @@ import torch
 
 from mmda_ext.models import ConcatFusion, FiLMFusion, GatedFusion, SumFusion
 from mmda_ext.models.heads import MultimodalClsHead
-from mmda_ext.models.step import StepRecord
+from tests.steps import given
 
 TWO = dict(v=2, a=2)
 
@@ -28,7 +28,8 @@ def test_known_answers(mode, v, a):
     features = dict(v=torch.tensor([[3., 1]]), a=torch.tensor([[.5, 1]]))
     torch.testing.assert_close(fusion.fuse(features), torch.tensor([[2.35, 2.3]]))
     torch.testing.assert_close(fusion(features), torch.tensor([[.25, 5.775]]))
-    remainder = torch.nn.functional.linear(fusion.gate * fusion.hidden.bias, fusion.output.weight, fusion.output.bias)
+    gate = torch.tensor([[1., 1.]])
+    remainder = torch.nn.functional.linear(gate * fusion.hidden.bias, fusion.output.weight, fusion.output.bias)
     torch.testing.assert_close(remainder, torch.tensor([[.5, -.35]]))
     logits = fusion.modality_logits(features, mode)
     torch.testing.assert_close(logits['v'], torch.tensor([v]).float())
@@ -38,11 +39,9 @@ def test_known_answers(mode, v, a):
 def test_known_answers_with_all_hidden_units_off():
     fusion = concat_of_the_known_answer()
     features = dict(v=torch.tensor([[1., 2]]), a=torch.tensor([[.5, -1]]))
-    fusion(features)
-    masked, linearised = fusion.modality_logits(features, 'masked'), fusion.modality_logits(features, 'linearised')
+    masked = fusion.modality_logits(features, 'masked')
     torch.testing.assert_close(masked['v'], torch.tensor([[-1.6, 3.6]]))
     torch.testing.assert_close(masked['a'], torch.tensor([[.55, .175]]))
-    fusion(features)
     linearised = fusion.modality_logits(features, 'linearised')
     assert not linearised['v'].any()
     assert not linearised['a'].any()
@@ -60,11 +59,22 @@ def test_linearised_parts_and_the_remainder_sum_to_the_fused_logits(dropout, cou
     torch.manual_seed(0)
     fusion = ConcatFusion(dict(list(dict(v=3, a=4, f=5).items())[:count]), 6, 16, dropout)
     features = draw(fusion)
-    fused = fusion(features)
-    gate = fusion.gate
-    remainder = (fusion.hidden.bias * gate) @ fusion.output.weight.T + fusion.output.bias
-    total = torch.stack(list(fusion.modality_logits(features, 'linearised').values())).sum(0)
-    torch.testing.assert_close(total + remainder, fused)
+    hidden = fusion.fuse(features)
+    before = fusion.hidden(torch.cat(list(features.values()), 1))
+    remainder = (fusion.hidden.bias * hidden / before) @ fusion.output.weight.T + fusion.output.bias
+    fusion(features)  # another pass, with another mask
+    total = torch.stack(list(fusion.modality_logits(features, 'linearised', hidden).values())).sum(0)
+    torch.testing.assert_close(total + remainder, fusion.classify(hidden))
+
+
+def test_without_a_pass_the_split_is_that_of_evaluation_mode():
+    fusion = ConcatFusion(dict(v=3, a=4), 6, 16, dropout=.5)
+    features = draw(fusion)
+    split = fusion.modality_logits(features, 'linearised')
+    fusion.eval()
+    expected = fusion.modality_logits(features, 'linearised', fusion.fuse(features))
+    for name, value in split.items():
+        assert torch.equal(value, expected[name])
 
 
 def test_linear_form_shares_the_bias():
@@ -153,12 +163,12 @@ def test_separate_heads_learn_without_moving_the_features():
     head = MultimodalClsHead(3, dict(type='mmda_ext.GatedFusion', in_channels=TWO), modality_logits='heads')
     features = {m: torch.randn(6, 2, requires_grad=True) for m in TWO}
     labels = torch.tensor([0, 1, 2, 0, 1, 2])
-    record = StepRecord(features, labels, labels)
+    record = given(features, labels, labels, classifier=head.fusion)
     losses = head.loss(record)
     losses['loss_cls_heads'].backward()
     assert all(value.grad is None for value in features.values())
     assert all(parameter.grad is not None for parameter in head.heads.parameters())
-    sums = record.confidences['cls']()
+    sums = losses.probes['cls'].confidences()
     own = head.heads['v'](features['v']).softmax(1)[range(6), labels].sum()
     torch.testing.assert_close(sums[0], own.detach())
 
@@ -168,10 +178,12 @@ def test_unlabelled_samples_do_not_count():
     features = {m: torch.randn(4, 2) for m in TWO}
     labels = torch.tensor([0, -1, 2, -1])
     known = {m: value[[0, 2]] for m, value in features.items()}
-    one, two = StepRecord(features, labels, labels), StepRecord(known, labels[[0, 2]], labels[[0, 2]])
-    torch.testing.assert_close(head.loss(one)['loss_cls'], head.loss(two)['loss_cls'])
-    torch.testing.assert_close(one.confidences['cls'](), two.confidences['cls']())
-    none = StepRecord(features, torch.full((4, ), -1), labels)
+    one, two = (given(*parts, classifier=head.fusion) for parts in (
+        (features, labels, labels), (known, labels[[0, 2]], labels[[0, 2]])))
+    some, known = head.loss(one), head.loss(two)
+    torch.testing.assert_close(some['loss_cls'], known['loss_cls'])
+    torch.testing.assert_close(some.probes['cls'].confidences(), known.probes['cls'].confidences())
+    none = given(features, torch.full((4, ), -1), labels, classifier=head.fusion)
     empty = head.loss(none)['loss_cls']
     assert empty.item() == 0
     assert empty.requires_grad

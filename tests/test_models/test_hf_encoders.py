@@ -1,6 +1,8 @@
 """Pre-trained encoders: files, freezing, padding; a model of three modalities trains a step."""
 
 import copy
+import json
+import os
 import pickle
 import socket
 import subprocess
@@ -155,6 +157,31 @@ def test_a_checkpoint_counts_as_weights(tmp_path):
     encoder = encoder_of('bert', pretrained=str(tmp_path))
     encoder.load_state_dict(encoder_of('bert', seed=5).state_dict())
     assert encoder(batch_of('bert')).values.shape == (4, 9, 16)
+
+
+class Evil:
+    """Runs a command when it is unpickled."""
+
+    def __reduce__(self):
+        return os.system, (f'touch {self.mark}', )
+
+
+def test_a_folder_runs_no_code(tmp_path):
+    """Neither from a pickle of weights nor from a program that the config names."""
+    trained = encoder_of('bert', seed=1).model
+    trained.save_pretrained(tmp_path)
+    (tmp_path / 'model.safetensors').unlink()
+    config = json.loads((tmp_path / 'config.json').read_text())
+    (tmp_path / 'config.json').write_text(json.dumps({**config, 'auto_map': {'AutoModel': 'own.Model'}}))
+    Evil.mark = tmp_path / 'mark'
+    (tmp_path / 'own.py').write_text(f'import os\nos.system("touch {Evil.mark}")\nclass Model:\n    pass\n')
+    encoder = encoder_of('bert', pretrained=str(tmp_path))
+    torch.save({**trained.state_dict(), 'more': Evil()}, tmp_path / 'pytorch_model.bin')
+    with pytest.raises(ValueError, match='its weights hold more than tensors and are not loaded'):
+        encoder.init_weights()
+    torch.save(trained.state_dict(), tmp_path / 'pytorch_model.bin')
+    encoder.init_weights()
+    assert not Evil.mark.exists()
 
 
 def test_missing_files_are_named(tmp_path, monkeypatch):

@@ -73,7 +73,7 @@ def test_the_loss_is_the_distance_itself():
         part.training = False  # no dropout
     data = model.data_preprocessor(batch, True)
     loss = model(**data, mode='loss')['loss_translation']
-    features, nets = model.take_step_record().features, model.objectives[1].translators
+    features, nets = model.take_step_record().step.features, model.objectives[1].translators
     terms = [(nets['video_to_audio'](features['video']) - features['audio']).norm(dim=1).mean(),
              (nets['audio_to_video'](features['audio']) - features['video']).norm(dim=1).mean()]
     torch.testing.assert_close(loss, sum(terms) / 2)

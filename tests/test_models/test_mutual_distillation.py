@@ -6,13 +6,14 @@ from torch.nn import functional as F
 
 from mmda_ext.models.objectives import LocalClassification, MutualDistillation
 from mmda_ext.models.step import StepRecord
+from tests.steps import given, heads_of
 
 WIDTHS = dict(video=3, audio=4, flow=5)
 
 
 def record_of(logits):
     labels = torch.zeros(len(next(iter(logits.values()))), dtype=torch.long)
-    return StepRecord({}, labels, labels, modality_logits=logits)
+    return given({}, labels, labels, modality_logits=logits, logits=torch.zeros(()))
 
 
 @pytest.mark.parametrize('count', [2, 3])
@@ -53,8 +54,9 @@ def test_refusals():
     with pytest.raises(ValueError, match='MutualDistillation compares modalities and needs 2 or more'):
         MutualDistillation(dict(in_channels=dict(video=1)))
     objective = MutualDistillation(dict(in_channels=dict(video=1, audio=1)))
-    with pytest.raises(ValueError, match="modality 'audio'.*LocalClassification before it"):
-        objective(record_of(dict(video=torch.zeros(2, 3))))
+    step = given({}, torch.zeros(1), torch.zeros(1))
+    with pytest.raises(ValueError, match='MutualDistillation needs a class head for every modality: add'):
+        objective(step)
 
 
 def test_one_loss_for_each_head():
@@ -63,16 +65,17 @@ def test_one_loss_for_each_head():
     fusion = dict(in_channels=WIDTHS)
     features = {m: torch.randn(5, width) for m, width in WIDTHS.items()}
     labels = torch.tensor([0, 1, 2, -1, 1])
-    joint = LocalClassification(3, fusion)
-    apart = LocalClassification(3, fusion, task='heads', by_modality=True, balanced_heads=False)
-    apart.load_state_dict(joint.state_dict())
-    record = StepRecord(features, labels, labels)
+    joint = LocalClassification(fusion)
+    apart = LocalClassification(fusion, task='heads', by_modality=True, balanced_heads=False)
+    heads = heads_of(WIDTHS).float()
+    record = given(features, labels, labels, modality_classifiers=heads)
     whole, parts = joint(record)['loss_cls'], apart(record)
     assert set(parts) == {f'loss_heads/{m}' for m in WIDTHS}
     torch.testing.assert_close(sum(parts.values()), whole)
-    expected = 3 * F.cross_entropy(apart.heads['audio'](features['audio'][labels >= 0]), labels[labels >= 0])
+    expected = 3 * F.cross_entropy(heads['audio'](features['audio'][labels >= 0]), labels[labels >= 0])
     torch.testing.assert_close(parts['loss_heads/audio'], expected)
-    record.add_losses(parts, apart.task)
-    assert set(record.losses) == {f'heads/{m}' for m in WIDTHS}
-    assert apart.modality_parameters() == {}
-    assert set(joint.modality_parameters()) == set(WIDTHS)
+    filed = StepRecord(record)
+    filed.add(parts, apart.task)
+    assert set(filed.losses) == {f'heads/{m}' for m in WIDTHS}
+    assert apart.local_parameters(heads) == {}
+    assert set(joint.local_parameters(heads)) == set(WIDTHS)

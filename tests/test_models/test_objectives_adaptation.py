@@ -11,19 +11,20 @@ from mmda_ext.models.objectives import InformationBottleneck, VotingPseudoLabel
 from mmda_ext.models.objectives import voting_pseudo_label as voting
 from mmda_ext.models.objectives.information_bottleneck import log_determinant
 from mmda_ext.models.objectives.voting_pseudo_label import vote
-from mmda_ext.models.step import StepRecord, labels_of
+from mmda_ext.models.step import labels_of
+from tests.steps import given, heads_of
 from tests.test_models.test_objectives_alignment import ALIGN, adapting
 from tests.tiny import parameters_of, sample_of, wrapper_of
 
-BOTTLENECK = dict(type='mmda_ext.InformationBottleneck', num_classes=3)
+BOTTLENECK = dict(type='mmda_ext.InformationBottleneck')
 VOTING = dict(type='mmda_ext.VotingPseudoLabel')
 EPS = 1e-6
 
 
 def record_of(features, labels, is_target, logits=None, modality_logits=None):
     labels = torch.as_tensor(labels)
-    return StepRecord(features, labels, torch.zeros_like(labels), is_target=torch.as_tensor(is_target), logits=logits,
-                      modality_logits=modality_logits or {})
+    return given(features, labels, torch.zeros_like(labels), is_target=torch.as_tensor(is_target), logits=logits,
+                 modality_logits=modality_logits or {})
 
 
 # Information bottleneck.
@@ -39,7 +40,7 @@ def test_log_determinant_known_answer():
 def test_fused_entropy_is_the_sum_of_the_others():
     torch.manual_seed(0)
     features = dict(a=torch.randn(6, 3).double(), b=torch.randn(6, 4).double())
-    objective = InformationBottleneck(2, dict(in_channels=dict(a=3, b=4)), beta=.25).double()
+    objective = InformationBottleneck(dict(in_channels=dict(a=3, b=4)), beta=.25).double()
     out = objective(record_of(features, [0, 1] * 3, [False] * 6))
     joined = torch.cat(list(features.values()), dim=1)
     terms = [log_determinant(value) for value in (*features.values(), joined)]
@@ -49,19 +50,19 @@ def test_fused_entropy_is_the_sum_of_the_others():
 def test_only_source_rows_count():
     """Target rows change neither loss, even where the data set leaves their labels in."""
     torch.manual_seed(0)
-    objective = InformationBottleneck(3, dict(in_channels=dict(a=4))).double()
+    objective, head = InformationBottleneck(dict(in_channels=dict(a=4))).double(), heads_of(dict(a=4))['a']
     source = torch.randn(5, 4).double()
-    alone = record_of(dict(a=source), [0, 1, 2, 0, 1], [False] * 5)
+    alone = record_of(dict(a=source), [0, 1, 2, 0, 1], [False] * 5, modality_logits=dict(a=head(source)))
     expected = objective(alone)
     mixed = torch.cat([source[:3], 100 * torch.randn(4, 4).double(), source[3:]])
-    record = record_of(dict(a=mixed), [0, 1, 2, 1, 1, 1, 1, 0, 1], [False] * 3 + [True] * 4 + [False] * 2)
+    record = record_of(dict(a=mixed), [0, 1, 2, 1, 1, 1, 1, 0, 1], [False] * 3 + [True] * 4 + [False] * 2,
+                       modality_logits=dict(a=head(mixed)))
     got = objective(record)
     for key in ('loss_heads', 'loss_entropy'):
         torch.testing.assert_close(got[key], expected[key])
     assert float(expected['loss_heads']) == pytest.approx(float(F.cross_entropy(
-        objective.heads['a'](source), torch.tensor([0, 1, 2, 0, 1]))))
-    assert record.modality_logits['a'].shape == (9, 3), 'target rows vote'
-    torch.testing.assert_close(record.confidences['heads'](), alone.confidences['heads']())
+        head(source), torch.tensor([0, 1, 2, 0, 1]))))
+    torch.testing.assert_close(got.probes['heads'].confidences(), expected.probes['heads'].confidences())
 
 
 @pytest.mark.parametrize('entropy', ['log_eps', 'log1p'])
@@ -78,7 +79,7 @@ def test_dead_features_are_finite(entropy, dtype):
 @pytest.mark.parametrize('rows', [0, 1])
 def test_one_source_sample_has_no_entropy(rows):
     features = torch.ones(3, 2, requires_grad=True)
-    objective = InformationBottleneck(2, dict(in_channels=dict(a=2)))
+    objective = InformationBottleneck(dict(in_channels=dict(a=2)))
     out = objective(record_of(dict(a=features), [0] * 3, [index >= rows for index in range(3)]))
     assert float(out['loss_entropy']) == 0
     assert not torch.autograd.grad(out['loss_entropy'], features, retain_graph=True)[0].any()
@@ -86,7 +87,7 @@ def test_one_source_sample_has_no_entropy(rows):
 
 
 def moving(momentum=.9, width=4, **options):
-    return InformationBottleneck(2, dict(in_channels=dict(a=width)), beta=1., estimator='ema', momentum=momentum,
+    return InformationBottleneck(dict(in_channels=dict(a=width)), beta=1., estimator='ema', momentum=momentum,
                                  **options).double()
 
 
@@ -118,7 +119,7 @@ def test_moving_variance(entropy):
 
 def test_without_memory_the_average_is_the_batch():
     torch.manual_seed(0)
-    objective, batch = moving(momentum=0.), InformationBottleneck(2, dict(in_channels=dict(a=4)), beta=1.).double()
+    objective, batch = moving(momentum=0.), InformationBottleneck(dict(in_channels=dict(a=4)), beta=1.).double()
     for _ in range(3):
         features = torch.randn(5, 4).double().requires_grad_()
         values = [entropy_of(one, features) for one in (objective, batch)]
@@ -141,17 +142,17 @@ def test_moving_variance_is_saved_and_stands_still_where_it_must():
     entropy_of(objective, torch.full((4, 4), math.inf).double())
     entropy_of(objective.eval(), batches[3])
     assert torch.equal(objective.averages['a'].variance, before), 'one sample, not finite, evaluation'
-    assert not [key for key in InformationBottleneck(2, dict(in_channels=dict(a=4))).state_dict() if 'averages' in key]
+    assert not [key for key in InformationBottleneck(dict(in_channels=dict(a=4))).state_dict() if 'averages' in key]
 
 
 def test_options_of_the_bottleneck():
-    assert 'loss_entropy' not in InformationBottleneck(2, dict(in_channels=dict(a=2)), entropy='off')(
+    assert 'loss_entropy' not in InformationBottleneck(dict(in_channels=dict(a=2)), entropy='off')(
         record_of(dict(a=torch.ones(3, 2)), [0] * 3, [False] * 3))
     for option, match in ((dict(entropy='log'), "entropy='log' is unknown: choose one of"),
                           (dict(estimator='all'), "estimator='all' is unknown: choose one of"),
                           (dict(momentum=1.), r'momentum=1.0 must be in \[0, 1\)')):
         with pytest.raises(ValueError, match=match):
-            InformationBottleneck(2, dict(in_channels=dict(a=2)), **option)
+            InformationBottleneck(dict(in_channels=dict(a=2)), **option)
 
 
 # Voting.

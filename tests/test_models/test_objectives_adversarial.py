@@ -12,8 +12,8 @@ from mmda_ext.models.adaptation import Ramp
 from mmda_ext.models.objectives.cdan import certainty
 from mmda_ext.models.objectives.dada2020 import source_term, target_terms
 from mmda_ext.models.objectives.dada2024 import mix, three_way
-from mmda_ext.models.step import StepRecord
 from mmda_ext.registry import MODELS
+from tests.steps import given, heads_of
 from tests.test_engine.test_balanced_wrapper import without_dropout
 
 CLASSES = 3
@@ -49,7 +49,7 @@ def objective_of(method, seed=0, fusion=FUSION, **options):
 
 
 def record_of(n_source=5, n_target=3, seed=0, constant=False, domains=2, fusion=FUSION):
-    """A step with a classifier and a head per modality, as the recognizer and the bottleneck file them."""
+    """A step with a classifier and a head per modality, as a recognizer has them."""
     generator = torch.Generator().manual_seed(seed)
     rows = n_source + n_target
     is_target = torch.rand(rows, generator=generator).argsort() >= n_source
@@ -57,13 +57,10 @@ def record_of(n_source=5, n_target=3, seed=0, constant=False, domains=2, fusion=
                 for name, width in fusion['in_channels'].items()}
     features = {name: (torch.ones_like(v) if constant else v).requires_grad_() for name, v in features.items()}
     labels = torch.randint(CLASSES, (rows, ), generator=generator).masked_fill(is_target, -1)
-    record = StepRecord(features, labels, (torch.arange(rows) % domains).masked_fill(is_target, -1),
-                        is_target=is_target)
+    record = given(features, labels, (torch.arange(rows) % domains).masked_fill(is_target, -1), is_target=is_target)
     torch.manual_seed(seed + 1)
-    head = objectives.InformationBottleneck(CLASSES, fusion).double()
-    head(record)
+    record.modality_classifiers = heads_of(fusion['in_channels'], CLASSES)
     record.classifier = MODELS.build({**fusion, 'out_channels': CLASSES}).double()
-    record.logits = record.classifier(features)
     return record
 
 
@@ -133,6 +130,15 @@ def test_mada_of_one_class_is_dann():
     record.logits = record.logits[:, :1]
     mada.discriminators['fused'][0].load_state_dict(dann.discriminators['fused'].state_dict())
     torch.testing.assert_close(step(mada, record)[:2], step(dann, record)[:2])
+
+
+def test_the_release_of_mada_is_stronger_by_three_tenths_of_the_classes():
+    plain, release, record = objective_of('MADA'), objective_of('MADA', reduction='sum', loss_weight=.3), record_of()
+    (_, *expected), (out, *got) = step(plain, record), step(release, record)
+    torch.testing.assert_close(got, [tuple(.3 * CLASSES * grad for grad in part) for part in expected])
+    assert float(out['align/fused_bce']) == pytest.approx(float(out['loss_align']) / (.3 * CLASSES)), 'log: the mean'
+    with pytest.raises(ValueError, match="reduction='max' is unknown"):
+        objective_of('MADA', reduction='max')
 
 
 def test_mada_by_hand():
@@ -321,5 +327,5 @@ def test_heads_of_the_modalities_must_be_there(method):
     record = record_of()
     record.modality_logits, record.modality_classifiers = {}, {}
     objective_of(method)(record)
-    with pytest.raises(ValueError, match='place mmda_ext.InformationBottleneck'):
+    with pytest.raises(ValueError, match='no class head of .*: add an objective that trains one'):
         objective_of(method, placement='per_modality')(record)

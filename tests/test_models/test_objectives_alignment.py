@@ -9,7 +9,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from mmda_ext.balancing import MGDA, BalanceInputs
 from mmda_ext.models.alignment import SecondMoments
 from mmda_ext.models.objectives import CorrelationAlignment
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import StepRecord, Terms
+from tests.steps import given
 from tests.test_engine.test_balanced_wrapper import NoNorm, without_dropout, written_gradients
 from tests.tiny import batch_of, model_of, wrapper_of
 
@@ -49,7 +50,7 @@ def features_of(n_source=7, n_target=5, widths=(4, 3), seed=0, dtype=torch.float
 def record_of(features, is_target, grad=True):
     features = {name: value.clone().requires_grad_(grad) for name, value in features.items()}
     labels = torch.full((len(is_target), ), -1)
-    return StepRecord(features, labels, labels, is_target=is_target)
+    return given(features, labels, labels, is_target=is_target)
 
 
 def objective_of(features, **options):
@@ -57,11 +58,11 @@ def objective_of(features, **options):
     return CorrelationAlignment(dict(in_channels=widths), **{'alpha2': 1.0, **options})
 
 
-def gamma_of(record):
+def gamma_of(record, out):
     """Q and gamma from the gradients that the objective filed."""
     names = list(record.features)
-    tasks = tuple(record.feature_gradients)
-    rows = [torch.stack([record.feature_gradients[t].get(m, torch.zeros_like(record.features[m])).reshape(-1)
+    tasks = tuple(out.gradients)
+    rows = [torch.stack([out.gradients[t].get(m, torch.zeros_like(record.features[m])).reshape(-1)
                          for t in tasks]) for m in names]
     gramian = torch.stack([row @ row.T for row in rows])
     balancer = MGDA()
@@ -130,7 +131,7 @@ def test_known_gramian_and_gamma(normalize, losses, Q, gamma, r):
     record = record_of(features, torch.tensor([False, False, True, True]))
     out = objective_of(features, normalize=normalize)(record)
     assert [float(out[f'loss_align/{name}']) for name in ('m1', 'm2', 'fused')] == pytest.approx(losses)
-    got, weights, balancer = gamma_of(record)
+    got, weights, balancer = gamma_of(record, out)
     torch.testing.assert_close(got, torch.tensor(Q, dtype=torch.float64))
     assert got[0, 1] == 0, 'modalities do not overlap'
     if gamma is not None:
@@ -145,7 +146,7 @@ def test_second_known_gramian():
     record = record_of(features, torch.arange(6) > 2)
     out = objective_of(features)(record)
     assert [float(out[f'loss_align/{name}']) for name in ('m1', 'm2', 'fused')] == pytest.approx([36, 9, 47])
-    got, weights, _ = gamma_of(record)
+    got, weights, _ = gamma_of(record, out)
     expected = [[2304, 0, 2448], [0, 360, 288], [2448, 288, 2912]]
     torch.testing.assert_close(got, torch.tensor(expected, dtype=torch.float64))
     assert weights.tolist() == pytest.approx([.122082, .781325, .096592], abs=1e-6)
@@ -188,8 +189,8 @@ def test_three_ways_to_the_gramian(normalize, form, dtype, tolerance):
     by_autograd = rows @ rows.T
     by_covariances = covariance_gramian(features, is_target, factors[:-1], factors[-1])
     record = record_of({name: value.to(dtype) for name, value in features.items()}, is_target)
-    objective_of(features, normalize=normalize, form=form)(record)
-    analytic = gamma_of(record)[0].double()
+    out = objective_of(features, normalize=normalize, form=form)(record)
+    analytic = gamma_of(record, out)[0].double()
     for other, bound in ((by_covariances, 1e-10), (analytic, tolerance)):
         assert not (other[:-1, :-1] - torch.diag(torch.diagonal(other[:-1, :-1]))).any(), 'exact zeros'
         assert float(((other - by_autograd).abs() / by_autograd.abs().clamp_min(by_autograd.abs().amax() * 1e-6)
@@ -210,9 +211,8 @@ def test_sums_over_modalities_equal_the_concatenation(objectives, statistic):
         results = []
         for form in ('low_rank', 'direct'):
             record = record_of(features, is_target)
-            out = objective_of(features, form=form, grad_on=grad_on, **options)(record)
-            results.append((record, out))
-        for task, filed in results[0][0].feature_gradients.items():
+            results.append(objective_of(features, form=form, grad_on=grad_on, **options)(record))
+        for task, filed in results[0].gradients.items():
             leaves = {name: features[name].clone().requires_grad_() for name in filed}
             joined = torch.cat(list(leaves.values()), dim=1)
             factor = {'none': 1, 'deep_coral': .25 / joined.shape[1]**2, 'mean': 1 / joined.shape[1]**2}[normalize]
@@ -220,10 +220,10 @@ def test_sums_over_modalities_equal_the_concatenation(objectives, statistic):
             silent = {'both': is_target & False, 'source': is_target, 'target': ~is_target}[grad_on]
             grads = torch.autograd.grad(value, list(leaves.values()))
             expected = [grad.masked_fill(silent[:, None], 0) for grad in grads]
-            for record, out in results:
+            for out in results:
                 torch.testing.assert_close(out[f'loss_{task}'], value, rtol=1e-10, atol=1e-12)
                 for name, grad in zip(leaves, expected):
-                    torch.testing.assert_close(record.feature_gradients[task][name], grad, rtol=1e-9,
+                    torch.testing.assert_close(out.gradients[task][name], grad, rtol=1e-9,
                                                atol=1e-12 * float(grad.abs().max()) + 1e-15)
 
 
@@ -250,7 +250,7 @@ def test_loss_alone_has_the_gradient_that_is_filed(grad_on):
     features, is_target = features_of()
     record = record_of(features, is_target)
     out = objective_of(features, alpha2=.1, grad_on=grad_on, statistic='correlation')(record)
-    for task, gradients in record.feature_gradients.items():
+    for task, gradients in out.gradients.items():
         grads = torch.autograd.grad(out[f'loss_{task}'], list(record.features.values()), retain_graph=True,
                                     allow_unused=True)
         for name, grad in zip(record.features, grads):
@@ -280,7 +280,7 @@ def test_degenerate_batches_are_zero_attached_and_counted(n_source, n_target):
     for grad in torch.autograd.grad(total, list(record.features.values())):
         assert not grad.any()
     assert float(out['align_skipped']) == 1
-    _, gamma, _ = gamma_of(record)
+    _, gamma, _ = gamma_of(record, out)
     assert gamma.tolist() == pytest.approx([1 / 3] * 3)
 
 
@@ -290,7 +290,13 @@ def test_constant_features_are_finite():
         record = record_of(features, torch.arange(6) > 2)
         out = objective_of(features, statistic=statistic)(record)
         assert all(torch.isfinite(value) for value in out.values())
-        assert all(torch.isfinite(g).all() for own in record.feature_gradients.values() for g in own.values())
+        assert all(torch.isfinite(g).all() for own in out.gradients.values() for g in own.values())
+
+
+def test_alpha2_auto_needs_a_loss_to_compare_with():
+    features, is_target = features_of()
+    with pytest.raises(ValueError, match="compares with the gradient of task 'cls', which has no loss: set class_task"):
+        objective_of(features, alpha2='auto')(record_of(features, is_target), dict(other=torch.ones(())))
 
 
 def test_alpha2_auto_reaches_its_fraction_and_then_stays():
@@ -300,11 +306,10 @@ def test_alpha2_auto_reaches_its_fraction_and_then_stays():
     for seed in range(4):
         features, is_target = features_of(seed=seed)
         record = record_of(features, is_target)
-        record.losses['cls'] = sum(value.square().sum() for value in record.features.values())
-        objective(record)
+        out = objective(record, dict(cls=sum(value.square().sum() for value in record.features.values())))
         chosen.append(float(objective.alpha2))
         if seed == 0:
-            mean = [sum(own[name] for own in record.feature_gradients.values() if name in own) / 3 for name in features]
+            mean = [sum(own[name] for own in out.gradients.values() if name in own) / 3 for name in features]
             length = torch.cat([g.reshape(-1) for g in mean]).norm()
             classifier = 2 * torch.cat([value.reshape(-1) for value in features.values()]).norm()
             assert float(length / classifier) == pytest.approx(.1, rel=1e-5)
@@ -402,8 +407,8 @@ def test_a_known_gradient_is_scaled_like_its_loss(accumulative_counts):
 
 
 def forgetful(record):
-    assert record.feature_gradients
-    record.feature_gradients = {}
+    assert record.gradients
+    record.gradients = {}
     return record
 
 
@@ -415,7 +420,7 @@ def test_a_gradient_that_is_not_finite_stays_out_of_the_encoders(bad):
 
     def spoiled():
         record = take()
-        record.feature_gradients['align/flow']['flow'][0, 0] = bad
+        record.gradients['align/flow']['flow'][0, 0] = bad
         return record
 
     model.take_step_record = spoiled
@@ -428,19 +433,21 @@ def test_a_gradient_that_is_not_finite_stays_out_of_the_encoders(bad):
 def test_known_gradients_spend_no_autograd_pass(monkeypatch):
     model, batch = adapting()
     calls = []
-    grad = torch.autograd.grad
-    monkeypatch.setattr(torch.autograd, 'grad', lambda *a, **k: calls.append(1) or grad(*a, **k))
+    backward = torch.autograd.backward
+    monkeypatch.setattr(torch.autograd, 'backward', lambda *a, **k: calls.append(1) or backward(*a, **k))
     written_gradients(model, batch, balancer=dict(type='MGDA'))
     assert len(calls) == 1 + 3, 'one for the classifier, one through each encoder'
 
 
 def test_a_gradient_known_for_a_part_of_a_task_is_forgotten():
-    record = record_of(*features_of())
-    record.feature_gradients['x'] = {}
-    record.add_losses(dict(loss_x=torch.ones(())))
-    assert 'x' in record.feature_gradients
-    record.add_losses(dict(loss_x=torch.ones(())))
-    assert 'x' not in record.feature_gradients
+    record = StepRecord(record_of(*features_of()))
+    record.add(Terms(dict(loss_x=torch.ones(())), gradients=dict(x={})))
+    assert record.gradients == dict(x={})
+    record.add(dict(loss_y=torch.ones(())), 'x')
+    assert record.gradients == {}
+    assert float(record.losses['x']) == 2
+    with pytest.raises(ValueError, match=r"two parts of the model return \['loss_y'\]"):
+        record.add(dict(loss_y=torch.ones(())))
 
 
 def test_loss_scale_of_mixed_precision():
@@ -451,7 +458,7 @@ def test_loss_scale_of_mixed_precision():
         wrapper, seen = wrapper_of(model, balancer=dict(type='MGDA')), {}
         plain_scaled = wrapper._scaled
         wrapper._scaled = lambda loss, scale=scale, plain_scaled=plain_scaled: scale * plain_scaled(loss)
-        wrapper._gradient_scale = lambda like, scale=scale: scale
+        wrapper._finish = lambda update, like, epoch, scale=scale: update.finish(scale, epoch)
         wrapper.step = lambda model=model, seen=seen, scale=scale, **_: seen.update(
             {name: p.grad / scale for name, p in model.named_parameters()})
         model.train_step(batch, wrapper)

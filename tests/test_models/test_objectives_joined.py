@@ -8,7 +8,7 @@ import torch
 from mmda_ext.models import objectives as own
 from mmda_ext.models.fusions import ConcatFusion
 from mmda_ext.models.joining import joined_mean
-from mmda_ext.models.step import StepRecord
+from tests.steps import given
 from tests.test_engine.test_balanced_wrapper import without_dropout
 from tests.test_models.test_objectives_alignment import features_of
 from tests.two_processes import run_in_two_processes
@@ -34,7 +34,7 @@ OBJECTIVES = {
     'splitting': lambda: own.FeatureSplitting(WIDTHS, margin=3.0),
     'contrastive': lambda: frozen_norms(own.SupervisedContrastive(WIDTHS, hidden_channels=6, out_channels=3)),
     'voting': lambda: own.VotingPseudoLabel(WIDTHS, min_votes=2),
-    'entropy': lambda: own.InformationBottleneck(3, WIDTHS, beta=1.0, loss_weight=0.0, estimator='ema')}
+    'entropy': lambda: own.InformationBottleneck(WIDTHS, beta=1.0, loss_weight=0.0, estimator='ema')}
 #: Rows of each process: 4 + 2 and 3 + 3 samples of source and target; each domain on a process of its own.
 PARTS = dict(mixed=([0, 1, 2, 3, 7, 8], [4, 5, 6, 9, 10, 11]), apart=([0, 1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11]))
 
@@ -52,23 +52,22 @@ def record_of(rows):
     features, is_target = features_of(7, 5, (4, 4))
     features = {name: value[rows].requires_grad_() for name, value in zip('ab', features.values())}
     labels = torch.where(is_target, -1, torch.arange(12) % 3)[rows]
-    record = StepRecord(features, labels, labels, is_target=is_target[rows], inputs=features,
-                        encoder=lambda inputs, count, evaluation: inputs)
+    record = given(features, labels, labels, is_target=is_target[rows], inputs=features,
+                   encoder=lambda inputs, count, evaluation: inputs)
     torch.manual_seed(0)
     heads = {name: torch.nn.Linear(4, 3).double() for name in features}
     record.modality_logits = {name: heads[name](value) for name, value in features.items()}
     record.modality_classifiers, record.classifier = heads, ConcatFusion(dict(a=4, b=4), 3, None).double()
     record.logits = record.classifier(features)
     # Of equal size on both processes, so that its gradients are those of a joined mean.
-    record.losses['cls'] = joined_mean(record.logits.square().sum(1))
-    return record
+    return record, dict(cls=joined_mean(record.logits.square().sum(1)))
 
 
 def outcome(name, rows):
     """Loss, gradients at features and parameters, and buffers after one step."""
     torch.manual_seed(1)
-    objective, record = without_dropout(OBJECTIVES[name]().double()), record_of(rows)
-    out = objective(record)
+    objective, (record, losses) = without_dropout(OBJECTIVES[name]().double()), record_of(rows)
+    out = objective(record, losses) if objective.reads_losses else objective(record)
     loss = sum(value for key, value in out.items() if key.startswith('loss'))
     parameters = [*objective.parameters(), *record.classifier.parameters(),
                   *(p for head in record.modality_classifiers.values() for p in head.parameters())]

@@ -23,7 +23,7 @@ from mmda_ext.models.objectives.entropy_weighted_classification import entropy_w
 from mmda_ext.models.objectives.multimodal_jigsaw import draw_ranks, permutation
 from mmda_ext.models.objectives.supervised_contrastive import contrastive_loss
 from mmda_ext.models.projection import ProjectionHead, direction_distance, unit
-from mmda_ext.models.step import StepRecord
+from tests.steps import given, heads_of
 
 
 def rows(*values):
@@ -37,7 +37,7 @@ def fusion_of(features):
 def record_of(features, labels=None, **fields):
     count = len(next(iter(features.values())))
     labels = torch.zeros(count, dtype=torch.long) if labels is None else torch.as_tensor(labels)
-    return StepRecord(features, labels, torch.zeros_like(labels), **fields)
+    return given(features, labels, torch.zeros_like(labels), **fields)
 
 
 def random_features(count=5, widths=(6, 4), seed=0):
@@ -126,9 +126,9 @@ def test_what_is_projected(option, widths):
     assert tuple(head[0].in_features for head in objective.heads.values()) == widths
     record = record_of(features, [0, 1, 0, 1, 1])
     loss = objective(record)['loss_contrastive']
-    for value in record.projections.values():
+    for value in objective.projections(record).values():
         torch.testing.assert_close(value.norm(dim=1), torch.ones(5, dtype=torch.float64))
-    views = torch.stack(list(record.projections.values())).detach()
+    views = torch.stack(list(objective.projections(record).values())).detach()
     assert float(loss.detach()) == pytest.approx(3 * slow_contrastive(views, record.labels))
     for grad, half in zip(torch.autograd.grad(loss, list(features.values())), (3, 2)):
         assert grad[:, :half].any()
@@ -152,7 +152,7 @@ def test_a_batch_of_one_uses_running_statistics():
     assert torch.isfinite(loss)
     assert all(torch.equal(value, before[name]) for name, value in objective.named_buffers())
     assert all(part.training for part in objective.modules())
-    grads = torch.autograd.grad(record.projections['video'].sum(), features['video'])
+    grads = torch.autograd.grad(objective.projections(record)['video'].sum(), features['video'])
     assert grads[0].any()
 
 
@@ -268,15 +268,17 @@ def test_weights_of_the_heads_carry_gradient():
 
 def test_entropy_weighted_heads():
     features = random_features()
-    objective = EntropyWeightedClassification(3, fusion_of(features)).double()
+    objective = EntropyWeightedClassification(fusion_of(features)).double()
     fused = torch.randn(5, 3, dtype=torch.float64)
-    record = record_of(features, [0, 1, 2, 0, 1], logits=fused)
-    loss = objective(record)['loss_entropy_weighted']
-    logits = torch.stack([*(head(features[name]) for name, head in objective.heads.items()), fused])
+    heads = heads_of({name: value.shape[1] for name, value in features.items()})
+    record = record_of(features, [0, 1, 2, 0, 1], logits=fused, modality_classifiers=heads)
+    terms = objective(record)
+    loss = terms['loss_entropy_weighted']
+    logits = torch.stack([*(head(features[name]) for name, head in heads.items()), fused])
     torch.testing.assert_close(loss, entropy_weighted_cross_entropy(logits, record.labels))
     assert objective.task == 'cls'
-    assert not objective.modality_parameters(), 'heads are never balanced'
-    assert 'cls' not in record.confidences, 'the classifier keeps its own'
+    assert not objective.local_parameters(heads), 'heads are never balanced'
+    assert not getattr(terms, 'probes', {}), 'the classifier keeps its own'
     term = EntropyMinimization(loss_weight=.6)(record)['loss_entropy_min']
     p = logits.softmax(2)
     torch.testing.assert_close(term, .6 / 3 * (-p * (p + 1e-5).log()).sum(2).mean(1).sum())
@@ -365,14 +367,15 @@ def test_weights_by_modality():
     features = random_features()
     fusion = fusion_of(features)
     options = dict(loss_weight=2., task='cls', name='unimodal', modality_weights=dict(audio=.5), balanced_heads=False)
-    objective = LocalClassification(3, fusion, **options).double()
-    record = record_of(features, [0, 1, 2, 0, 1])
+    objective = LocalClassification(fusion, **options).double()
+    heads = heads_of({name: value.shape[1] for name, value in features.items()})
+    record = record_of(features, [0, 1, 2, 0, 1], modality_classifiers=heads)
     out = objective(record)
     video, audio = (F.cross_entropy(value, record.labels) for value in record.modality_logits.values())
     torch.testing.assert_close(out['loss_unimodal'], 2 * (video + .5 * audio))
     assert objective.task == 'cls'
-    assert list(record.confidences) == ['unimodal']
-    assert objective.modality_parameters() == {}
+    assert list(out.probes) == ['unimodal']
+    assert objective.local_parameters(heads) == {}
 
 
 @pytest.mark.parametrize(('build', 'match'), [
@@ -385,10 +388,10 @@ def test_weights_by_modality():
     (lambda f: SupervisedContrastive(dict(in_channels=dict(a=3))), "odd widths {'a': 3}"),
     (lambda f: SupervisedContrastive(f, features='half'), "features='half' is unknown"),
     (lambda f: SupervisedContrastive(f, temperature=0), 'temperature=0 must be'),
-    (lambda f: EntropyWeightedClassification(3, f, temperature=-1), 'temperature=-1 must be'),
+    (lambda f: EntropyWeightedClassification(f, temperature=-1), 'temperature=-1 must be'),
     (lambda f: MultimodalJigsaw(f, num_parts=4), 'num_parts=4 does not divide the widths'),
     (lambda f: MultimodalJigsaw(f, num_parts=2), 'num_permutations=128 .* of 4 parts, 24'),
-    (lambda f: LocalClassification(3, f, modality_weights=dict(flow=1)), "modality_weights names .'flow'"),
+    (lambda f: LocalClassification(f, modality_weights=dict(flow=1)), "modality_weights names .'flow'"),
 ])
 def test_bad_options_are_refused(build, match):
     with pytest.raises(ValueError, match=match):
@@ -396,5 +399,5 @@ def test_bad_options_are_refused(build, match):
 
 
 def test_entropy_needs_the_voters():
-    with pytest.raises(ValueError, match='EntropyMinimization needs the logits'):
+    with pytest.raises(ValueError, match='EntropyMinimization needs a class head for every modality'):
         EntropyMinimization()(record_of(random_features()))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmda_ext.engine.optim_wrappers import balanced
+from mmda_ext.gradients import update
 from mmda_ext.models import AveragedTeacher
 from tests.recipes import recipe as shipped
 from tests.test_engine.test_balanced_wrapper import NoNorm
@@ -56,11 +56,11 @@ def test_tasks_and_cost_with_gmp(method, modalities, monkeypatch):
     update_teachers(model)
     record = losses_of(model, modalities)
     assert set(record.losses) == {'cls', 'domain', *OWN[method]} - {'entropy_weighted'}
-    assert set(record.confidences) >= {'cls', 'domain'}
+    assert set(record.probes) >= {'cls', 'domain'}
     passes = []
-    inner = balanced.backward_encoder
-    monkeypatch.setattr(balanced, 'backward_encoder', lambda feature, cotangent, *args, **kwargs: (
-        passes.append(cotangent is not None), inner(feature, cotangent, *args, **kwargs))[1])
+    inner = update.encoder_gradients
+    monkeypatch.setattr(update, 'encoder_gradients', lambda features, cotangents, *args, **kwargs: (
+        passes.append(any(grad is not None for grad in cotangents)), inner(features, cotangents, *args, **kwargs))[1])
     wrapper = wrapper_of(model, balancer=GMP)
     before = parameters_of(model)
     for _ in range(2):

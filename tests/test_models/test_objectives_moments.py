@@ -7,11 +7,11 @@ import torch
 
 from mmda_ext.models.kernels import ALPHAS, discrepancy, gaussian_kernels, linear_kernel, squared_distances
 from mmda_ext.models.objectives import JAN, JDDA, MKMMD, CorrelationAlignment
-from mmda_ext.models.step import StepRecord
+from tests.steps import given
 from tests.test_models.test_objectives_alignment import adapting, features_of, objective_of, record_of
 from tests.tiny import parameters_of, wrapper_of
 
-BOTTLENECK = dict(type='mmda_ext.InformationBottleneck', num_classes=3)
+BOTTLENECK = dict(type='mmda_ext.InformationBottleneck')
 CHANNELS = dict(in_channels=dict(m0=4, m1=3))
 
 
@@ -22,7 +22,7 @@ def column(*values):
 def labelled(features, is_target, labels, **options):
     features = {name: value.clone().requires_grad_() for name, value in features.items()}
     labels = torch.as_tensor(labels)
-    return StepRecord(features, labels, labels, is_target=torch.as_tensor(is_target), **options)
+    return given(features, labels, labels, is_target=torch.as_tensor(is_target), **options)
 
 
 def with_logits(record, seed=0):

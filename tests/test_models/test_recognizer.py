@@ -2,14 +2,19 @@
 
 import copy
 import logging
+import re
 
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
 
-from mmda_ext.models import AudioResNet, StepRecord
+from mmda_ext.models import AudioResNet
+from mmda_ext.models.fusions import ConcatFusion, SumFusion
 from mmda_ext.models.heads import reverse_gradient
-from mmda_ext.models.objectives import LocalClassification, LocalDomainAdversarial
+from mmda_ext.models.objectives import DomainAdversarial, LocalClassification, LocalDomainAdversarial
+from mmda_ext.models.step import labels_of
+from tests.steps import given, heads_of
+from tests.test_models.test_objectives_alignment import adapting
 from tests.tiny import Encoder, batch_of, model_of, parameters_of, wrapper_of
 
 
@@ -31,6 +36,25 @@ def test_modes():
         model(**data, mode='x')
 
 
+def test_a_sample_that_says_no_domain_is_of_none():
+    """-1, not the first domain: the discriminator must not learn from it."""
+    samples = batch_of()['data_samples']
+    expected = [sample.domain_label for sample in samples]
+    for index in (0, 4):
+        del samples[index].domain_label
+        expected[index] = -1
+    del samples[1].gt_label
+    labels, domains = labels_of(samples, torch.device('cpu'))
+    assert domains.tolist() == expected
+    assert labels.tolist() == [-1 if index == 1 else int(sample.gt_label) for index, sample in enumerate(samples)]
+    assert (labels.dtype, domains.dtype) == (torch.int64, torch.int64)
+    model, batch = model_of(), batch_of()
+    assert model(**model.data_preprocessor(batch), mode='loss')['loss_domain'] > 0
+    for sample in batch['data_samples']:
+        del sample.domain_label
+    assert model(**model.data_preprocessor(batch), mode='loss')['loss_domain'] == 0
+
+
 def test_record_is_handed_over_once():
     model = model_of()
     with pytest.raises(RuntimeError, match='no record'):
@@ -38,7 +62,7 @@ def test_record_is_handed_over_once():
     model(**model.data_preprocessor(batch_of()), mode='loss')
     record = model.take_step_record()
     assert set(record.losses) == {'cls', 'domain'}
-    assert record.num_samples == 6
+    assert record.step.num_samples == 6
     with pytest.raises(RuntimeError):
         model.take_step_record()
 
@@ -70,7 +94,7 @@ def test_names_that_do_not_fit_are_refused(options, message):
 
 
 def test_two_losses_of_one_name_are_refused():
-    model = model_of(objectives=[dict(type='mmda_ext.LocalClassification', num_classes=3)])
+    model = model_of(objectives=[dict(type='mmda_ext.LocalClassification')])
     with pytest.raises(ValueError, match='another `task`'):
         model(**model.data_preprocessor(batch_of()), mode='loss')
 
@@ -129,7 +153,7 @@ def local_model(**options):
     """GMP as the first author released it later: local heads are balanced, the fused loss is not."""
     return model_of(
         cls_head=dict(type='mmda_ext.MultimodalClsHead', num_classes=3, task='fused'),
-        objectives=[dict(type='mmda_ext.LocalClassification', num_classes=3),
+        objectives=[dict(type='mmda_ext.LocalClassification'),
                     dict(type='mmda_ext.LocalDomainAdversarial', num_domains=2, projection_channels=12,
                          hidden_channels=8)], **options)
 
@@ -153,12 +177,12 @@ def test_local_variant_balances_encoder_and_local_head_together():
     fresh.load_state_dict(before, strict=False)
     torch.manual_seed(3)
     losses = fresh(**fresh.data_preprocessor(batch, True), mode='loss')
-    own = [*fresh.objectives[0].heads['video'].parameters(),
+    own = [*fresh.modality_heads['video'].parameters(),
            *(p for n, p in fresh.backbones['video'].named_parameters() if n != 'unused')]
     g_c = torch.cat([g.reshape(-1) for g in torch.autograd.grad(losses['loss_cls'], own, retain_graph=True)])
     torch.testing.assert_close(wrapper.balancer.diagnostics['grad_norm_class'][0], g_c.norm())
     weight = wrapper.message_hub.get_scalar('train/balance/weight_cls_video').current()
-    step = (before['objectives.0.heads.video.weight'] - after['objectives.0.heads.video.weight']) / .1
+    step = (before['modality_heads.video.weight'] - after['modality_heads.video.weight']) / .1
     size = own[0].numel()
     torch.testing.assert_close(step.reshape(-1), weight * g_c[:size], rtol=1e-6, atol=1e-9)
 
@@ -167,15 +191,23 @@ def test_local_objectives_weights_and_confidences():
     fusion = dict(in_channels=dict(v=4, a=3))
     features = dict(v=torch.randn(8, 4), a=torch.randn(8, 3))
     labels = torch.arange(8) % 2
-    record = StepRecord(features, labels, labels)
-    local = LocalClassification(2, fusion)
-    loss = local(record)['loss_cls']
-    expected = sum(torch.nn.functional.cross_entropy(local.heads[m](features[m]), labels) for m in features)
-    torch.testing.assert_close(loss, 3 * expected)
-    assert record.confidences['cls']().shape == (2, )
+    heads = heads_of(fusion['in_channels']).float()
+    record = given(features, labels, labels, modality_classifiers=heads)
+    terms = LocalClassification(fusion)(record)
+    expected = sum(torch.nn.functional.cross_entropy(heads[m](features[m]), labels) for m in features)
+    torch.testing.assert_close(terms['loss_cls'], 3 * expected)
+    assert terms.probes['cls'].confidences().shape == (2, )
     off = LocalDomainAdversarial(1, fusion)
     assert off(record) == {}
     assert not list(off.parameters())
+
+
+def test_a_discriminator_may_have_a_fusion_of_its_own():
+    """Else it has that of the recognizer."""
+    widths = dict(in_channels=dict(v=4, a=3), hidden_channels=5)
+    own, shared = (dict(type=f'mmda_ext.{kind}Fusion', **widths) for kind in ('Sum', 'Concat'))
+    for head, kind in ((dict(num_domains=2, fusion=own), SumFusion), (dict(num_domains=2), ConcatFusion)):
+        assert type(DomainAdversarial(head, shared).head.fusion) is kind
 
 
 def test_local_discriminator_by_hand():
@@ -186,8 +218,9 @@ def test_local_discriminator_by_hand():
         dropout=0.).double()
     features = {m: torch.randn(8, width).double().requires_grad_() for m, width in dict(v=4, a=3).items()}
     domains = torch.tensor([0, 1, 2, 0, 1, 2, -1, -1])
-    record = StepRecord(features, domains, domains)
-    loss = objective(record)['loss_domain']
+    record = given(features, domains, domains)
+    terms = objective(record)
+    loss = terms['loss_domain']
     logits = {m: objective.discriminator(objective.project[m](value)) for m, value in features.items()}
     expected = .5 * sum(torch.nn.functional.cross_entropy(value[:6], domains[:6]) for value in logits.values())
     torch.testing.assert_close(loss, expected)
@@ -195,7 +228,7 @@ def test_local_discriminator_by_hand():
     got, grads = (torch.autograd.grad(value, wanted, retain_graph=True) for value in (loss, expected))
     torch.testing.assert_close(got, (*(-.3 * grad for grad in grads[:2]), *grads[2:]))
     sums = [value.softmax(1)[range(6), domains[:6]].sum() for value in logits.values()]
-    torch.testing.assert_close(record.confidences['domain'](), torch.stack(sums).detach())
+    torch.testing.assert_close(terms.probes['domain'].confidences(), torch.stack(sums).detach())
 
 
 def test_encoder_builder_is_any_module():
@@ -236,3 +269,34 @@ def test_a_model_can_be_copied_after_a_step():
     assert twin.step_record is None
     assert model.step_record is not None
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters()))
+
+
+@pytest.mark.parametrize('kind', ['OptimWrapper', 'mmda_ext.BalancedOptimWrapper'])
+def test_the_order_of_objectives_does_not_matter(kind):
+    """Whoever reads heads, projections or losses finds them, in whatever order they are named."""
+    named = [dict(type='mmda_ext.EntropyMinimization'), dict(type='mmda_ext.LocalClassification', task='heads'),
+             dict(type='mmda_ext.MutualDistillation'), dict(type='mmda_ext.VotingPseudoLabel', min_votes=1),
+             dict(type='mmda_ext.CorrelationAlignment', alpha2='auto', class_task='heads')]
+    results = []
+    for order in ((0, 1, 2, 3, 4), (4, 3, 2, 1, 0)):
+        model, batch = adapting(('video', 'audio'), [named[index] for index in order])
+        model.modality_heads.load_state_dict(
+            {key: torch.full_like(value, .1) for key, value in model.modality_heads.state_dict().items()})
+        options = dict(balancer=dict(type='MGDA')) if 'Balanced' in kind else {}
+        torch.manual_seed(1)
+        model.train_step(batch, wrapper_of(model, kind, **options))
+        results.append(parameters_of(model))
+    for name, value in results[0].items():
+        torch.testing.assert_close(results[1][name], value, rtol=1e-9, atol=1e-12, msg=name)
+
+
+def test_checkpoints_from_before_the_model_owned_the_heads():
+    model = local_model()
+    state = model.state_dict()
+    old = {re.sub('^modality_heads', 'objectives.0.heads', name): value for name, value in state.items()}
+    fresh = local_model()
+    for value in fresh.state_dict().values():
+        value.zero_()
+    fresh.load_state_dict(old)
+    for name, value in fresh.state_dict().items():
+        assert torch.equal(value, state[name]), name

@@ -3,6 +3,8 @@
 import json
 import os
 import pickle
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +19,10 @@ from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 
 from mmda_ext.apis import cli, config_edits, resume
-from mmda_ext.apis.one_line_errors import explain, run_with_one_line_errors
+from mmda_ext.apis.explanations import explain
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+from mmda_ext.apis.stop_signals import SIGNALS
+from mmda_ext.folder_lock import LOCK_NAME, FolderInUseError
 from tests.toy_run import toy_config, write_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +68,16 @@ def test_train_then_test(config, tmp_path):
     ('', ['{config}', '--auto-scale-lr'], 'add it, with the total batch size'),
     ('', ['{config}', '--resume', 'no.pth'], '--resume no.pth: there is no such checkpoint'),
     ('', ['{config}', '--cfg-options', 'model.type=mmda_ext.Absent'], 'Absent is not in the .*types of this package'),
-    ('', ['{config}', '--cfg-options', 'train_cfg.max_epochs.x=1'], 'does not fit'),
+    ('', ['{config}', '--cfg-options', 'train_cfg.max_epochs.x=1'], "`train_cfg.max_epochs` has no key 'x'"),
+    ('', ['{config}', '--cfg-options', 'optim_wrapper.optimiser.lr=1'], 'did you mean optim_wrapper.optimizer; if'),
+    ('', ['{config}', '--new-options', 'train_cfg.max_epochs.x=1'], 'does not fit'),
+    ('', ['{config}', '--cfg-options', 'train_cfg.max_epochs=0'], 'train_cfg.max_epochs=0 trains nothing'),
+    ('', ['{config}', '--cfg-options', 'train_dataloader.dataset.domains=[A,T]'],
+     r"trains on the labels of \['T'\], and test_dataloader tests there"),
+    ('', ['{config}', '--amp', '--cfg-options', 'optim_wrapper.dtype=float16'],
+     "optim_wrapper.dtype='float16': on a CPU mixed precision is bfloat16 only"),
+    ('', ['{config}', '--cfg-options', 'optim_wrapper.type=AmpOptimWrapper', 'optim_wrapper.dtype=float16'],
+     "optim_wrapper.dtype='float16': on a CPU"),
     ('model = (', ['{config}'], 'toy.py cannot be read: SyntaxError'),
     ('work_dir = "x"', ['{config}'], 'toy.py defines no `model`'),
     ('model = dict(); custom_imports = dict(imports=["absent_package"], allow_failed_imports=False)', ['{config}'],
@@ -80,7 +94,6 @@ def test_mistakes_are_one_sentence(config, capsys, text, argv, message):
     assert train(*(arg.format(config=config) for arg in argv)) == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error: ')]
     assert len(lines) == 1
-    import re
     assert re.search(message, lines[0]), lines[0]
 
 
@@ -91,6 +104,8 @@ def test_test_checks_its_flags(config, capsys):
     assert 'must end in .pkl' in capsys.readouterr().err
     assert test(config, 'gone.pth', '--show-dir', 'x') == 1
     assert 'add `visualization=' in capsys.readouterr().err
+    assert test(config, 'gone.pth', '--cfg-options', 'test_dataloader.batchsize=2') == 1
+    assert 'did you mean test_dataloader.batch_size' in capsys.readouterr().err
 
 
 def test_show_flags_reach_the_hook():
@@ -122,25 +137,6 @@ def test_error_of_a_data_loader_worker_is_its_last_line():
     assert explain(ValueError(text.replace(str(package), '/other'))) is None
 
 
-@pytest.mark.parametrize(('option', 'message'), [
-    ('model.tipe', r"`model` has no key 'tipe'.*did you mean model.type"),
-    ('optim_wraper.type', "the config has no key 'optim_wraper'.*did you mean optim_wrapper"),
-    ('optim_wrapper.optimizer.lrr', 'did you mean optim_wrapper.optimizer.lr'),
-    ('custom_hooks.9.type', "`custom_hooks` has no key '9'"),
-    ('qqq', "has no key 'qqq', so a new one is made; it may"),
-])
-def test_unknown_options_are_warned_about(tmp_path, option, message):
-    warnings = list(config_edits.unknown_keys(toy_config(tmp_path), {option: 1}))
-    assert len(warnings) == 1
-    import re
-    assert re.search(message, warnings[0]), warnings[0]
-
-
-@pytest.mark.parametrize('option', ['model.type', 'custom_hooks.0.type', 'auto_scale_lr.enable', 'work_dir'])
-def test_known_options_are_not(tmp_path, option):
-    assert not list(config_edits.unknown_keys(toy_config(tmp_path), {option: 1}))
-
-
 def train_args(*argv):
     return cli.train_parser().parse_args(['c.py', *argv])
 
@@ -155,8 +151,37 @@ def test_flags_win_over_the_randomness_of_the_config():
 
 def test_auto_scale_lr_is_switched_on():
     cfg = Config({'auto_scale_lr': {'enable': False, 'base_batch_size': 16}})
+    cfg.optim_wrapper = dict(accumulative_counts=2)
+    with pytest.raises(ValueError, match='does not count optim_wrapper.accumulative_counts=2'):
+        config_edits.set_auto_scale_lr(cfg, train_args('--auto-scale-lr'))
+    del cfg.optim_wrapper['accumulative_counts']
     config_edits.set_auto_scale_lr(cfg, train_args('--auto-scale-lr'))
     assert cfg.auto_scale_lr.enable
+
+
+@pytest.mark.parametrize(('processes', 'size', 'parts', 'told'), [
+    (1, 16, 1, None), (8, 2, 1, None), (2, 4, 2, None),
+    (8, 16, 1, '128 samples .8 processes, batch 16, 1 parts.*for 16'), (1, 16, 4, '64 samples'), (1, 8, 1, '8 samples'),
+])
+def test_another_batch_at_an_unchanged_rate_is_told(processes, size, parts, told):
+    cfg = Config(dict(auto_scale_lr=dict(enable=False, base_batch_size=16), train_dataloader=dict(batch_size=size),
+                      optim_wrapper=dict(accumulative_counts=parts)))
+    text = config_edits.batch_warning(cfg, processes)
+    assert text is None if told is None else re.search(told, text)
+    cfg.auto_scale_lr.enable = True
+    assert config_edits.batch_warning(cfg, processes) is None
+    assert config_edits.batch_warning(Config(dict(train_dataloader=dict(batch_size=3))), processes) is None
+
+
+def test_rate_is_scaled_with_the_batch(config, tmp_path):
+    options = ('--cfg-options', 'auto_scale_lr.base_batch_size=20', 'auto_scale_lr.enable=False',
+               'train_cfg.max_epochs=1')
+    assert train(config, '--work-dir', tmp_path / 'w', *options) == 0
+    assert next((tmp_path / 'w').glob('*/*.log')).read_text().count('was chosen for 20') == 1
+    assert train(config, '--work-dir', tmp_path / 's', '--auto-scale-lr', *options) == 0
+    rates = [json.loads(next((tmp_path / name).glob('*/vis_data/scalars.json')).read_text().splitlines()[0])['lr']
+             for name in 'ws']
+    assert rates == [pytest.approx(0.01), pytest.approx(0.0025)]
 
 
 @pytest.mark.parametrize('spelling', ['--local_rank', '--local-rank'])
@@ -182,8 +207,10 @@ def test_amp_finds_the_variant_of_any_wrapper():
 
 def test_amp_trains_on_a_cpu(config, tmp_path):
     assert train(config, '--amp', '--work-dir', tmp_path / 'w') == 0
+    logs = ''.join(path.read_text() for path in (tmp_path / 'w').glob('*/*.log'))
+    assert 'mixed precision on a CPU: computed in bfloat16' in logs
     dumped = Config.fromfile(tmp_path / 'w' / 'toy.py')
-    assert dumped.optim_wrapper.type == 'AmpOptimWrapper'
+    assert (dumped.optim_wrapper.type, dumped.optim_wrapper.dtype) == ('AmpOptimWrapper', 'bfloat16')
     assert result(tmp_path / 'w')['test']
     assert train(config, '--amp', '--resume', '--work-dir', tmp_path / 'w') == 0
 
@@ -218,6 +245,23 @@ def test_damaged_last_checkpoint_is_passed_over(config, tmp_path):
     assert all(torch.equal(expected[key], actual[key]) for key in expected)
 
 
+@pytest.mark.parametrize('text', ['{"test": {"acc', '[]', '{}', '{"test": null}'])
+def test_a_damaged_result_is_tested_again(config, tmp_path, text, caplog):
+    assert train(config) == 0
+    whole = result(tmp_path / 'run')
+    (tmp_path / 'run' / 'result.json').write_text(text)
+    assert train(config, '--resume') == 0
+    assert result(tmp_path / 'run') == whole
+
+
+def test_missing_test_data_is_told_before_training(config, tmp_path, capsys):
+    assert train(config, '--cfg-options', 'test_dataloader.dataset.type=AudioDataset',
+                 'test_dataloader.dataset._delete_=True', 'test_dataloader.dataset.ann_file=gone/list.txt',
+                 'test_dataloader.dataset.pipeline=[]') == 1
+    assert 'gone/list.txt' in capsys.readouterr().err
+    assert not list((tmp_path / 'run').glob('*.pth'))
+
+
 def test_moved_work_dir_can_be_continued(config, tmp_path):
     assert train(config) == 0
     (tmp_path / 'run').rename(tmp_path / 'moved')
@@ -228,15 +272,16 @@ def test_moved_work_dir_can_be_continued(config, tmp_path):
 
 def start(config, *argv, cwd):
     return subprocess.Popen([sys.executable, str(ROOT / 'tools' / 'train.py'), str(config), *argv], env=ENV, cwd=cwd,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
 
 
 def wait_for(path, process):
-    for _ in range(600):
+    for _ in range(2400):
         if path.exists():
             return
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
+    process.kill()
     raise TimeoutError(path)
 
 
@@ -248,6 +293,7 @@ def test_killed_run_is_resumed_and_finishes_alike(tmp_path):
     wait_for(tmp_path / 'parts' / 'epoch_2.pth', process)
     process.send_signal(signal.SIGKILL)
     process.wait()
+    assert (tmp_path / 'parts' / LOCK_NAME).exists()
     assert not (tmp_path / 'parts' / 'result.json').exists()
     assert train(long, '--resume') == 0
     assert train(whole) == 0
@@ -256,15 +302,60 @@ def test_killed_run_is_resumed_and_finishes_alike(tmp_path):
     assert records[0] == records[1]
 
 
-def test_interruption_says_how_to_continue(tmp_path):
-    config = write_config(tmp_path / 'toy.py', toy_config(tmp_path / 'run', epochs=10000))
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGHUP])
+def test_a_signal_says_how_to_continue_and_a_second_run_is_refused(tmp_path, number, capsys):
+    """The loaders end, too, and so does the lock."""
+    config = write_config(tmp_path / 'toy.py', toy_config(tmp_path / 'run', epochs=10000, workers=2))
     process = start(config, '--seed', '3', cwd=tmp_path)
     wait_for(tmp_path / 'run' / 'epoch_1.pth', process)
-    process.send_signal(signal.SIGINT)
+    before = (tmp_path / 'run' / 'toy.py').read_text()
+    for flags in ((), ('--resume', ), ('--resume', tmp_path / 'run' / 'epoch_1.pth')):
+        assert train(config, '--cfg-options', 'optim_wrapper.optimizer.lr=7.', *flags) == FolderInUseError.exit_code
+        assert f'in use by process {process.pid} on ' in capsys.readouterr().err
+    assert (tmp_path / 'run' / 'toy.py').read_text() == before
+    os.killpg(process.pid, number)  # as a terminal does, the loaders too
     output = process.communicate(timeout=60)[0]
-    assert process.returncode == 130, output
-    assert f'{config} --work-dir {tmp_path / "run"} --resume' in output
+    assert process.returncode == 128 + number, output
+    last = output.splitlines()[-1]
+    assert last.startswith(SIGNALS[number] + ' in epoch ')
+    assert f'{config} --work-dir {tmp_path / "run"} --resume' in last
     assert 'Traceback' not in output
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    assert not (tmp_path / 'run' / LOCK_NAME).exists()
+
+
+@pytest.mark.parametrize(('launcher', 'variable', 'locks'), [
+    ('none', 'RANK', True), ('pytorch', 'RANK', False), ('slurm', 'SLURM_PROCID', False),
+    ('mpi', 'OMPI_COMM_WORLD_RANK', False), ('slurm', 'RANK', True)])
+def test_the_processes_of_one_run_share_a_lock(tmp_path, monkeypatch, launcher, variable, locks):
+    for name in ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'):
+        monkeypatch.delenv(name, raising=False)
+    cfg = Config({'work_dir': str(tmp_path), 'launcher': launcher})
+    with cli._only_user(cfg):
+        assert (tmp_path / LOCK_NAME).exists()
+    monkeypatch.setenv(variable, '1')
+    with cli._only_user(cfg):
+        assert (tmp_path / LOCK_NAME).exists() == locks
+
+
+def test_a_test_leaves_the_config_of_the_training(config, tmp_path):
+    work_dir = tmp_path / 'run'
+    assert train(config) == 0
+    before = (work_dir / 'toy.py').read_text()
+    assert test(config, work_dir / 'epoch_2.pth', '--cfg-options', 'test_dataloader.batch_size=3') == 0
+    assert (work_dir / 'toy.py').read_text() == before
+    assert Config.fromfile(work_dir / 'test_toy.py').test_dataloader.batch_size == 3
+
+
+def test_resume_of_the_config_reads_the_own_folder(config, tmp_path):
+    """MMEngine's pointer to the last checkpoint is absolute, so in a copied folder it leads out of it."""
+    assert train(config, '--cfg-options', 'train_cfg.max_epochs=1') == 0
+    copy = tmp_path / 'copy'
+    shutil.copytree(tmp_path / 'run', copy)
+    (tmp_path / 'run' / 'epoch_1.pth').unlink()
+    assert train(config, '--work-dir', copy, '--cfg-options', 'resume=True') == 0
+    assert {'epoch_1.pth', 'epoch_2.pth', result(copy)['checkpoint']} <= {path.name for path in copy.iterdir()}
 
 
 def test_dist_scripts_on_a_cpu(tmp_path):
@@ -283,11 +374,14 @@ def test_dist_scripts_on_a_cpu(tmp_path):
     assert len(pickle.loads((tmp_path / 'd.pkl').read_bytes())) == 24
 
 
-@pytest.mark.parametrize('script', ['dist_train', 'dist_test', 'slurm_train', 'slurm_test'])
+@pytest.mark.parametrize('script', ['dist_train', 'dist_test', 'slurm_train', 'slurm_test', 'make_venv'])
 def test_scripts_explain_themselves(script):
     done = subprocess.run(['bash', str(ROOT / 'tools' / f'{script}.sh')], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith(f'usage: bash tools/{script}.sh ')
+    helped = subprocess.run(['bash', str(ROOT / 'tools' / f'{script}.sh'), '-h'], capture_output=True, text=True,
+                            check=False)
+    assert (helped.returncode, helped.stdout) == (0, done.stderr)
 
 
 @pytest.mark.parametrize(('script', 'positional'), [('slurm_train', ['c.py']), ('slurm_test', ['c.py', 'k.pth'])])

@@ -102,11 +102,8 @@ def test_a_recipe_of_ones_own_inherits_a_method_and_states_its_data(tmp_path):
     assert (cfg.train_cfg.max_epochs, cfg.recipe.target) == (3, ['D2'])
     assert (cfg.recipe.method, cfg.recipe.run) == ('gmp', 'mine')
     elsewhere = tmp_path / 'other.py'
-    elsewhere.write_text("_base_ = ['{{$MMDA_CONFIGS:configs}}/methods/gmp.py']\nrecipe = dict(dataset='epic')")
-    assert load_recipe(elsewhere).recipe.target == ['D1']
-    elsewhere.write_text("_base_ = ['mmda_ext::methods/gmp.py']")
-    with pytest.raises(ValueError, match="write '{{.MMDA_CONFIGS:configs}}/methods/gmp.py', so that types keep"):
-        load_recipe(elsewhere)
+    elsewhere.write_text("_base_ = ['mmda_ext::gmp_slowfast_epic.py']")
+    assert load_recipe(elsewhere, target=['D3']).recipe.target == ['D3']
 
 
 @pytest.mark.parametrize(('method', 'flags', 'message'), [
@@ -138,7 +135,7 @@ def test_flags_have_no_place_where_a_config_states_its_own_data(tmp_path):
 @pytest.mark.parametrize(('text', 'message'), [
     ("_base_ = ['{datasets}/epic.py']\nnetworks = dict(video=dict(channels=None, _delete_=True))",
      'mine.py lacks `networks.video.backbone`'),
-    ("domains = ('a', )\nmodalities = ('x', )", 'mine.py lacks `target_domains`, `source_domains`, `num_classes`, `net'),
+    ("domains = ('a', )\nmodalities = ('x', )", 'mine.py lacks `target_domains`, `source_domains`, `num_classes`, '),
     ('domains = nothing', 'mine.py cannot be read: NameError: name .nothing. is not defined'),
 ])
 def test_a_dataset_config_that_lacks_something_is_named(tmp_path, text, message):

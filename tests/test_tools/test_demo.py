@@ -34,6 +34,17 @@ def test_table_of_adaptation(tmp_path):
     assert 'no evidence' in lines[5]
 
 
+def test_rows_of_two_test_sets_are_no_table(tmp_path):
+    for row, size in (('direct-transfer', 5), ('Boomda', 4)):
+        write_results(tmp_path / 'seed0' / row, row, 0, 50.)
+        file = tmp_path / 'seed0' / row / 'results.json'
+        content = json.loads(file.read_text())
+        content['cells'][0]['result']['test_set'] = dict(all=dict(samples=size, fingerprint=f'f{size}'))
+        file.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r'direct-transfer on all, 5 samples \(f5\); Boomda on all, 4 samples'):
+        demo.adaptation_table(tmp_path)
+
+
 @pytest.fixture
 def steps(monkeypatch):
     """Folder, seeds and options of the sweeps that ran; ``status`` says how each ends."""
@@ -66,11 +77,11 @@ def test_generalization_then_adaptation_from_the_direct_transfer(steps, tmp_path
     assert (tmp_path / 'run' / 'adaptation' / 'table.md').exists()
 
 
-@pytest.mark.parametrize(('name', 'count'), [('run', 1), ('direct-transfer', 2)])
-def test_a_stopped_demo_does_not_go_on(steps, tmp_path, name, count):
+@pytest.mark.parametrize(('name', 'code', 'count'), [('run', 130, 1), ('direct-transfer', 143, 2)])
+def test_a_stopped_demo_does_not_go_on(steps, tmp_path, name, code, count):
     calls, status = steps
-    status[name] = demo.INTERRUPTED
-    assert demo.main(['--work-dir', str(tmp_path / 'run')]) == demo.INTERRUPTED
+    status[name] = code
+    assert demo.main(['--work-dir', str(tmp_path / 'run')]) == code
     assert len(calls) == count
 
 

@@ -89,14 +89,15 @@ def test_a_failed_run_is_tried_again_and_nothing_incomplete_is_published(gallery
 
 
 def test_what_is_published_says_how_it_came_about(gallery, place):
-    options = ('--data', 'avdigits', '--family', 'generalization', '--rows', 'gmp', '--cfg-options', 'lr=1')
+    options = ('--data', 'avdigits', '--family', 'generalization', '--rows', 'gmp', '--cfg-options', 'lr=1',
+               '--new-options', 'x=2')
     assert run(gallery, *options, '--publish') == 0
-    assert all(line.endswith("'--cfg-options', 'lr=1']") for line in calls(place))
+    assert all(line.endswith("'--cfg-options', 'lr=1', '--new-options', 'x=2']") for line in calls(place))
     folder = place / 'docs/results/gallery-avdigits-generalization'
     results, page = json.loads((folder / 'results.json').read_text()), (folder / 'README.md').read_text()
     assert results['rows'] == ['base', 'gmp']  # the reference is always there
     assert ('python tools/gallery.py --data avdigits --family generalization --seeds 0 --rows base gmp '
-            '--cfg-options lr=1 --publish') in page
+            '--cfg-options lr=1 --new-options x=2 --publish') in page
     assert f'on {results["updated"][:10]}.' in page
     assert 'selected by: source validation.' in page
     assert '2 recipes of [methods.md](../../methods.md). Seeds 0, targets:\nmnist, optdigits, usps.' in page
@@ -122,10 +123,10 @@ def test_a_stop_ends_the_whole_gallery(gallery, place, monkeypatch):
 
     def stopped(command):
         begun.append(command)
-        return 130
+        return 143
 
     monkeypatch.setattr(gallery.sweep, 'main', stopped)
-    assert run(gallery) == 130
+    assert run(gallery) == 143
     assert len(begun) == 1
 
 

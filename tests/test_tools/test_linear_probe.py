@@ -131,5 +131,5 @@ def test_whole_tool_on_a_checkpoint_as_a_run_writes_it(tmp_path):
     command = [str(METHODS / 'erm.py'), str(tmp_path / 'epoch_1.pth'), '--out', str(out)]
     assert linear_probe.main([*command, '--dataset', flags['dataset'], '--target', 'z']) == 0
     written = out.read_text()
-    assert json.loads(written)
+    assert json.loads(written)['samples'] == dict(train=63, val=18, test=39)
     assert all(f'"{name}"' in written for name in ('face', 'audio', 'fused'))

@@ -17,6 +17,7 @@ from mmda_ext.datasets.synthetic.build import MARKER
 from mmda_ext.datasets.synthetic.epic import SPLIT_FOLDER
 from mmda_ext.datasets.synthetic.frame_pickle import COLUMNS, dumps_split
 from mmda_ext.datasets.synthetic.sound import WHISTLE_HZ, WHISTLE_STEP_HZ, render_sound
+from mmda_ext.folder_lock import lock_folder
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'data' / 'make_demo_data.py'
 SMALL = {'classes': 3, 'train_per_class': 1, 'test_per_class': 1}
@@ -148,6 +149,21 @@ def test_incomplete_folder_is_completed_and_complete_one_is_kept(tmp_path):
     assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
     assert len(list(root.rglob('*.mp4'))) == 18
     assert not make_demo_data(root, spec)
+    before = digests(root)
+    for path in sorted(root.rglob('*.mp4'))[:16]:
+        path.unlink()
+    assert make_demo_data(root, spec), 'what has gone is made again'
+    assert digests(root) == before
+
+
+def test_files_that_are_gone_and_cannot_be_made_again_are_told(tmp_path):
+    spec, root = DemoSpec.for_layout('epic', **SMALL), tmp_path / 'epic'
+    make_demo_data(root, spec)
+    for path in sorted(root.rglob('*.jpg'))[:3]:
+        path.unlink()
+    for _ in range(2):
+        with pytest.raises(FileExistsError, match=r'lacks 3 of \d+ files, .*: remove the folder and make it anew'):
+            make_demo_data(root, spec)
 
 
 def test_folder_of_other_knobs_or_with_other_files_is_refused(hac, tmp_path):
@@ -156,6 +172,15 @@ def test_folder_of_other_knobs_or_with_other_files_is_refused(hac, tmp_path):
     (tmp_path / 'precious.txt').write_text('x')
     with pytest.raises(FileExistsError, match='empty or a new folder'):
         make_demo_data(tmp_path, DemoSpec())
+
+
+def test_a_folder_has_one_maker_and_a_complete_one_needs_none(hac, tmp_path):
+    spec = DemoSpec.for_layout('hac', flow=True, **SMALL)
+    with lock_folder(hac), lock_folder(tmp_path):
+        assert not make_demo_data(hac, spec)
+        with pytest.raises(FileExistsError, match='is in use by process'):
+            make_demo_data(tmp_path, spec)
+        assert not (tmp_path / MARKER).exists()
 
 
 @pytest.mark.parametrize(

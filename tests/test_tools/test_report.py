@@ -55,6 +55,22 @@ def test_markdown_holds_the_hand_worked_numbers(file):
     assert 'Failed: New / b / seed 2: exit code 3' in lines
 
 
+@pytest.mark.parametrize(('key', 'value', 'message'), [
+    ('row', 'Ghost', 'cell 0 has no usable row'),
+    ('seed', None, 'cell 0 has no usable seed'),
+    ('result', {'test': None}, 'cell 0 has no usable result'),
+    ('result', 'x', 'cell 0 has no usable result'),
+    ('result', {'test': {'acc/top1': 'nan'}}, "Base/a/seed0: test 'acc/top1' is 'nan', not a finite number"),
+    ('result', {'test': {'acc/top1': None}}, 'has no test'),
+])
+def test_a_damaged_cell_is_named(file, key, value, message):
+    content = json.loads(file.read_text())
+    content['cells'][0][key] = value
+    file.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=message):
+        read_results(file)
+
+
 def test_csv_holds_the_same_numbers(file):
     lines = {
         (line['recipe'], line['target']): line for line in csv.DictReader(csv_table(read_results(file)).splitlines())
@@ -63,6 +79,91 @@ def test_csv_holds_the_same_numbers(file):
     assert (mean['difference'], mean['low'], mean['high'], mean['pairs']) == ('2.0000', '-0.4841', '4.4841', '3')
     assert (lines['New', 'b']['state'], lines['New', 'b']['mean']) == ('not run', '')
     assert [lines[row, 'mean']['selection'] for row in SELECTION] == ['source validation', 'last', 'target oracle']
+
+
+def with_cells(file, change) -> Path:
+    """The file with ``change(cell)`` made to every cell that is done."""
+    content = json.loads(file.read_text())
+    for cell in content['cells']:
+        if cell['state'] == 'done':
+            change(cell)
+    file.write_text(json.dumps(content))
+    return file
+
+
+def on(cell, part: str) -> None:
+    """What an adaptation row (``'held_out'``) or any other (``'all'``) says of its test."""
+    sizes = dict(all=100, held_out=20)
+    cell['result']['test_set'] = {key: dict(samples=sizes[key], fingerprint=key + cell['target'])
+                                  for key in {'all', part}}
+    if part == 'held_out':
+        cell['result']['test']['acc/top1_transductive'] = 1.
+
+
+def test_rows_of_two_test_sets_are_refused_and_can_be_reported_apart(file, tmp_path, monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    import report_results
+
+    with_cells(file, lambda cell: on(cell, 'held_out' if cell['row'] == 'GMP' else 'all'))
+    assert report_results.main([str(file)]) == 2
+    assert ('the rows of target a were scored on different samples (Base, New on all, 100 samples (alla); GMP on the '
+            'held-out part, 20 samples (held_outa))') in capsys.readouterr().err
+    assert not (tmp_path / 'table.md').exists()
+    assert report_results.main([str(file), '--rows', 'GMP', '--out', str(tmp_path / 'gmp')]) == 0
+    assert report_results.main([str(file), '--rows', 'Base', 'New', '--out', str(tmp_path / 'rest')]) == 0
+    for folder, where, sets in (
+            ('gmp', 'held-out part of the target domain', 'a: the held-out part, 20 samples (held_outa'),
+            ('rest', 'target domain', 'a: all, 100 samples (alla')):
+        caption = (tmp_path / folder / 'table.md').read_text()
+        assert f'`acc/top1` on the {where} in percent' in caption
+        assert f'Scored on: {sets}); b: ' in caption
+    lines = list(csv.DictReader((tmp_path / 'rest' / 'table.csv').read_text().splitlines()))
+    assert [(line['samples'], line['test_set']) for line in lines[:3]] == [('100', 'alla'), ('100', 'allb'), ('', '')]
+
+
+def test_old_results_are_read_and_marked(file):
+    assert 'On which samples the rows were scored is not recorded' in markdown_table(read_results(file))
+    with_cells(file, lambda cell: cell['row'] == 'Base' and on(cell, 'all'))
+    assert 'On which samples GMP, New were scored is not recorded' in markdown_table(read_results(file))
+    with_cells(file, lambda cell: cell['row'] == 'New' and cell['result']['test'].update({'acc/top1_transductive': 1.}))
+    with pytest.raises(ValueError, match='different samples'):
+        read_results(file)
+
+
+def test_nothing_is_asked_of_rows_that_are_not_wanted(file):
+    """Neither the metric nor the test set; nor are their failures told."""
+    with_cells(file, lambda cell: cell['row'] == 'Base' and cell['result']['test'].update(f1=1.))
+    results = read_results(file, metric='f1', rows=['Base'])
+    assert (results.rows, set(results.folders), results.failed) == (['Base'], {
+        ('Base', target, seed) for target in 'ab' for seed in range(3)}, [])
+    with pytest.raises(ValueError, match="GMP/a/seed0 has no test 'f1'"):
+        read_results(file, metric='f1', rows=['GMP'])
+
+
+def test_validation_on_the_target_is_not_called_source_validation(file):
+    with_cells(file, lambda cell: cell['result'].update(val={'acc/top1': 1.}))
+    assert read_results(file, 'val', rows=['Base']).scored_on == 'source validation'
+    assert read_results(file, 'val').scored_on == 'validation, samples of the target among it'
+    assert read_results(file).scored_on == 'target domain'
+
+
+def test_runs_on_less_than_was_listed_are_marked(file):
+    content = json.loads(file.read_text())
+    for cell in content['cells']:
+        if (cell['row'], cell['target'], cell['seed']) == ('GMP', 'b', 1):
+            cell['result']['left_out'] = {'train': {'samples': 360, 'missing': 12, 'undecodable': 1}}
+    file.write_text(json.dumps(content))
+    results = read_results(file)
+    lines = markdown_table(results).splitlines()
+    assert lines[3].startswith('| GMP | 67.0 ± 5.0 (n=3) | 41.0 ± 1.0 (n=3) † |')
+    assert '†' not in lines[2] + lines[4]
+    assert (' † ran on less than was listed: GMP / b / seed 1: 12 of 360 train samples missing, 1 of 360 train samples '
+            'undecodable') in lines
+    counts = {(line['recipe'], line['target']): line['left_out']
+              for line in csv.DictReader(csv_table(results).splitlines())}
+    assert [counts['GMP', name] for name in ('a', 'b', 'mean')] == ['0', '1', '1']
+    assert counts['Base', 'mean'] == '0'
+    assert '†' not in markdown_table(SweepResults(['Base'], ['a'], results.scores, left_out=results.left_out))
 
 
 def test_missing_metric_is_named_with_what_there_is(file):

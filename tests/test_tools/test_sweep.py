@@ -70,19 +70,21 @@ def calls(place: Path) -> list[str]:
 
 
 def test_whole_grid_then_nothing_left_to_do(place):
-    first = run(place, '--cfg-options', 'lr=1', rows=('good', 'other'), seeds=('0',))
+    options = ('--cfg-options', 'lr=1', '--new-options', 'x=2')
+    first = run(place, *options, rows=('good', 'other'), seeds=('0',))
     assert first.returncode == 0, first.stdout + first.stderr
     content = results(place)
     assert content['rows'] == ['good', 'other']
     assert len(content['cells']) == len(calls(place)) == 4
-    assert all(line.endswith("['--cfg-options', 'lr=1']") for line in calls(place))
+    assert all(line.endswith(str(list(options))) for line in calls(place))
+    assert (content['cfg_options'], content['new_options']) == (['lr=1'], ['x=2'])
     cell = next(c for c in content['cells'] if (c['row'], c['target'], c['seed']) == ('other', 'b', 0))
     assert (cell['state'], cell['result']['test']['acc/top1']) == ('done', 50.0)
     assert cell['wall_time_s'] > 0
     assert cell['versions']['python'] == sys.version.split()[0]
     assert str(place) not in cell['folder']
 
-    again = run(place, '--cfg-options', 'lr=1', rows=('good', 'other'), seeds=('0',))
+    again = run(place, *options, rows=('good', 'other'), seeds=('0',))
     assert again.returncode == 0
     assert '4 of them done already' in again.stdout
     assert len(calls(place)) == 4
@@ -123,7 +125,7 @@ def test_failed_cell_is_shown_and_the_rest_goes_on(place):
     assert len(calls(place)) == 6
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_stop_ends_the_trainer_and_a_restart_goes_on(place, number):
     (place / 'good_b.py').write_text('slow')
     process = subprocess.Popen(command(place, seeds=('0',)), stdout=subprocess.PIPE, text=True)
@@ -133,7 +135,7 @@ def test_stop_ends_the_trainer_and_a_restart_goes_on(place, number):
         time.sleep(0.05)
     os.kill(process.pid, number)
     output, _ = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert '1/2 cells done; the same command goes on' in output
     assert started.with_name('interrupted').exists()
     assert [c['state'] for c in results(place)['cells']] == ['done', 'not run']
@@ -144,9 +146,24 @@ def test_stop_ends_the_trainer_and_a_restart_goes_on(place, number):
 
 def test_a_folder_of_another_recipe_is_refused(place):
     assert run(place, seeds=('0',)).returncode == 0
-    clash = run(place, '--cfg-options', 'lr=2', seeds=('0',))
-    assert clash.returncode == 2
-    assert "made with options [], now it is ['lr=2']" in clash.stdout
+    for flag, name in (('--cfg-options', 'options'), ('--new-options', 'new_options')):
+        clash = run(place, flag, 'lr=2', seeds=('0',))
+        assert clash.returncode == 2
+        assert f"made with {name} [], now it is ['lr=2']" in clash.stdout
+
+
+def test_damaged_records_are_told(place):
+    assert run(place, seeds=('0',)).returncode == 0
+    folder = place / 'w' / 'good' / 'a' / 'seed0'
+    for text in ('{"test": ', '[]', '{"test": null}'):
+        (folder / 'result.json').write_text(text)
+        again = run(place, seeds=('0',))
+        assert f'{folder / "result.json"} is damaged: the cell is tested again' in again.stdout
+        assert [cell['result']['test'] for cell in results(place)['cells']] == [{'acc/top1': 50.0}] * 2
+    (folder / 'cell.json').write_text('{"config"')
+    refused = run(place, seeds=('0',))
+    assert refused.returncode == 2
+    assert f'{folder / "cell.json"} is damaged' in refused.stdout
 
 
 @pytest.mark.parametrize(
@@ -184,3 +201,100 @@ def test_progress_is_read_from_the_log(place, monkeypatch):
 def test_two_jobs_run_at_the_same_time(place):
     assert run(place, '--jobs', '2', seeds=('0',)).returncode == 0
     assert len(calls(place)) == 2
+
+
+def wait_for(path):
+    deadline = time.monotonic() + 30
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert path.exists()
+
+
+#: A stand-in that locks its folder as the trainer does, and stays there until it is told to end.
+LOCKED = """
+import json, pathlib, sys, time
+from mmda_ext.folder_lock import FolderInUseError, lock_folder
+folder = pathlib.Path(sys.argv[sys.argv.index('--work-dir') + 1])
+mode = pathlib.Path(sys.argv[1]).read_text()
+late = folder / 'met'
+if mode == 'meets another' and not late.exists():
+    late.touch()
+    sys.exit(FolderInUseError.exit_code)
+with lock_folder(folder):
+    with open(folder.parents[2] / 'calls.txt', 'a') as calls:
+        calls.write(f'{folder}\\n')
+    (folder / 'started').touch()
+    while mode == 'slow' and not (folder / 'end').exists():
+        time.sleep(0.02)
+    (folder / 'result.json').write_text(json.dumps({'val': {}, 'test': {'acc/top1': 50.0}}))
+"""
+
+
+@pytest.fixture
+def locked(place, monkeypatch) -> Path:
+    monkeypatch.setenv('PYTHONPATH', str(TOOLS.parent))
+    (place / 'trainer.py').write_text(LOCKED)
+    return place
+
+
+def test_a_sweep_that_follows_a_killed_one_waits_for_its_orphan(locked):
+    (locked / 'good_b.py').write_text('slow')
+    first = subprocess.Popen(command(locked, seeds=('0',)), stdout=subprocess.DEVNULL)
+    cell = locked / 'w' / 'good' / 'b' / 'seed0'
+    wait_for(cell / 'started')
+    beside = run(locked, seeds=('0',))
+    assert beside.returncode == 2
+    assert f'is in use by process {first.pid} on' in beside.stdout
+    first.kill()
+    first.wait()
+
+    (locked / 'good_b.py').write_text('good')
+    second = subprocess.Popen(command(locked, seeds=('0', '1')), stdout=subprocess.PIPE, text=True)
+    wait_for(locked / 'w' / 'good' / 'b' / 'seed1' / 'result.json')
+    assert second.poll() is None
+    cell.joinpath('end').touch()
+    output, _ = second.communicate(timeout=60)
+    assert second.returncode == 0, output
+    assert 'good / b / seed 0 waits: process' in output
+    assert '4/4 cells done' in output
+    assert sorted(calls(locked)) == [str(locked / 'w' / 'good' / name) for name in
+                                     ('a/seed0', 'a/seed1', 'b/seed0', 'b/seed1')]
+    assert [c['state'] for c in results(locked)['cells']] == ['done'] * 4
+
+
+def test_a_trainer_that_meets_another_is_started_again_later(locked):
+    """The other one had not taken its lock yet when the sweep looked."""
+    (locked / 'good_a.py').write_text('meets another')
+    done = run(locked, seeds=('0',))
+    assert done.returncode == 0, done.stdout
+    assert 'FAILED' not in done.stdout
+    assert (locked / 'w' / 'good' / 'a' / 'seed0' / 'met').exists()
+    assert len(calls(locked)) == 2
+
+
+def test_a_cell_of_another_machine_is_refused(locked):
+    from mmda_ext.folder_lock import LOCK_NAME, lock_folder
+
+    place = locked
+    cell = place / 'w' / 'good' / 'a' / 'seed0'
+    with lock_folder(cell):
+        text = (cell / LOCK_NAME).read_text()
+    (cell / LOCK_NAME).touch()
+    record = {**json.loads(text), 'host': 'elsewhere', 'inode': (cell / LOCK_NAME).stat().st_ino}
+    (cell / LOCK_NAME).write_text(json.dumps(record))
+    done = run(place, seeds=('0',))
+    assert done.returncode == 1
+    assert 'on elsewhere since' in done.stdout
+    assert f'delete {cell / LOCK_NAME} and start again' in done.stdout
+    assert [c['state'] for c in results(place)['cells']] == ['failed', 'done']
+    assert len(calls(place)) == 1
+
+
+@pytest.mark.parametrize(('option', 'name'), [('--rows', '../x={place}/good_{target}.py'), ('--targets', '../a')])
+def test_names_that_leave_the_folder_are_refused(place, option, name):
+    args = command(place)
+    args[args.index(option) + 1] = name.replace('{place}', str(place))
+    done = subprocess.run(args, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert f'{option}: \'../' in done.stdout
+    assert 'leaves the folder' in done.stdout

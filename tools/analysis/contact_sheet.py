@@ -8,6 +8,7 @@ import json
 import sys
 from pathlib import Path
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.visualization.contact_sheet import plot_contact_sheet
 
 
@@ -28,11 +29,11 @@ def main(arguments: list[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         print(plot_contact_sheet(args.root, args.domains, class_titles(args.root, args.classes), args.out))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         print(f'error: {error}; a demo set is made by tools/data/make_demo_data.py', file=sys.stderr)
         return 2
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

@@ -7,7 +7,6 @@ Example: python tools/analysis/demo_baseline.py data/demo/hac
 """
 
 import argparse
-import csv
 import json
 import sys
 from pathlib import Path
@@ -22,6 +21,9 @@ from scipy.signal import spectrogram
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+from mmda_ext.datasets.hac import read_list
 
 DOMAINS = ('human', 'animal', 'cartoon')
 MODALITIES = ('video', 'audio', 'fused')
@@ -55,8 +57,7 @@ def video_features(path: Path) -> np.ndarray:
 
 def load(root: Path, domain: str, split: str) -> Rows:
     """Features and labels of one split file."""
-    with open(root / 'splits' / f'HAC_{split}_only_{domain}.csv', newline='') as file:
-        rows = [(Path(name).stem, int(label)) for name, label in csv.reader(file)]
+    rows = [(stem, label) for _, stem, label in read_list(root / 'splits' / f'HAC_{split}_only_{domain}.csv')]
     video = [video_features(root / domain / 'videos' / f'{stem}.mp4') for stem, _ in rows]
     audio = [audio_features(root / domain / 'audio' / f'{stem}.wav') for stem, _ in rows]
     made = {'video': np.stack(video), 'audio': np.stack(audio), 'label': np.array([label for _, label in rows])}
@@ -116,4 +117,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

@@ -1,6 +1,6 @@
 """Picture of the Gramian of a balanced run over its steps (docs/methods/mgda.md).
 
-Example: python tools/analysis/gramian_plot.py work_dirs/boomda_mlp_ravdess_actors01-12-to-13-24
+Example: python tools/analysis/gramian_plot.py work_dirs/boomda_ravdess-adaptation_to-actors13-24
 Writes gramian.png into the work directory, or the file named by --out. The lower left panel needs a run with
 ``balancer=dict(compare=N)``.
 """
@@ -9,6 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.visualization.gramian_plot import plot_gramian, read_gramian
 
 
@@ -33,4 +34,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+
 FUSED = 'fused'
 
 
@@ -71,14 +73,13 @@ def load(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     from mmengine.registry import init_default_scope
     from mmengine.runner import Runner, load_checkpoint
 
-    from mmda_ext.apis.compose import choice_of, compose
+    from mmda_ext.apis.compose import choice_of
+    from mmda_ext.apis.config_edits import load_config
     from mmda_ext.compat import allow_mmengine_checkpoints
     from mmda_ext.registry import MODELS
 
     allow_mmengine_checkpoints()
-    config = compose(args.config, choice_of(args))
-    if args.cfg_options:
-        config.merge_from_dict(args.cfg_options)
+    config = load_config(args.config, args.cfg_options, args.new_options, choice_of(args))
     init_default_scope(config.get('default_scope', 'mmaction'))
     model = MODELS.build(config.model)
     load_checkpoint(model, args.checkpoint, map_location='cpu')
@@ -108,9 +109,8 @@ def show(scores: dict[str, dict[str, float]]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    from mmengine.config import DictAction
-
     from mmda_ext.apis.compose import add_flags
+    from mmda_ext.apis.options import add_option_flags
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
@@ -118,7 +118,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--out', type=Path, help='JSON file for the numbers')
     parser.add_argument('--strength', type=float, default=1.0, help='inverse regularisation of the probes')
     parser.add_argument('--device', default='cpu')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='changes of the config, KEY=VALUE')
+    add_option_flags(parser)
     add_flags(parser)
     args = parser.parse_args(arguments)
     for path in (args.config, args.checkpoint):
@@ -132,10 +132,11 @@ def main(arguments: list[str] | None = None) -> int:
     scores = fit_probe(parts['train'], parts['val'], parts['test'], args.strength)
     show(scores)
     if args.out:
-        about = {'config': args.config, 'checkpoint': args.checkpoint, 'strength': args.strength}
+        about = {'config': args.config, 'checkpoint': args.checkpoint, 'strength': args.strength,
+                 'samples': {name: len(part.labels) for name, part in parts.items()}}
         args.out.write_text(json.dumps({**about, 'accuracy': scores}, indent=2) + '\n')
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

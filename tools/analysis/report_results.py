@@ -7,12 +7,12 @@ a column for each recipe and are left out for more than eight: name the interest
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.visualization.accuracy_plot import plot_accuracy
 from mmda_ext.visualization.curves import plot_curves
-from mmda_ext.visualization.results import SweepResults, read_results
+from mmda_ext.visualization.results import read_results
 from mmda_ext.visualization.tables import csv_table, markdown_table
 
 CURVES_FOR_AT_MOST = 8
@@ -29,23 +29,11 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def chosen(results: SweepResults, rows: list[str] | None) -> SweepResults:
-    """The results of some recipes, in the order named.
-
-    Raises:
-        ValueError: If the sweep has no recipe of that name.
-    """
-    unknown = [row for row in rows or () if row not in results.rows]
-    if unknown:
-        raise ValueError(f'--rows {" ".join(unknown)}: the sweep has {", ".join(results.rows)}')
-    return replace(results, rows=rows) if rows else results
-
-
 def main(arguments: list[str] | None = None) -> int:
     args = parse_args(arguments)
     out = args.out or args.results.parent
     try:
-        results = chosen(read_results(args.results, args.part, args.metric), args.rows)
+        results = read_results(args.results, args.part, args.metric, args.rows)
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
@@ -64,4 +52,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

@@ -10,6 +10,7 @@ import argparse
 import json
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +22,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.datasets.epic_layouts import FRAME_NAME, Segment, frames_audio, frames_video
 from mmda_ext.registry import TRANSFORMS
 from mmda_ext.visualization.marks import replace_between
@@ -172,4 +174,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_with_one_line_errors(main))

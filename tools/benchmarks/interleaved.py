@@ -111,3 +111,7 @@ def write(args: argparse.Namespace, tables: Mapping[str, Any], sections: Mapping
         for name, text in sections.items():
             replace_between(args.doc, name, f'{where()}\n\n{text}')
         print(f'written: {args.doc}')
+
+
+if __name__ == '__main__':
+    print(f'{__doc__}\nThis file is a part of other tools and does nothing by itself.')

@@ -10,6 +10,7 @@ there.
 """
 
 import argparse
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,8 @@ from torch import Tensor, nn
 from interleaved import parse, parser_of, peak_bytes, ratios, span, write
 from mmda_ext.apis.cli import build_runner
 from mmda_ext.apis.compose import add_flags, choice_of, compose
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+from mmda_ext.apis.protocol import set_protocol
 from mmda_ext.apis.recipe_files import methods
 from mmda_ext.registry import MODELS
 from step_time import slowfast
@@ -65,6 +68,7 @@ def step_of(path: str, networks: str, args: argparse.Namespace, work_dir: Path) 
     cfg = compose(path, choice_of(args))
     if networks == 'slowfast':
         with_networks(cfg, args.width)
+    set_protocol(cfg)
     cfg.default_hooks = SILENT
     cfg.merge_from_dict(dict(work_dir=str(work_dir / networks / Path(path).stem), log_level='ERROR', launcher='none',
                              visualizer=None, vis_backends=None, experiment_name=f'{networks} {Path(path).stem}'))
@@ -133,4 +137,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_with_one_line_errors(main))

@@ -3,16 +3,18 @@
     python tools/benchmarks/solver_time.py [--rounds 7] [--doc docs/performance.md]
 """
 
+import sys
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from interleaved import parse, parser_of, ratios, span, write
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.balancing import MGDA, CAGrad, NashMTL, TorchJDWeighting, UPGrad
-from mmda_ext.engine.optim_wrappers.gradients import gramian
+from mmda_ext.gradients.tensors import gramian
 from mmda_ext.models.objectives import CorrelationAlignment
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 
 #: Samples of a domain, features of a modality, modalities.
 SAMPLES, WIDTH, MODALITIES = 48, 256, 3
@@ -27,9 +29,7 @@ def closed_form(source: list[Tensor], target: list[Tensor], form: str) -> Callab
     is_target = torch.arange(2 * SAMPLES) >= SAMPLES
 
     def build() -> Tensor:
-        record = StepRecord(features, unknown, unknown, is_target=is_target)
-        objective(record)
-        tasks = record.feature_gradients.values()
+        tasks = objective(Step(features, unknown, unknown, is_target=is_target)).gradients.values()
         return torch.stack([gramian([[own[name]] if name in own else [] for own in tasks]) for name in names]).sum(0)
 
     return build
@@ -106,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_with_one_line_errors(main))

@@ -4,6 +4,7 @@
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 import torch
@@ -13,6 +14,7 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 from interleaved import parse, parser_of, peak_bytes, ratios, span, write
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.registry import MODELS, OPTIM_WRAPPERS
 
 register_all_modules()
@@ -166,4 +168,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    sys.exit(run_with_one_line_errors(main))

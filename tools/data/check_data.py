@@ -3,20 +3,25 @@
     python tools/data/check_data.py epic data/epic_kitchens --modalities video audio
     python tools/data/check_data.py hac data/hac --decode --json report.json
 
+    python tools/data/check_data.py epic data/epic_kitchens --decode --all-frames
+
 Compares the number of samples in each split file with the published one, lists the missing files, and with ``--decode``
-opens every file and decodes one frame or stretch. Reports everything it finds instead of stopping at the first;
-the exit status is 1 if anything is wrong.
+opens every file, decodes the first and the last frame and reads the sound; ``--all-frames`` decodes the frames between
+them, too. Reports everything it finds instead of stopping at the first; the exit status is 1 if anything is wrong.
 """
 
 import argparse
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmda_ext.datasets import EpicKitchensDataset, HACDataset, MultimodalDataset
+import numpy as np
+
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+from mmda_ext.datasets import EpicKitchensDataset, HACDataset, MediaError, MultimodalDataset
 from mmda_ext.datasets.multimodal_dataset import sample_files
 
 #: Published numbers of samples, by (data set, domain, split).
@@ -25,7 +30,9 @@ PUBLISHED = {
     'hac': {'human': (1111, 276), 'animal': (730, 176), 'cartoon': (870, 218)},
 }
 SPLIT_FOLDERS = {'epic': 'MM-SADA_Domain_Adaptation_Splits', 'hac': 'splits'}
-FINDINGS = ('problems', 'missing', 'unreadable')
+FINDINGS = ('problems', 'missing', 'unreadable', 'shortened')
+#: Seconds by which a sound file may be shorter than the pictures beside it.
+SHORTER = 1.
 DATASETS = {'epic': EpicKitchensDataset, 'hac': HACDataset}
 
 
@@ -38,6 +45,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--modalities', nargs='+', default=['video', 'audio'], choices=('video', 'flow', 'audio'))
     parser.add_argument('--domains', nargs='+', help='default: all')
     parser.add_argument('--decode', action='store_true', help='open every file and decode a little of it')
+    parser.add_argument('--all-frames', action='store_true', help='with --decode: every frame, not the first and last')
     parser.add_argument('--any-count', action='store_true', help='do not compare with the published numbers')
     parser.add_argument('--json', help='write the report to this file')
     return parser.parse_args(arguments)
@@ -66,35 +74,91 @@ def with_progress(items: list[Any], title: str) -> Iterator[Any]:
         print(file=sys.stderr)
 
 
-def decode(info: dict[str, Any]) -> Iterable[str]:
-    """Open the files of a sample and decode the first and the last frame or a stretch; yield what fails."""
-    from mmda_ext.datasets.transforms import PerModality
-    steps = {
-        'frame_dir': [{'type': 'mmda_ext.DecodeFrames'}],
-        'filename': [{'type': 'mmda_ext.OpenVideo'}, _first_and_last, {'type': 'mmda_ext.DecodeVideo'}],
-        'filenames': [{'type': 'mmda_ext.OpenFlow'}, _first_and_last, {'type': 'mmda_ext.DecodeFlow'}],
-        'audio_path': [{'type': 'mmda_ext.LoadAudio'}],
-    }
-    for name, entry in info['modalities'].items():
-        key = next(key for key in steps if key in entry)
-        if key == 'frame_dir':
-            _first_and_last(entry)
-        try:
-            PerModality(**{name: steps[key]})({'sample_id': info['sample_id'], 'modalities': {name: entry}})
-        # Whatever the decoder says, the next file must be looked at.
-        except Exception as error:
-            yield f'{type(error).__name__}: {error}'
+class Decoder:
+    """Opens the files of samples and decodes frames and stretches.
+
+    Args:
+        all_frames (bool): Decode every frame, not the first and the last alone.
+    """
+
+    def __init__(self, all_frames: bool) -> None:
+        from mmda_ext.datasets.transforms import DecodeFrames
+        self.images, self.looked_at = DecodeFrames(), dict[tuple[str, int], str]()
+        images, video, flow = ([self._every_image], [_every_frame], [_every_frame]) if all_frames else (
+            [_first_and_last, {'type': name}] for name in ('mmda_ext.DecodeFrames', 'mmda_ext.DecodeVideo',
+                                                           'mmda_ext.DecodeFlow'))
+        self.steps = {
+            'frame_dir': images,
+            'filename': [{'type': 'mmda_ext.OpenVideo'}, *video],
+            'filenames': [{'type': 'mmda_ext.OpenFlow'}, *flow],
+            'audio_path': [{'type': 'mmda_ext.LoadAudio'}],
+        }
+
+    def __call__(self, info: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """Yield kind and words of everything that is wrong with a sample."""
+        from mmda_ext.datasets.transforms import PerModality
+        # A copy, so that what is decoded does not pile up in the list of samples.
+        sample = {**info, 'modalities': {name: dict(entry) for name, entry in info['modalities'].items()}}
+        for name, entry in info['modalities'].items():
+            key = next(key for key in self.steps if key in entry)
+            try:
+                PerModality(**{name: self.steps[key]})(sample)
+            # Whatever the decoder says, the next file must be looked at.
+            except Exception as error:
+                yield 'unreadable', f'{type(error).__name__}: {error}'
+        yield from _shortened(sample)
+
+    def _every_image(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """Decode each image of a segment; segments share images, so each is decoded once."""
+        first, count = entry.get('start_index', 0), entry['total_frames']
+        words = [self._look_at(entry, index) for index in range(first, first + count)]
+        bad = [text for text in words if text]
+        if bad:
+            raise MediaError(entry['frame_dir'], f'{len(bad)} of the images {first} to {first + count - 1} are missing '
+                             f'or cannot be read, the first: {bad[0]}')
+        return entry
+
+    def _look_at(self, entry: dict[str, Any], index: int) -> str:
+        key = (entry['frame_dir'], index)
+        if key not in self.looked_at:
+            try:
+                self.images({**entry, 'frame_inds': np.array([index])})
+                self.looked_at[key] = ''
+            except MediaError as error:
+                self.looked_at[key] = str(error)
+        return self.looked_at[key]
 
 
 def _first_and_last(entry: dict[str, Any]) -> dict[str, Any]:
-    import numpy as np
     first = entry.get('start_index', 0)
     entry['frame_inds'] = np.array([first, first + entry['total_frames'] - 1])
     return entry
 
 
-def check_split(args: argparse.Namespace, domain: str, split: str) -> dict[str, Any]:
-    """Check one split file and the files that it names."""
+def _every_frame(entry: dict[str, Any]) -> dict[str, Any]:
+    """Decode all frames of one file, or of the two of flow, and keep none."""
+    videos = entry.pop('video_reader')
+    for video in videos if isinstance(videos, list) else [videos]:
+        for _ in video.walk(range(video.index.total_frames)):
+            pass
+    return entry
+
+
+def _shortened(info: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Sound that ends before its stretch, or long before the pictures of the same recording."""
+    video, audio = (info['modalities'].get(name, {}) for name in ('video', 'audio'))
+    path = audio.get('audio_path')
+    if 'incomplete' in audio:
+        yield 'shortened', (f'{path}: the recording does not fill the stretch from {audio["start_time"]} s to '
+                            f'{audio["stop_time"]} s ({audio["incomplete"]})')
+    elif 'frame_times' in video and 'audios' in audio and audio.get('stop_time') is None:
+        pictures, sound = float(video['frame_times'][-1]), len(audio['audios']) / audio['sample_rate']
+        if pictures - sound > SHORTER:
+            yield 'shortened', f'{path}: {sound:.2f} s of sound beside pictures that end at {pictures:.2f} s'
+
+
+def check_split(args: argparse.Namespace, domain: str, split: str, decoder: Decoder | None) -> dict[str, Any]:
+    """Check one split file and the files that it names; the decoder looks into them."""
     report: dict[str, Any] = {'domain': domain, 'split': split, 'samples': 0}
     report.update((key, []) for key in FINDINGS)
     try:
@@ -110,10 +174,11 @@ def check_split(args: argparse.Namespace, domain: str, split: str) -> dict[str, 
     files = dict.fromkeys(path for info in samples for path in sample_files(info))
     lost = {path for path in with_progress(list(files), f'{domain} {split} files') if not Path(path).exists()}
     report['missing'] = sorted(lost)
-    if args.decode:
+    if decoder:
         present = [info for info in samples if not lost & set(sample_files(info))]
         for info in with_progress(present, f'{domain} {split} decoding'):
-            report['unreadable'] += decode(info)
+            for kind, words in decoder(info):
+                report[kind].append(words)
     return report
 
 
@@ -133,9 +198,10 @@ def main(arguments: list[str] | None = None) -> int:
     if not set(domains) <= set(PUBLISHED[args.dataset]):
         sys.exit(f'--domains {domains}: the domains of {args.dataset} are {list(PUBLISHED[args.dataset])}')
     reports = []
+    decoder = Decoder(args.all_frames) if args.decode or args.all_frames else None
     for domain in domains:
         for split in ('train', 'test'):
-            reports.append(check_split(args, domain, split))
+            reports.append(check_split(args, domain, split, decoder))
             show(reports[-1])
     bad = sum(len(report[key]) for report in reports for key in FINDINGS)
     if args.json:
@@ -146,4 +212,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.datasets.synthetic import DemoSpec, make_demo_data
 
 _DEFAULT = DemoSpec()
@@ -72,11 +73,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, FileExistsError) as error:
         console.print(f'error: {error}', style='red', soft_wrap=True)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as end:
         console.print('stopped; the same command makes the rest')
-        return 130
+        return getattr(end, 'exit_code', 130)
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

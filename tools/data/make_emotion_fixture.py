@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.datasets.emotion.fixtures import make_fake_iemocap, make_fake_msp_improv
 
 MAKERS = {'iemocap': (make_fake_iemocap, 5), 'msp-improv': (make_fake_msp_improv, 6)}
@@ -38,4 +39,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

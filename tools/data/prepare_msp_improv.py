@@ -7,6 +7,7 @@
 import argparse
 import sys
 
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.datasets.emotion.cli import add_arguments, run
 from mmda_ext.datasets.emotion.msp_improv_release import SCENARIOS, read_msp_improv
 
@@ -22,4 +23,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(run_with_one_line_errors(main))

@@ -1,4 +1,4 @@
-# MOOSA: sure heads weigh more. They come first, because the entropy term reads them; methods add num_classes.
+# MOOSA: sure heads weigh more.
 moosa_heads = dict(type='mmda_ext.EntropyWeightedClassification')
 moosa = [
     dict(type='mmda_ext.EntropyMinimization', loss_weight=0.001),

@@ -31,4 +31,4 @@ def confidence_ratio(sums: Tensor, form: str = 'mean', inverse: bool = False) ->
 def suppress(ratio: Tensor, alpha: float, smooth: bool = False) -> Tensor:
     r""":math:`1 - \tanh(\alpha r)` where the ratio exceeds 1, else 1; ``smooth`` takes :math:`r - 1` in the tanh."""
     suppressed = 1 - torch.tanh(alpha * (ratio - 1 if smooth else ratio))
-    return torch.where(ratio > 1, suppressed, torch.ones_like(ratio)).clamp(0, 1)
+    return torch.where(ratio > 1, suppressed, torch.ones_like(ratio))

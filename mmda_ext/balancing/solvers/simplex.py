@@ -3,8 +3,8 @@ r"""The shortest vector in the convex hull of gradients, from their inner produc
 .. math:: \min_\gamma \gamma^T Q \gamma \quad\text{s.t.}\quad \gamma \ge 0,\ \sum_k \gamma_k = 1
 
 (Désidéri 2012; Sener and Koltun, NeurIPS 2018.) Except for :func:`inverse_squared_norms` the functions look at values,
-so they expect ``Q`` on the host, in float64. Entries of ``Q`` span 1e-15 to 1e6 in practice: every function scales by
-the trace first.
+so they expect ``Q`` on the host, in float64. Entries of ``Q`` span 1e-15 to 1e6 in practice: what adds or
+compares with the ridge scales by the trace first.
 """
 
 from collections.abc import Iterator
@@ -111,7 +111,6 @@ def frank_wolfe(Q: Tensor, max_iterations: int = 250, tolerance: float = 1e-6) -
         max_iterations (int): Upper bound of line searches.
         tolerance (float): Stop when the weights move less than this (sum of absolute changes).
     """
-    Q = Q / Q.trace()
     gamma = _best_pair(Q)
     for _ in range(max_iterations):
         product = Q @ gamma

@@ -14,6 +14,7 @@ from mmda_ext.datasets.emotion.halves import SPLITS
 from mmda_ext.datasets.emotion.media import MODALITIES, MediaOptions
 from mmda_ext.datasets.emotion.prepare import MANIFEST, prepare
 from mmda_ext.datasets.emotion.records import CLASSES, Release
+from mmda_ext.datasets.video_index import require_av
 
 _DEFAULT = MediaOptions()
 
@@ -49,9 +50,11 @@ def run(args: argparse.Namespace, read: Callable[[], Release]) -> int:
     console = Console(soft_wrap=True, highlight=False)
     try:
         options = MediaOptions(tuple(args.modalities), args.frames, args.size, args.detector, args.margin)
+        if 'face' in options.modalities:
+            require_av()
         console.print(f'reading {escape(str(args.release))}')
         show(console, _prepare(args, read(), options, console), args.out)
-    except (ValueError, FileExistsError, FileNotFoundError) as error:
+    except (ValueError, FileExistsError, FileNotFoundError, ImportError) as error:
         console.print(f'error: {escape(str(error))}', style='red')
         return 2
     except KeyboardInterrupt:

@@ -1,12 +1,15 @@
 """From frames of a video to pictures of a face."""
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from mmda_ext.datasets.emotion.detectors import Detector, center, cv2
 from mmda_ext.datasets.emotion.records import Region
+from mmda_ext.datasets.errors import MediaError, media_exceptions
+from mmda_ext.datasets.video_file import VideoFile
 
 #: Detectors see a copy whose longer side is at most this, which is enough for a speaker who fills the picture.
 DETECTION_SIZE = 640
@@ -91,37 +94,27 @@ def spread(first: int, last: int, wanted: int) -> list[int]:
     return [first + index * count // chosen for index in range(chosen)]
 
 
-def read_frames(path: str, wanted: Collection[int]) -> Iterator[tuple[int, np.ndarray]]:
-    """Frames of a video by number, in RGB; decoded from the start, because seeking in DivX files is not exact.
+def read_frames(video: VideoFile, wanted: Collection[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """Visible frames of a video by number, upright, in RGB, as far as they exist and can be decoded.
 
-    Raises:
-        OSError: If the file is no video.
+    What a broken end takes away is counted by the caller, who knows how many frames there should be.
     """
-    capture = cv2.VideoCapture(path)
-    try:
-        if not capture.isOpened():
-            raise OSError(f'{path} cannot be opened as a video')
-        for number in range(max(wanted, default=-1) + 1):
-            if not capture.grab():
-                return
-            if number in wanted:
-                good, frame = capture.retrieve()
-                if good:
-                    yield number, np.ascontiguousarray(frame[..., ::-1])
-    finally:
-        capture.release()
+    with suppress(*media_exceptions(MediaError)):
+        if wanted:
+            yield from video.walk(wanted)
 
 
-def video_length(path: str) -> tuple[float, int]:
-    """Frames per second, and number of frames according to the header.
+def frame_numbers(times: np.ndarray, seconds: Sequence[float]) -> list[int]:
+    """Number of the frame that is seen at each moment.
 
-    Raises:
-        OSError: If the file is no video or does not tell.
+    Args:
+        times (np.ndarray): ``VideoIndex.times`` of ``n`` frames, shape ``(n + 1, )``.
+        seconds (Sequence[float]): Moments.
+
+    Returns:
+        list[int]: 0 before the first frame; behind the last it goes on counting at the mean rate, from ``n``.
     """
-    capture = cv2.VideoCapture(path)
-    rate, count = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-    good = capture.isOpened()
-    capture.release()
-    if not good or rate <= 0 or count <= 0:
-        raise OSError(f'{path} cannot be opened as a video')
-    return rate, count
+    moments, count = np.asarray(seconds, dtype=np.float64), len(times) - 1
+    behind = np.floor((moments - times[-1]) * count / (times[-1] - times[0]))
+    found = np.searchsorted(times[:-1], moments, side='right') - 1
+    return np.where(moments < times[-1], np.maximum(found, 0), count + behind).astype(int).tolist()

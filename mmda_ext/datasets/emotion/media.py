@@ -1,6 +1,5 @@
 """Sound and faces of the turns of one recording, written in the neutral form."""
 
-import math
 import shutil
 from dataclasses import asdict, dataclass, field
 from math import gcd
@@ -10,10 +9,13 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from mmda_ext.datasets.emotion.cropping import FaceCropper, read_frames, spread, video_length
+from mmda_ext.datasets.emotion.cropping import FaceCropper, frame_numbers, read_frames, spread
 from mmda_ext.datasets.emotion.detectors import find_detector
 from mmda_ext.datasets.emotion.records import Utterance
+from mmda_ext.datasets.errors import MediaError, media_exceptions
 from mmda_ext.datasets.synthetic.writer import atomically, write_image
+from mmda_ext.datasets.truncation import file_missing_bytes
+from mmda_ext.datasets.video_file import VideoFile
 
 SAMPLE_RATE = 16000
 #: A sound that never leaves this range is silent; the smallest step of 16 bits is 3e-5.
@@ -103,11 +105,19 @@ def _write_sound(item: Utterance, out: Path, outcome: Outcome) -> None:
     try:
         info = soundfile.info(item.audio_path)
         samples, rate = soundfile.read(item.audio_path, dtype='float32', always_2d=True)
+        missing = file_missing_bytes(item.audio_path)
     except (OSError, soundfile.SoundFileError) as error:
         outcome.missing.append(('unreadable sound', f'{item.audio_path}: {error}'))
         return
+    if missing:
+        outcome.missing.append(('truncated sound', f'{item.audio_path}: {missing} bytes are missing'))
+        return
     if not len(samples):
         outcome.missing.append(('empty sound', item.audio_path))
+        return
+    if not np.isfinite(samples).all():
+        # As 16-bit numbers it would be crackle.
+        outcome.missing.append(('sound with NaN or infinity', item.audio_path))
         return
     if np.abs(samples).max() < SILENCE:
         outcome.notes.append(('silent sound', 'kept'))
@@ -134,21 +144,20 @@ def _write_faces(turns: list[Utterance], out: Path, options: MediaOptions, outco
     try:
         if path is None:
             raise OSError('there is no video')
-        frames = _frames_of(turns, path, options)
-        _crop(turns, path, frames, out, options, outcomes)
-    except OSError as error:
+        video = VideoFile(path)
+        _crop(turns, video, _frames_of(turns, video, options), out, options, outcomes)
+    except media_exceptions(MediaError) as error:
         for item in turns:
             outcomes[item.id].missing.append(('no video' if path is None else 'unreadable video', str(error)))
 
 
-def _frames_of(turns: list[Utterance], path: str, options: MediaOptions) -> dict[str, list[int]]:
-    rate, count = video_length(path)
-    spans = {item.id: (math.floor(item.start * rate), count if item.end is None else math.floor(item.end * rate))
-             for item in turns}
+def _frames_of(turns: list[Utterance], video: VideoFile, options: MediaOptions) -> dict[str, list[int]]:
+    times = video.index.times
+    spans = {item.id: frame_numbers(times, (item.start, times[-1] if item.end is None else item.end)) for item in turns}
     return {name: spread(first, last, options.frames) for name, (first, last) in spans.items()}
 
 
-def _crop(turns: list[Utterance], path: str, frames: dict[str, list[int]], out: Path, options: MediaOptions,
+def _crop(turns: list[Utterance], video: VideoFile, frames: dict[str, list[int]], out: Path, options: MediaOptions,
           outcomes: dict[str, Outcome]) -> None:
     detector = find_detector(options.detector)
     croppers = {item.id: FaceCropper(detector, item.region, options.size, options.margin) for item in turns}
@@ -157,7 +166,7 @@ def _crop(turns: list[Utterance], path: str, frames: dict[str, list[int]], out: 
         shutil.rmtree(out / 'faces' / f'.{name}', ignore_errors=True)
         for number in numbers:
             users.setdefault(number, []).append(name)
-    for number, frame in read_frames(path, users.keys()):
+    for number, frame in read_frames(video, users.keys()):
         for name in users[number]:
             outcomes[name].num_faces += 1
             picture = croppers[name](frame)

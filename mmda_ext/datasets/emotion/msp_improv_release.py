@@ -8,6 +8,7 @@ import soundfile
 
 from mmda_ext.datasets.emotion.msp_improv_files import Evaluation, parse_name, read_evaluations
 from mmda_ext.datasets.emotion.records import Problem, Release, Utterance, compare_counts, visible
+from mmda_ext.datasets.text_files import read_text
 
 LABELS = {'N': 'neutral', 'H': 'happy', 'S': 'sad', 'A': 'angry'}
 NO_CLASS = ('O', 'X')
@@ -95,7 +96,7 @@ def _utterance(item: Evaluation, files: dict[str, dict[str, Path]]) -> Utterance
     name = parse_name(item.name)
     assert name is not None  # read_evaluations lets no other name pass
     audio, video, text = (files[suffix].get(item.name) for suffix in ('.wav', '.avi', '.txt'))
-    words = None if text is None else ' '.join(text.read_text(encoding='utf-8', errors='replace').split())
+    words = None if text is None else ' '.join(read_text(text, stray_bytes=True).split())
     return Utterance(
         id=item.name,
         corpus='msp-improv',

@@ -17,6 +17,8 @@ from mmda_ext.datasets.emotion.media import MediaOptions, Outcome, process_recor
 from mmda_ext.datasets.emotion.records import Problem, Release, Utterance
 from mmda_ext.datasets.emotion.table import Row, format_table
 from mmda_ext.datasets.synthetic.writer import write_text
+from mmda_ext.file_names import check_inside
+from mmda_ext.folder_lock import LOCK_NAME, lock_folder
 
 JOURNAL, MANIFEST = 'journal.jsonl', 'manifest.json'
 FORMAT_VERSION = 1
@@ -43,10 +45,18 @@ def prepare(release: Release, out: Path, options: MediaOptions, split: str = 'ra
         dict: The manifest.
 
     Raises:
-        FileExistsError: If the folder holds other files, or media made otherwise.
-        ValueError: If an option is unknown or no utterance is left.
+        FileExistsError: If the folder holds other files, or media made otherwise, or another process writes there.
+        ValueError: If an option is unknown, no utterance is left, or the name of one leaves the folder.
     """
     find_detector(options.detector)
+    for item in release.classified:
+        check_inside(item.id, f'utterance of {release.root}')
+    with lock_folder(out):
+        return _prepare(release, out, options, split, seed, workers, progress)
+
+
+def _prepare(release: Release, out: Path, options: MediaOptions, split: str, seed: int, workers: int,
+             progress: Progress | None) -> dict[str, Any]:
     print_ = _fingerprint(release, options)
     done = _open_journal(out, print_)
     todo = _recordings([item for item in release.classified if item.id not in done])
@@ -71,7 +81,7 @@ def _open_journal(out: Path, fingerprint: str) -> dict[str, Outcome]:
     """Outcomes that are known; the first line of the journal says of which release and options they are."""
     path = out / JOURNAL
     if not path.exists():
-        if out.is_dir() and any(out.iterdir()):
+        if any(path.name != LOCK_NAME for path in out.iterdir()):
             raise FileExistsError(f'{out} has files but no {JOURNAL}: name an empty or a new folder')
         write_text(path, json.dumps({'fingerprint': fingerprint}) + '\n')
         return {}

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mmda_ext.datasets.text_files import read_text
+
 #: The classes of both corpora, in the order of their labels.
 CLASSES = ('neutral', 'happy', 'sad', 'angry')
 #: Left, top, right and bottom as fractions of the picture.
@@ -109,7 +111,7 @@ def compare_counts(title: str, found: Iterable[str], documented: Mapping[str, in
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
     """Numbered lines of a text file; stray bytes are replaced, as the releases mix encodings."""
-    return list(enumerate(path.read_text(encoding='utf-8', errors='replace').splitlines(), start=1))
+    return list(enumerate(read_text(path, stray_bytes=True).splitlines(), start=1))
 
 
 def visible(paths: Iterable[Path]) -> list[Path]:

@@ -2,9 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
+
+from mmda_ext.datasets.text_files import read_csv
+from mmda_ext.file_names import check_inside
 
 REQUIRED = ('utterance', 'label', 'text', 'speaker', 'session', 'split', 'faces', 'wav')
 PARTS = ('train', 'val', 'test')
@@ -70,31 +73,22 @@ def read_table(path: Path) -> list[tuple[int, Row]]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a column is missing, a row is too short, or a split is unknown.
+        ValueError: If a column is missing, a row is too short or too long, a split is unknown, a name leaves the
+            folder, or it is not in UTF-8.
     """
     if not path.is_file():
         raise FileNotFoundError(f'{path} does not exist: make it with {TOOLS}')
-    with path.open(encoding='utf-8', newline='') as file:
-        reader = csv.DictReader(file)
-        _check_columns(path, reader.fieldnames or ())
-        known = [name for name in COLUMNS if name in (reader.fieldnames or ())]
-        rows = [(reader.line_num, _row(path, reader.line_num, {name: record[name] for name in known}))
-                for record in reader]
+    rows = [(line, _row(path, line, record)) for line, record in read_csv(path, REQUIRED, 'docs/emotion_data.md')]
     if not rows:
         raise ValueError(f'{path} has no rows: make it again with {TOOLS}')
     return rows
 
 
-def _check_columns(path: Path, names: Sequence[str]) -> None:
-    missing = [name for name in REQUIRED if name not in names]
-    if missing:
-        raise ValueError(f'{path}, line 1: columns {missing} are missing, it has {list(names)} (docs/emotion_data.md)')
-
-
-def _row(path: Path, line: int, record: dict[str, str | None]) -> Row:
-    if any(value is None for value in record.values()):
-        raise ValueError(f'{path}, line {line}: fewer fields than line 1 has columns')
-    row = Row(**{name: value or '' for name, value in record.items()})
+def _row(path: Path, line: int, record: dict[str, str]) -> Row:
+    row = Row(**{name: record[name] for name in COLUMNS if name in record})
     if row.split not in PARTS:
         raise ValueError(f'{path}, line {line}: split={row.split!r} is unknown: use one of {PARTS}')
+    for column in ('faces', 'wav'):
+        if getattr(row, column):
+            check_inside(getattr(row, column), f'{path}, line {line}, column {column}')
     return row

@@ -12,6 +12,7 @@ from mmda_ext.datasets.synthetic.motion import motion_names
 from mmda_ext.datasets.synthetic.sound import sound_names
 from mmda_ext.datasets.synthetic.spec import GENERATOR_VERSION, DemoSpec
 from mmda_ext.datasets.synthetic.writer import write_text
+from mmda_ext.folder_lock import LOCK_NAME, lock_folder
 
 MARKER = 'demo_data.json'
 _LAYOUTS = {'hac': hac, 'epic': epic}
@@ -31,26 +32,35 @@ def read_marker(root: Path) -> dict[str, Any] | None:
         return None
     try:
         marker = json.loads(path.read_text())
-        return {'hash': marker['hash'], 'complete': bool(marker['complete']), 'spec': dict(marker['spec'])}
+        return {'hash': marker['hash'], 'complete': bool(marker['complete']), 'spec': dict(marker['spec']),
+                'files': int(marker.get('files', 0))}
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f'{path} is not a marker of demo data ({error}): remove the folder and make it anew'
         ) from error
 
 
-def _write_marker(root: Path, spec: DemoSpec, complete: bool) -> None:
-    marker = {'hash': spec.digest, 'complete': complete, 'version': GENERATOR_VERSION, 'spec': asdict(spec)}
+def _write_marker(root: Path, spec: DemoSpec, complete: bool, files: int) -> None:
+    marker = {'hash': spec.digest, 'complete': complete, 'files': files, 'version': GENERATOR_VERSION,
+              'spec': asdict(spec)}
     marker['classes'] = [list(pair) for pair in zip(motion_names(spec.classes), sound_names(spec.classes))]
     write_text(root / MARKER, json.dumps(marker, indent=2) + '\n')
 
 
-def _refuse_other_content(root: Path, spec: DemoSpec, marker: dict[str, Any] | None) -> None:
+def _count_files(root: Path) -> int:
+    """Files of the data set, without the marker."""
+    return sum(path.is_file() and path.name not in (MARKER, LOCK_NAME) for path in root.rglob('*'))
+
+
+def _is_complete(root: Path, spec: DemoSpec) -> bool:
+    """Whether all is there; what somebody else put there is refused."""
+    marker = read_marker(root)
     if marker is None:
-        if root.is_dir() and any(root.iterdir()):
+        if root.is_dir() and any(path.name != LOCK_NAME for path in root.iterdir()):
             raise FileExistsError(f'{root} has files but no {MARKER}: name an empty or a new folder')
-        return
+        return False
     if marker['hash'] == spec.digest:
-        return
+        return bool(marker['complete']) and _count_files(root) >= marker['files']
     ours = asdict(spec)
     differing = [
         f'{k}={marker["spec"].get(k)!r} there, {v!r} asked for' for k, v in ours.items() if marker['spec'].get(k) != v
@@ -60,7 +70,7 @@ def _refuse_other_content(root: Path, spec: DemoSpec, marker: dict[str, Any] | N
 
 
 def make_demo_data(root: str | Path, spec: DemoSpec, workers: int = 2, progress: Progress | None = None) -> bool:
-    """Make a demo data set; what is already there is kept.
+    """Make a demo data set; what is already there is kept, and what has gone is made again.
 
     Args:
         root (str | Path): Folder of the data set.
@@ -72,17 +82,25 @@ def make_demo_data(root: str | Path, spec: DemoSpec, workers: int = 2, progress:
         bool: Whether anything was made: False when the folder was complete.
 
     Raises:
-        FileExistsError: If the folder holds something else.
+        FileExistsError: If the folder holds something else, lacks files and what is there hides which, or another
+            process writes there.
     """
     root, layout = Path(root), _LAYOUTS[spec.layout]
-    marker = read_marker(root)
-    _refuse_other_content(root, spec, marker)
-    if marker and marker['complete']:
+    # A complete folder may be one that must not be written to.
+    if _is_complete(root, spec):
         return False
-    _write_marker(root, spec, complete=False)
-    layout.write_splits(root, spec)
-    _run(list(layout.jobs(root, spec)), workers, progress)
-    _write_marker(root, spec, complete=True)
+    with lock_folder(root):
+        if _is_complete(root, spec):
+            return False
+        expected = (read_marker(root) or {}).get('files', 0)
+        _write_marker(root, spec, False, expected)
+        layout.write_splits(root, spec)
+        _run(list(layout.jobs(root, spec)), workers, progress)
+        found = _count_files(root)
+        if found < expected:
+            raise FileExistsError(f'{root} lacks {expected - found} of {expected} files, what is there hides which: '
+                                  'remove the folder and make it anew')
+        _write_marker(root, spec, True, found)
     return True
 
 

@@ -14,7 +14,8 @@ from mmda_ext.registry import TRANSFORMS
 class OpenFlow(BaseTransform):
     """Open ``filenames``, the video files of the x and the y component.
 
-    Adds ``video_reader`` (both readers), ``total_frames`` (of the shorter file) and ``avg_fps``.
+    Adds ``video_reader`` (both readers), ``total_frames`` (of the shorter file), and ``avg_fps`` and ``frame_times`` of
+    that one.
 
     Args:
         **kwargs: As in :class:`OpenVideo`.
@@ -26,8 +27,8 @@ class OpenFlow(BaseTransform):
     def transform(self, results: dict) -> dict:
         parts = [self.opener.transform({'filename': path}) for path in results['filenames']]
         results['video_reader'] = [part['video_reader'] for part in parts]
-        results['total_frames'] = min(part['total_frames'] for part in parts)
-        results['avg_fps'] = parts[0]['avg_fps']
+        shorter = min(parts, key=lambda part: part['total_frames'])
+        results.update({key: shorter[key] for key in ('total_frames', 'avg_fps', 'frame_times')})
         return results
 
 

@@ -8,7 +8,7 @@ import torch
 from mmaction.structures import ActionDataSample
 from mmcv.transforms import BaseTransform, to_tensor
 
-from mmda_ext.datasets.transforms.per_modality import get_modality
+from mmda_ext.datasets.transforms.per_modality import get_modality, modalities_of
 from mmda_ext.registry import TRANSFORMS
 
 #: Where a modality's data may lie, the first that is there counts. ``inputs`` comes from MMAction2's PackActionInputs.
@@ -22,7 +22,8 @@ class PackMultimodalInputs(BaseTransform):
 
     Image tensors keep MMAction2's leading axis of views and their uint8; sound and features are as they come. The
     sample has ``gt_label``, unless it is unlabelled, and as metainfo ``domain``, ``domain_label``, ``is_target``,
-    ``sample_id`` and, where the data set gives them, ``split`` and ``monitor_label``.
+    ``sample_id`` and, where the data set gives them, ``split`` and ``monitor_label``; and, where a modality has less
+    than was asked for, ``incomplete``: modality -> what ``LoadAudio`` says of it.
 
     Args:
         modalities (Sequence[str] | None): Modalities to pack, in this order; None: all that the sample has.
@@ -30,6 +31,7 @@ class PackMultimodalInputs(BaseTransform):
 
     Raises:
         KeyError: If the sample lacks a modality or a modality has no data; the message names both.
+        ValueError: If data hold NaN or infinity: here, on the host, one sample can still be told from its batch.
     """
 
     def __init__(self, modalities: Sequence[str] | None = None, meta_keys: Sequence[str] = ()) -> None:
@@ -37,12 +39,16 @@ class PackMultimodalInputs(BaseTransform):
         self.meta_keys = (*META_KEYS, *meta_keys)
 
     def transform(self, results: dict) -> dict[str, Any]:
-        names = self.modalities or tuple(results['modalities'])
-        inputs = {name: self._tensor(results, name) for name in names}
+        names = self.modalities or tuple(modalities_of(results))
+        inputs = {name: _finite(self._tensor(results, name), name, results) for name in names}
         sample = ActionDataSample()
         if 'gt_label' in results:
             sample.set_gt_label(int(results['gt_label']))
         sample.set_metainfo({key: results[key] for key in self.meta_keys if key in results})
+        entries = {name: get_modality(results, name, 'PackMultimodalInputs') for name in names}
+        incomplete = {name: entry['incomplete'] for name, entry in entries.items() if 'incomplete' in entry}
+        if incomplete:
+            sample.set_metainfo({'incomplete': incomplete})
         return {'inputs': inputs, 'data_samples': sample}
 
     @staticmethod
@@ -67,3 +73,12 @@ def _only(data: dict[str, torch.Tensor], name: str, results: dict) -> torch.Tens
         raise KeyError(f'PackMultimodalInputs: modality {name!r} of sample {results.get("sample_id")!r} holds several '
                        f'tensors {list(data)}: let `collect_keys` of its PackActionInputs name one')
     return next(iter(data.values()))
+
+
+def _finite(data: torch.Tensor, name: str, results: dict) -> torch.Tensor:
+    if data.is_floating_point() and not torch.isfinite(data).all():
+        bad = data.numel() - int(torch.isfinite(data).sum())
+        raise ValueError(f'PackMultimodalInputs: modality {name!r} of sample {results.get("sample_id")!r} holds NaN or '
+                         f'infinity ({bad} of {data.numel()} values): repair its file, or the step of the pipeline '
+                         'that makes them')
+    return data

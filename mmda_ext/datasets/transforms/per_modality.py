@@ -9,8 +9,8 @@ from mmcv.transforms import BaseTransform
 from mmda_ext.datasets.errors import FILE_KEYS, MediaError, reports_bad_file
 from mmda_ext.registry import TRANSFORMS
 
-#: What other modalities may ask of this one after its data are packed.
-TIME_KEYS = ('frame_inds', 'avg_fps', 'time_offset')
+#: What other modalities, and the last step, may ask of this one after its data are packed.
+KEPT_KEYS = ('frame_inds', 'avg_fps', 'frame_times', 'time_offset', 'filename', 'total_frames', 'incomplete')
 Step = dict[str, Any] | Callable[[dict], dict | None]
 
 
@@ -36,7 +36,7 @@ class PerModality(BaseTransform):
         self.pipelines = {name: [_build(step) for step in steps] for name, steps in pipelines.items()}
 
     def transform(self, results: dict) -> dict | None:
-        modalities = results['modalities']
+        modalities = modalities_of(results)
         for name, steps in self.pipelines.items():
             entry = self._run(steps, get_modality(results, name, 'PerModality'), name, results)
             if entry is None:
@@ -53,7 +53,7 @@ class PerModality(BaseTransform):
             for step in steps:
                 if entry is None:
                     break
-                entry = _keep_times(entry, step(entry))
+                entry = _keep(entry, step(entry))
         except MediaError as error:
             raise MediaError(error.path, f'{error.reason} [{name} of sample {results.get("sample_id")!r}]') from error
         except Exception as error:
@@ -72,11 +72,24 @@ def _build(step: Step) -> Callable[[dict], dict | None]:
     return step if callable(step) else MMACTION_TRANSFORMS.build(step)
 
 
-def _keep_times(before: dict, after: dict | None) -> dict | None:
+def _keep(before: dict, after: dict | None) -> dict | None:
     """``PackActionInputs`` returns a new dict; sound may still have to follow the frames that were chosen."""
     if after is None or after is before:
         return after
-    return {**{key: before[key] for key in TIME_KEYS if key in before}, **after}
+    return {**{key: before[key] for key in KEPT_KEYS if key in before}, **after}
+
+
+def modalities_of(results: dict) -> dict[str, dict]:
+    """The nested dicts of a sample.
+
+    Raises:
+        ValueError: If there are none, because a tool hands over the path of one file.
+    """
+    if 'modalities' not in results:
+        raise ValueError(f'the sample has {sorted(results)} and no `modalities`: MMAction2Inferencer and other tools '
+                         'for one file cannot feed this model; call inference_recognizer(model, dict(modalities=dict('
+                         "video=dict(filename='a.mp4'), audio=dict(audio_path='a.wav')))), see docs/analysis.md")
+    return results['modalities']
 
 
 def get_modality(results: dict, name: str, user: str) -> dict:
@@ -93,7 +106,7 @@ def get_modality(results: dict, name: str, user: str) -> dict:
     Raises:
         KeyError: If the sample lacks it; the message names sample, modality and remedy.
     """
-    modalities = results['modalities']
+    modalities = modalities_of(results)
     if name not in modalities:
         raise KeyError(f'{user} needs modality {name!r}, but sample {results.get("sample_id")!r} has '
                        f'{list(modalities)}: set `modalities` of the data set and the pipeline alike')

@@ -1,6 +1,7 @@
 """Choose the frames of each image modality, and the stretch of sound that belongs to them."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from mmcv.transforms import BaseTransform
 
 from mmda_ext.datasets.errors import MediaError
 from mmda_ext.datasets.transforms.per_modality import get_modality
+from mmda_ext.datasets.video_index import read_index
 from mmda_ext.registry import TRANSFORMS
 
 
@@ -60,7 +62,7 @@ class SampleAlignedClips(BaseTransform):
         follow (dict[str, dict] | None): Modality -> ``dict(reference=image modality, fps=frames per second or None)``.
             Its sound starts at the first sampled index and stops at the last, before ``index_shift``, in seconds. When
             the indices wrap, the stretch can be empty; ``LoadAudio`` then gives silence, as published. ``fps=None``
-            uses the rate of the video.
+            uses the times of the frames.
         same_moment (bool): Use one random number for all modalities. As published, each draws its own.
     """
 
@@ -92,7 +94,8 @@ class SampleAlignedClips(BaseTransform):
             followed = get_modality(results, name, 'SampleAlignedClips')
             reference = results['modalities'][rule['reference']]
             inds = sampled[rule['reference']]
-            followed['start_time'], followed['stop_time'] = to_seconds(reference, inds[0], inds[-1], rule.get('fps'))
+            for key, index in (('start_time', inds[0]), ('stop_time', inds[-1])):
+                followed[key] = to_seconds(reference, index, rule.get('fps'))
         return results
 
     def _sample(self, name: str, entry: dict, results: dict, shared: float | None) -> np.ndarray:
@@ -119,39 +122,58 @@ class SampleAlignedClips(BaseTransform):
         return max(available - self.drop_last_frames, 1)
 
 
-def to_seconds(entry: dict, first: float, last: float, fps: float | None) -> tuple[float, float]:
-    """Times of two frame indices on the clock of the sound.
+def to_seconds(entry: dict, index: int, fps: float | None = None) -> float:
+    """Time at which a frame appears, on the clock of the sound; the index after the last frame is the end of the video.
 
     Args:
-        entry (dict): Nested dict of the images: ``avg_fps`` and, if frame 0 is not second 0, ``time_offset``.
-        first (float): Index of a frame.
-        last (float): Index of another.
-        fps (float | None): Frames per second, instead of ``avg_fps``.
+        entry (dict): Nested dict of the images: ``frame_times`` (``mmda_ext.OpenVideo`` writes them; they are looked up
+            in the file where another transform opened it), else ``avg_fps``; and, if second 0 of the images is not
+            that of the sound, ``time_offset``.
+        index (int): Index of a frame.
+        fps (float | None): Frames per second, instead of the times of the frames.
 
     Returns:
-        tuple[float, float]: Both times in seconds.
+        float: Seconds.
 
     Raises:
-        KeyError: If the rate is not known.
+        KeyError: If neither times nor rate are known.
+        MediaError: If a transform of MMAction2 opened the file and counts other frames than are visible.
     """
+    offset = entry.get('time_offset', 0.)
+    times = None if fps else _frame_times(entry)
+    if times is not None:
+        return offset + float(times[index])
     rate = fps or entry.get('avg_fps')
     if not rate:
         raise KeyError('the frame rate of the reference is unknown: open it with mmda_ext.OpenVideo, or set `fps`')
-    offset = entry.get('time_offset', 0.)
-    return offset + float(first) / rate, offset + float(last) / rate
+    return offset + float(index) / rate
+
+
+def _frame_times(entry: dict) -> np.ndarray | None:
+    """Times of the frames of a video file; None for folders of images, which have a rate alone."""
+    path = entry.get('filename')
+    if 'frame_times' not in entry and path and Path(path).is_file():
+        index = read_index(path)
+        if entry.get('total_frames', index.total_frames) != index.total_frames:
+            raise MediaError(path, f'{entry["total_frames"]} frames were counted, but {index.total_frames} are visible '
+                             '(the file was cut without encoding): open and decode it with mmda_ext.OpenVideo and '
+                             'mmda_ext.DecodeVideo, or encode it again')
+        entry['frame_times'] = index.times
+    return entry.get('frame_times')
 
 
 @TRANSFORMS.register_module()
 class AlignAudio(BaseTransform):
     """Cut sound from the stretch that chosen frames cover, whatever chose them (MMAction2's ``SampleFrames``, ...).
 
-    ``start = min(frame_inds) / fps`` and ``stop = (max(frame_inds) + 1) / fps``. Needs no decoded frames, but must run
-    after the sampling and before ``LoadAudio``.
+    From the moment at which the first of them appears to the end of the last, by the times of the frames in the file;
+    for folders of images ``start = min(frame_inds) / fps`` and ``stop = (max(frame_inds) + 1) / fps``. Needs no decoded
+    frames, but must run after the sampling and before ``LoadAudio``.
 
     Args:
         reference (str): Image modality with ``frame_inds``.
         target (str): Modality to cut.
-        fps (float | None): Frames per second; None: the rate of the video.
+        fps (float | None): Frames per second, instead of the times of the frames.
     """
 
     def __init__(self, reference: str = 'video', target: str = 'audio', fps: float | None = None) -> None:
@@ -163,5 +185,6 @@ class AlignAudio(BaseTransform):
         if 'frame_inds' not in entry:
             raise KeyError(f'AlignAudio: {self.reference!r} has no `frame_inds`: put it after the sampling of frames')
         inds = np.asarray(entry['frame_inds'])
-        target['start_time'], target['stop_time'] = to_seconds(entry, inds.min(), inds.max() + 1, self.fps)
+        for key, index in (('start_time', inds.min()), ('stop_time', inds.max() + 1)):
+            target[key] = to_seconds(entry, index, self.fps)
         return results

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from mmda_ext.datasets.text_files import read_text
 from mmda_ext.local_models import cached_folder
 from mmda_ext.registry import TRANSFORMS
 
@@ -91,7 +92,7 @@ def _from_folder(folder: Path, lowercase: bool) -> Any:
         raise ValueError(f'TokenizeText: {folder} lacks the vocabulary, one of {VOCABULARIES}: copy it there from the '
                          'page of the model')
     if present & set(CONFIGURATIONS):
-        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     if 'tokenizer.json' in present:
         return PreTrainedTokenizerFast(tokenizer_file=str(folder / 'tokenizer.json'))
     if 'vocab.txt' in present:
@@ -102,7 +103,7 @@ def _from_folder(folder: Path, lowercase: bool) -> Any:
 
 def _bert(vocabulary: Path, lowercase: bool) -> Any:
     from transformers import BertTokenizer
-    lines = vocabulary.read_text(encoding='utf-8').splitlines()
+    lines = read_text(vocabulary).splitlines()
     missing = [piece for piece in ('[PAD]', '[UNK]', '[CLS]', '[SEP]') if piece not in lines]
     if missing:
         raise ValueError(f'TokenizeText: {vocabulary} lacks {missing}: it must be a vocabulary of BERT')

@@ -1,21 +1,29 @@
-"""Open and decode video files with decord, or with PyAV where decord is not installed."""
+"""Open and decode video files with PyAV, and with decord where it is installed and finds the same frames."""
 
+import io
 from typing import Any
+from zlib import crc32
 
 import numpy as np
-from mmaction.datasets.transforms import DecordDecode, DecordInit, PyAVDecode, PyAVInit
 from mmcv.transforms import BaseTransform
 from mmengine.fileio import get_file_backend
 
 from mmda_ext.datasets.errors import MediaError, media_exceptions
+from mmda_ext.datasets.truncation import missing_bytes
+from mmda_ext.datasets.video_file import VideoFile
+from mmda_ext.datasets.video_index import VideoIndex, read_index, require_av
 from mmda_ext.registry import TRANSFORMS
 from mmda_ext.stack import installed
 
-BACKENDS = {'decord': 'decord', 'pyav': 'av'}
+BACKENDS = ('auto', 'decord', 'pyav')
+#: Files whose frames a worker remembers; the index of a clip of 10 s is 2 KB.
+MEMORY = 1000
 
 
 def choose_backend(backend: str) -> str:
     """Name of the decoder to use.
+
+    PyAV is needed in any case: it tells which frames are visible, when, and which side is up. decord decodes faster.
 
     Args:
         backend (str): ``'auto'``, ``'decord'`` or ``'pyav'``.
@@ -27,13 +35,12 @@ def choose_backend(backend: str) -> str:
         ValueError: If the name is unknown.
         ImportError: If it is not installed.
     """
-    if backend not in ('auto', *BACKENDS):
-        raise ValueError(f'backend={backend!r} is unknown: use one of {("auto", *BACKENDS)}')
-    usable = [name for name, module in BACKENDS.items() if installed(module) and backend in ('auto', name)]
-    if not usable:
-        wanted = 'decord or av' if backend == 'auto' else BACKENDS[backend]
-        raise ImportError(f'decoding of video files needs {wanted}: run `pip install {wanted.split()[0]}`')
-    return usable[0]
+    if backend not in BACKENDS:
+        raise ValueError(f'backend={backend!r} is unknown: use one of {BACKENDS}')
+    require_av()
+    if backend == 'decord' and not installed('decord'):
+        raise ImportError("backend='decord' needs decord: run `pip install decord`, or use backend='auto'")
+    return 'decord' if backend != 'pyav' and installed('decord') else 'pyav'
 
 
 def file_backend(io_backend: str = 'disk', **kwargs: Any) -> Any:
@@ -41,112 +48,95 @@ def file_backend(io_backend: str = 'disk', **kwargs: Any) -> Any:
     return get_file_backend(backend_args={'backend': {'disk': 'local'}.get(io_backend, io_backend), **kwargs})
 
 
-class _AVInit(PyAVInit):
-    """MMAction2's, plus the frame rate, and the number of frames where the container does not say it."""
-
-    def transform(self, results: dict) -> dict:
-        results = super().transform(results)
-        container = results['video_reader']
-        stream = container.streams.video[0]
-        rate = float(stream.average_rate or 0)
-        results['avg_fps'] = rate
-        if not results['total_frames'] and container.duration:
-            results['total_frames'] = round(container.duration / 1e6 * rate)
-        return results
-
-
-class _AVDecode(PyAVDecode):
-    """MMAction2's, but it converts the frames asked for only, and never repeats frames of a truncated file silently."""
-
-    def transform(self, results: dict) -> dict:
-        container, wanted = results['video_reader'], set(results['frame_inds'].tolist())
-        last, found = max(wanted), {}
-        for position, frame in enumerate(container.decode(video=0)):
-            if position in wanted:
-                found[position] = frame.to_ndarray(format='rgb24')
-            if position == last:
-                break
-        container.close()
-        if last not in found:
-            raise MediaError(str(results.get('filename')), f'it ends before frame {last}, so it is truncated')
-        imgs = [found[position] for position in results['frame_inds'].tolist()]
-        shape = imgs[0].shape[:2]
-        results.update(imgs=imgs, video_reader=None, original_shape=shape, img_shape=shape)
-        return results
-
-
 @TRANSFORMS.register_module()
 class OpenVideo(BaseTransform):
-    """Open ``filename``: adds ``video_reader``, ``total_frames`` and ``avg_fps``; decodes nothing.
+    """Open ``filename`` and list its visible frames; decodes no more than the first.
+
+    Adds ``video_reader`` (for ``DecodeVideo``), ``total_frames``, ``avg_fps`` and ``frame_times``, the seconds at which
+    each frame appears and the last one ends: see :class:`mmda_ext.datasets.video_index.VideoIndex`. They are the same
+    for every backend.
 
     Args:
-        backend (str): ``'auto'`` (decord if installed, else PyAV), ``'decord'`` or ``'pyav'``; give the same to
-            ``DecodeVideo``.
+        backend (str): ``'auto'`` or ``'decord'``: decord (``'auto'``: if installed) where it finds these frames, else
+            PyAV; ``'pyav'``: PyAV alone.
         io_backend (str): ``'disk'``, or another backend of ``mmengine.fileio``.
         num_threads (int): Threads of decord; the workers of a data loader are threads enough.
         **kwargs: For the backend.
 
     Raises:
-        MediaError: If the file is missing or is not a video.
+        MediaError: If the file is missing, is truncated or is not a video.
     """
 
     def __init__(self, backend: str = 'auto', io_backend: str = 'disk', num_threads: int = 1, **kwargs: Any) -> None:
-        self.backend = choose_backend(backend)
-        decord = self.backend == 'decord'
-        self.opener = DecordInit(io_backend, num_threads) if decord else _AVInit(io_backend)
-        self.opener.file_client = file_backend(io_backend, **kwargs)
+        self.backend, self.num_threads = choose_backend(backend), num_threads
+        self.files = file_backend(io_backend, **kwargs)
+        self.known: dict[tuple[str, int, int], VideoIndex] = {}
 
     def transform(self, results: dict) -> dict:
         path = results['filename']
         try:
-            results = self.opener.transform(results)
+            data = self.files.get(path)
+            index = self._index(path, data)
         except FileNotFoundError as error:
             raise MediaError(path, 'there is no such video: check `data_root`') from error
-        except decoder_exceptions(RuntimeError) as error:
+        except media_exceptions(IndexError) as error:
             raise MediaError(path, f'it is not a readable video ({_short(error)}): copy or extract it again') from error
-        if results['total_frames'] < 1:
-            raise MediaError(path, 'the video has no frames: copy or extract it again')
+        results.update(total_frames=index.total_frames, avg_fps=index.rate, frame_times=index.times)
+        results['video_reader'] = VideoFile(path, data, self.backend, self.num_threads, index)
         return results
+
+    def _index(self, path: str, data: bytes) -> VideoIndex:
+        """Visible frames of a file; those of the files read last are remembered, by their content."""
+        key = (path, len(data), crc32(data))
+        if key not in self.known:
+            missing = missing_bytes(io.BytesIO(data), len(data))
+            if missing:
+                raise MediaError(path, f'it is truncated: {missing} bytes of the {len(data) + missing} that its header '
+                                 'promises are missing; copy or extract it again')
+            if len(self.known) >= MEMORY:
+                del self.known[next(iter(self.known))]
+            self.known[key] = read_index(path, data)
+        return self.known[key]
 
 
 @TRANSFORMS.register_module()
 class DecodeVideo(BaseTransform):
-    """Decode exactly the frames ``frame_inds``: adds ``imgs``, a list of ``(H, W, 3)`` RGB uint8.
+    """Decode exactly the frames ``frame_inds`` of what ``OpenVideo`` opened: adds ``imgs``, ``(H, W, 3)`` RGB uint8.
 
     Seeking is accurate: MMAction2's ``mode='efficient'`` returns the nearest key frame instead. A frame that occurs
     several times is decoded once and copied, because augmentation works in place.
 
     Args:
-        backend (str): As in :class:`OpenVideo`.
+        backend (str): ``'auto'``: as :class:`OpenVideo` was told; or another one for this step.
 
     Raises:
         MediaError: If the file breaks off before a frame that is needed.
+        TypeError: If something else opened the file.
     """
 
     def __init__(self, backend: str = 'auto') -> None:
-        self.backend = choose_backend(backend)
-        self.decoder = DecordDecode(mode='accurate') if self.backend == 'decord' else _AVDecode()
+        self.backend = backend if backend == 'auto' else choose_backend(backend)
 
     def transform(self, results: dict) -> dict:
+        video = results['video_reader']
+        if not isinstance(video, VideoFile):
+            raise TypeError(f'DecodeVideo: {results.get("filename")!r} was opened by another transform '
+                            f'({type(video).__name__}): put mmda_ext.OpenVideo there')
+        if self.backend != 'auto':
+            video.backend = self.backend
         inds = np.asarray(results['frame_inds']).reshape(-1)
         needed, position = np.unique(inds, return_inverse=True)
-        results['frame_inds'] = needed
         try:
-            results = self.decoder.transform(results)
-        except decoder_exceptions() as error:
+            frames = video.read(needed.tolist())
+        except media_exceptions(IndexError) as error:
             raise MediaError(
-                str(results.get('filename')), f'frames {needed[0]} to {needed[-1]} cannot be decoded '
-                f'({_short(error)}): the file is truncated or corrupt, copy or extract it again') from error
-        frames, position = results['imgs'], position.reshape(-1)
+                video.path, f'frames {needed[0]} to {needed[-1]} cannot be decoded ({_short(error)}): the file is '
+                'truncated or corrupt, copy or extract it again') from error
         repeated = len(needed) < len(inds)
-        results['imgs'] = [frames[i].copy() if repeated else frames[i] for i in position.tolist()]
-        results['frame_inds'] = inds
+        imgs = [frames[i].copy() if repeated else frames[i] for i in position.reshape(-1).tolist()]
+        shape = imgs[0].shape[:2]
+        results.update(imgs=imgs, video_reader=None, original_shape=shape, img_shape=shape, frame_inds=inds)
         return results
-
-
-def decoder_exceptions(*more: type[Exception]) -> tuple[type[Exception], ...]:
-    """What decoders raise for a bad file."""
-    return (*media_exceptions(), IndexError, *more)
 
 
 def _short(error: Exception) -> str:

@@ -1,17 +1,15 @@
-"""Hooks: reproducible epochs, safe checkpoints, a guard against bad losses, one test, pictures, strategies by epoch."""
+"""Hooks: reproducible epochs, safe checkpoints, guards of data and losses, one test, pictures, strategies by epoch.
 
-from .averaged_teacher_hook import AveragedTeacherHook
-from .diagnosing_relearning_hook import DiagnosingRelearningHook
-from .epoch_seed_hook import EpochSeedHook
-from .fitting_checkpoint_hook import FittingCheckpointHook
-from .gradient_blending_hook import GradientBlendingHook
-from .last_best_checkpoint_hook import LastBestCheckpointHook
-from .stop_on_non_finite_hook import NonFiniteLossError, StopOnNonFiniteHook
-from .test_best_hook import TestBestHook
-from .visualization_hook import MultimodalVisualizationHook
+Every class in a file of this package is a name of the package.
+"""
 
-__all__ = [
-    'AveragedTeacherHook', 'DiagnosingRelearningHook', 'EpochSeedHook', 'FittingCheckpointHook',
-    'GradientBlendingHook', 'LastBestCheckpointHook', 'MultimodalVisualizationHook', 'NonFiniteLossError',
-    'StopOnNonFiniteHook', 'TestBestHook'
-]
+from typing import TYPE_CHECKING, Any
+
+from mmda_ext.discovery import classes_of
+
+if TYPE_CHECKING:
+    def __getattr__(name: str) -> Any: ...  # noqa: D103
+
+globals().update(classes_of(__name__))
+
+__all__ = [*classes_of(__name__)]

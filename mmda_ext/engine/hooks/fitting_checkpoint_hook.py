@@ -1,11 +1,14 @@
-"""Refuses a checkpoint of another architecture instead of going on with random weights."""
+"""Refuses a checkpoint that does not fit, and lets a resumed run go on under the conditions of its config."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
+from mmda_ext.engine.resuming import adopt_present_conditions, describe_run
+from mmda_ext.engine.seen_domains import check_start, domains_seen_by
 from mmda_ext.registry import HOOKS
 
 
@@ -14,7 +17,9 @@ class FittingCheckpointHook(Hook):
     """MMEngine loads what fits and only prints the rest; here, a resumed or tested model must fit.
 
     Resuming needs every tensor; testing needs every tensor that predicts (objectives are for training only). The
-    ``load_from`` of a new training run stays free: it may fill a part of the model.
+    ``load_from`` of a new training run may fill a part of the model, but it must not have seen the tested domain. A
+    resumed run follows the rates and the schedule of its config, which the log says wherever they are not those of the
+    checkpoint.
 
     Args:
         training_only (tuple[str, ...]): Prefixes of parameters that a test does not need.
@@ -27,10 +32,14 @@ class FittingCheckpointHook(Hook):
         """Compare names and shapes.
 
         Raises:
-            ValueError: Naming the file, how much does not fit and the first tensor that does not.
+            ValueError: Naming the file, how much does not fit and the first tensor that does not, or the order of the
+                modalities where that differs, or what else cannot be continued under the present config.
         """
         trains = isinstance(runner._train_loop, BaseLoop)
         if trains and not runner._resume:
+            if not runner._has_loaded:
+                metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', {})
+                check_start(runner.cfg, checkpoint, metainfo.get('classes'))
             return
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         found = checkpoint.get('state_dict', checkpoint)
@@ -44,3 +53,31 @@ class FittingCheckpointHook(Hook):
                 f'describes: {len(bad)} of {len(wanted)} tensors do not fit, first {bad[0]}: '
                 f'{tuple(wanted[bad[0]].shape)} wanted, {shape} found; use the config that the checkpoint was trained '
                 'with (it lies beside it in the work dir)')
+        orders = [_modalities(state) for state in (found, wanted)]
+        if orders[0] != orders[1]:
+            raise ValueError(
+                f'checkpoint {runner._load_from or "of the work dir"} was trained with the modalities in the order '
+                f'{orders[0]}, the config names {orders[1]}: its classifier would read the features of one as those of '
+                'another; write `model.backbones` and `model.fusion.in_channels` in that order')
+        if not trains:
+            _warn_of_seen_domains(runner, checkpoint)
+        # After training, the best checkpoint is loaded, too.
+        resumes = trains and not runner._has_loaded
+        for sentence in adopt_present_conditions(runner, checkpoint) if resumes else []:
+            runner.logger.warning(f'--resume: {sentence}')
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
+        describe_run(checkpoint)
+
+
+def _warn_of_seen_domains(runner: Runner, checkpoint: dict[str, Any]) -> None:
+    """A test of a domain whose labels were trained on is allowed, but no test of generalization."""
+    seen = domains_seen_by(checkpoint, getattr(runner.test_dataloader.dataset, 'metainfo', {}))
+    if seen:
+        runner.logger.warning(f'checkpoint {runner._load_from} was trained on the labels of {seen}, which this test '
+                              'reads: its scores there are not those of an unseen domain')
+
+
+def _modalities(state: Mapping[str, Any]) -> list[str]:
+    """Modalities in the order of their encoders, which is the order of the tensors in a file."""
+    return list(dict.fromkeys(key.split('.')[1] for key in state if key.startswith('backbones.')))

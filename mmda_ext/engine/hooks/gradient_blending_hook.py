@@ -128,9 +128,9 @@ class GradientBlendingHook(Hook):
 
         def read(inputs: Any, samples: list[Any]) -> list[Tensor]:
             model(inputs, samples, mode='loss')
-            record = model.take_step_record()
-            terms = [F.cross_entropy(widen(value), record.labels, ignore_index=-1, reduction='none')
-                     for value in objective.head_logits(record).values()]
+            step = model.take_step_record().step
+            terms = [F.cross_entropy(widen(value), step.labels, ignore_index=-1, reduction='none')
+                     for value in objective.head_logits(step).values()]
             return list(torch.stack(terms, 1).double().cpu())
 
         found = [sample_rows(model, loader, read, is_labelled_source, len(loader.dataset))

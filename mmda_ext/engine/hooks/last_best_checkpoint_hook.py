@@ -1,5 +1,6 @@
 """Checkpoints: the last ones to continue from, and the best one by a source-validation metric."""
 
+import inspect
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,15 +11,18 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 
+from mmda_ext.compat import keep_checkpoints_at_home
 from mmda_ext.registry import HOOKS
 
 from .records import plain, write_text
 from .selection import SOURCE_VALIDATION, TARGET_ORACLE, validated_domains
 
+keep_checkpoints_at_home()
+
 
 @HOOKS.register_module()
 class LastBestCheckpointHook(CheckpointHook):
-    """MMEngine's ``CheckpointHook``, changed in five points.
+    """MMEngine's ``CheckpointHook``, changed in six points.
 
     * The best checkpoint is chosen on source validation: when validated samples belong to a target domain, a metric
       that they enter is refused unless ``oracle=True``; before training where the data sets name their domains. Which
@@ -27,6 +31,7 @@ class LastBestCheckpointHook(CheckpointHook):
     * An epoch that is validated is saved after its validation. A run killed in between repeats that epoch instead of
       skipping its validation, so selection is the same as without the interruption.
     * Files appear whole or not at all, and a file is removed only after its successor exists.
+    * All of them lie in the work directory, also after a run was resumed from another one, and no other is removed.
     * The metrics and the epoch of the best checkpoint are kept beside it (``best_metrics``, ``best_epoch`` in the
       message hub), for :class:`TestBestHook`.
 
@@ -40,7 +45,7 @@ class LastBestCheckpointHook(CheckpointHook):
         **kwargs: As for ``CheckpointHook``.
 
     Raises:
-        ValueError: If ``save_best`` is not one explicit metric key.
+        ValueError: If ``save_best`` is not one explicit metric key, ``out_dir`` is given, or an argument is unknown.
     """
 
     rule_map = {'greater': lambda x, y: x >= y, 'less': lambda x, y: x <= y}
@@ -55,6 +60,15 @@ class LastBestCheckpointHook(CheckpointHook):
         if save_best is not None and (not isinstance(save_best, str) or save_best == 'auto'):
             raise ValueError(f'checkpoint hook: save_best={save_best!r} must be one metric key such as "acc/top1", '
                              'or None')
+        if kwargs.get('out_dir') is not None:
+            raise ValueError(f'checkpoint hook: out_dir={kwargs["out_dir"]!r} would part checkpoints from the result '
+                             'that names them: leave it out, and set `work_dir`')
+        known = inspect.signature(CheckpointHook.__init__).parameters
+        unknown = sorted(set(kwargs) - set(known))
+        if unknown:
+            # MMEngine would tell when it saves, after an epoch.
+            raise ValueError(f'checkpoint hook: {", ".join(unknown)} is no argument of it: take it out of '
+                             '`default_hooks.checkpoint`')
         super().__init__(interval=interval, max_keep_ckpts=max_keep_ckpts, save_best=save_best, rule=rule, **kwargs)
         self.oracle = oracle
         self._domains: dict[Any, bool] = {}
@@ -67,12 +81,27 @@ class LastBestCheckpointHook(CheckpointHook):
                         'keep_ckpt_ids'):
                 runner.message_hub.pop_info(key, None)
         super().before_train(runner)
+        if runner.val_loop is not None and runner.train_loop.val_interval < 1:
+            raise ValueError(f'train_cfg: val_interval={runner.train_loop.val_interval} must be 1 or more; '
+                             '--no-validate trains without validation')
         if self.save_best and runner.val_loop is not None:
             self._rule(self.save_best[0], *validated_domains(runner))
+        self._restore_best(runner)
         self._training = True
         if is_main_process():
             for leftover in Path(runner.work_dir).glob('*.pth.partial'):
                 leftover.unlink()
+
+    def _restore_best(self, runner: Runner) -> None:
+        """Where a run goes back to an earlier checkpoint, the best one of that time may have been replaced since."""
+        path = Path(self.best_ckpt_path) if self.save_best and self.best_ckpt_path else None
+        if path is None or path.is_file():
+            return
+        if path.name == self._best_name(runner):
+            self._write_best(runner, path.name)
+        else:
+            runner.logger.warning(f'the best checkpoint so far, {path}, does not exist any more; unless a later epoch '
+                                  'is better, the run will end without a test')
 
     def after_train_epoch(self, runner: Runner) -> None:
         if not self._validation_follows(runner):
@@ -117,16 +146,22 @@ class LastBestCheckpointHook(CheckpointHook):
         best = hub.runtime_info.get('best_score', self.init_value_map[self.rules[0]])
         if not self.is_better_than[key](metrics[key], best):
             return False
-        step = runner.epoch if self.by_epoch else runner.iter
-        name = f'best_{key}_{self.filename_tmpl.format(step)}'.replace('/', '_')
+        name = self._best_name(runner)
         self.best_ckpt_path = self.file_backend.join_path(self.out_dir, name)
         for info, value in {'best_score': metrics[key], 'best_ckpt': self.best_ckpt_path, 'best_epoch': runner.epoch,
                             'best_metrics': metrics, 'best_selection': rule}.items():
             hub.update_info(info, plain(value) if info != 'best_score' else float(value))
-        meta = {'epoch': runner.epoch, 'iter': runner.iter}
-        self._write(runner, name, meta, save_optimizer=False, save_param_scheduler=False)
+        self._write_best(runner, name)
         runner.logger.info(f'{key} {metrics[key]:.4f} is the best so far: saved as {name}')
         return True
+
+    def _best_name(self, runner: Runner) -> str:
+        step = runner.epoch if self.by_epoch else runner.iter
+        return f'best_{self.save_best[0]}_{self.filename_tmpl.format(step)}'.replace('/', '_')
+
+    def _write_best(self, runner: Runner, name: str) -> None:
+        meta = {'epoch': runner.epoch, 'iter': runner.iter}
+        self._write(runner, name, meta, save_optimizer=False, save_param_scheduler=False)
 
     def _check_selection(self, key: str, metrics: dict[str, float]) -> str:
         if key not in metrics:

@@ -24,9 +24,9 @@ class StopOnNonFiniteHook(Hook):
     """Stop training when a loss is NaN or infinite; no checkpoint of that step is written.
 
     The report ``non_finite_step.json`` in the work directory holds epoch, iteration, losses, the diagnostics of the
-    step, the ids of its samples and which of their inputs hold NaN or infinity; the message names the first of those,
-    since a bad file needs another remedy than a step that diverged. The check costs no extra synchronisation: MMEngine
-    reads every logged value on the host in each iteration anyway.
+    step, the ids of its samples, which of their inputs hold NaN or infinity and which of their outputs do; the message
+    names the first of those, since a bad file needs another remedy than a step that diverged. The check costs no extra
+    synchronisation: MMEngine reads every logged value on the host in each iteration anyway.
     """
 
     #: After the hook that copies the losses to the message hub, before loggers and checkpoints.
@@ -42,11 +42,12 @@ class StopOnNonFiniteHook(Hook):
         rank = get_rank()
         name = self.report_name if rank == 0 else f'rank{rank}_{self.report_name}'
         report = Path(runner.work_dir) / name
-        inputs = non_finite_inputs(data_batch)
-        write_json(report, {**self._describe(runner, losses, data_batch), 'non_finite_inputs': inputs})
+        inputs, names = non_finite_inputs(data_batch), non_finite_outputs(runner.model, data_batch)
+        write_json(report, {**self._describe(runner, losses, data_batch), 'non_finite_inputs': inputs,
+                            'non_finite_outputs': names})
         raise NonFiniteLossError(
             f'{", ".join(f"{key} is {value}" for key, value in bad.items())} in epoch {runner.epoch + 1}, iteration '
-            f'{runner.iter + 1}: training stopped, the step is described in {report}; {_cause(inputs)}; '
+            f'{runner.iter + 1}: training stopped, the step is described in {report}; {_cause(inputs, names)}; '
             f'{_last_good(runner)}')
 
     def _describe(self, runner: Runner, losses: dict[str, float], data_batch: Any) -> dict[str, Any]:
@@ -96,7 +97,19 @@ def _each_input(inputs: Any) -> Iterator[tuple[str, int, Any]]:
         yield from ((name, index, value) for index, sample in enumerate(inputs) for name, value in sample.items())
 
 
-def _cause(inputs: dict[str, list[str]]) -> str:
+def non_finite_outputs(model: Any, data_batch: Any) -> list[str]:
+    """Ids of the samples (or their positions) whose logits are not finite; none where all are: then the weights are."""
+    finite = getattr(getattr(model, 'module', model), 'finite_rows', None)
+    if finite is None or not finite.any():
+        return []
+    ids = sample_ids(data_batch)
+    return [ids[index] if index < len(ids) else str(index) for index in (~finite).nonzero()[:, 0].tolist()]
+
+
+def _cause(inputs: dict[str, list[str]], outputs: list[str]) -> str:
+    if not inputs and outputs:
+        return (f'the inputs are finite, but the outputs of sample {outputs[0]} ({len(outputs)} in this batch) are '
+                'not: look at its values, or normalise them')
     if not inputs:
         return 'the inputs are finite, so a smaller learning rate or loss weight may help'
     name, samples = next(iter(inputs.items()))

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from mmda_ext.models.fusions import Fusion
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 
 #: Name of the concatenation of all modalities.
 FUSED = 'fused'
-HINT = 'place mmda_ext.InformationBottleneck (or LocalClassification) before it in `objectives`'
+HINT = 'add an objective that trains one, such as mmda_ext.InformationBottleneck or mmda_ext.LocalClassification'
 
 
 @dataclass(frozen=True)
@@ -21,21 +21,21 @@ class Comparison:
     Args:
         name (str): The modality, or ``'fused'``.
         modalities (tuple[str, ...]): Whose features are compared.
-        record (StepRecord): The step.
+        step (Step): The step.
         source (Tensor): Positions of the source samples, ``(n_s, )``.
         target (Tensor): Positions of the target samples, ``(n_t, )``.
     """
 
     name: str
     modalities: tuple[str, ...]
-    record: StepRecord
+    step: Step
     source: Tensor
     target: Tensor
 
     @property
     def features(self) -> dict[str, Tensor]:
         """Modality -> features of all samples, ``(N, D_m)``."""
-        return {name: self.record.features[name] for name in self.modalities}
+        return {name: self.step.features[name] for name in self.modalities}
 
     @property
     def joined(self) -> Tensor:
@@ -46,26 +46,26 @@ class Comparison:
         """Class logits ``(N, C)`` of the classifier on these features, or of the ``'fused'`` one.
 
         Raises:
-            ValueError: If nobody filed them.
+            ValueError: If the modality has no head.
         """
-        own = self.record.modality_logits.get(self.name)
-        found = self.record.logits if FUSED in (self.name, of) else own
-        if found is None:
-            raise ValueError(f'the record has no class logits of {self.name!r}: {HINT}')
-        return found
+        if FUSED in (self.name, of):
+            return self.step.predictions.logits
+        if self.name not in self.step.predictions.modality_logits:
+            raise ValueError(f'there is no class head of {self.name!r}: {HINT}')
+        return self.step.predictions.modality_logits[self.name]
 
     @property
     def classifier(self) -> nn.Module:
         """The module that turned these features into class logits.
 
         Raises:
-            ValueError: If nobody filed it.
+            ValueError: If the modality has no head.
         """
-        fused = self.name == FUSED
-        found = self.record.classifier if fused else self.record.modality_classifiers.get(self.name)
-        if found is None:
-            raise ValueError(f'the record has no classifier of {self.name!r}: {HINT}')
-        return found
+        if self.name == FUSED:
+            return self.step.predictions.classifier
+        if self.name not in self.step.predictions.heads:
+            raise ValueError(f'there is no class head of {self.name!r}: {HINT}')
+        return self.step.predictions.heads[self.name]
 
     def classify(self, features: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Input ``(N, D)`` and output ``(N, C)`` of the classifier's last layer, for other features of this shape."""

@@ -22,8 +22,14 @@ def nuclear_wasserstein(source: Tensor, target: Tensor) -> Tensor:
     source, target = join_rows(widen(source)), join_rows(widen(target))
     # In one tensor, so that a gradient lost in one domain is lost in both, and on every process.
     rows = _SkipNonFinite.apply(torch.cat([source, target]))
-    norms = [torch.linalg.svdvals(part).sum() / len(part) for part in rows.split([len(source), len(target)])]
+    norms = [_nuclear_norm(part) / len(part) for part in rows.split([len(source), len(target)])]
     return norms[0] - norms[1]
+
+
+def _nuclear_norm(rows: Tensor) -> Tensor:
+    """Sum of singular values; not a number for rows that are not finite, which the solver refuses with an error."""
+    finite = torch.nan_to_num(rows, 0.0, 0.0, 0.0)
+    return torch.linalg.svdvals(finite).sum() + 0 * rows.detach().sum()
 
 
 class _SkipNonFinite(torch.autograd.Function):

@@ -1,6 +1,7 @@
 """Models of the ``transformers`` library: architecture from a config, weights from a folder. Imported lazily."""
 
 import inspect
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from mmengine.logging import print_log
 from torch import nn
 
+from mmda_ext.compat import tensors_only
 from mmda_ext.local_models import cached_folder
 
 WEIGHT_FILES = ('model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin',
@@ -48,7 +50,7 @@ def read_config(config: Mapping[str, Any] | None, pretrained: str | None, allow_
         out = auto.for_model(kind, **options)
     elif pretrained is not None:
         place = locate(pretrained, allow_download, ('config.json', ))
-        out = auto.from_pretrained(place, local_files_only=not allow_download)
+        out = auto.from_pretrained(place, local_files_only=not allow_download, trust_remote_code=False)
     else:
         raise ValueError('neither `pretrained` (a folder with weights) nor `config` (dict(model_type=...)) is given')
     for name in ('layerdrop', 'encoder_layerdrop'):
@@ -74,8 +76,13 @@ def load_weights(model: nn.Module, pretrained: str, allow_download: bool) -> Non
     place = locate(pretrained, allow_download, WEIGHT_FILES)
     options = dict(config=model.config, output_loading_info=True, **_without_pooler(model.config))
     try:
-        loaded, info = transformers().AutoModel.from_pretrained(
-            place, local_files_only=not allow_download, **options)
+        with tensors_only():
+            loaded, info = transformers().AutoModel.from_pretrained(
+                place, local_files_only=not allow_download, trust_remote_code=False, **options)
+    except pickle.UnpicklingError as error:
+        raise ValueError(f'pretrained={pretrained!r}: its weights hold more than tensors and are not loaded, because '
+                         'such a file can run code: save the model there with `save_pretrained`, as safetensors'
+                         ) from error
     except RuntimeError as error:
         raise ValueError(f'pretrained={pretrained!r} does not fit `config`, a {type(model).__name__}: '
                          f'{str(error).splitlines()[-1]}; leave out `config`, or name the folder it describes'

@@ -18,6 +18,9 @@ class MLPBackbone(BaseModule):
         dropout (float): Dropout after each ReLU.
         norm (bool): Batch normalisation in front of each ReLU.
         init_cfg (dict, optional): As in MMEngine.
+
+    Raises:
+        ValueError: If the input has another width.
     """
 
     def __init__(self,
@@ -27,6 +30,7 @@ class MLPBackbone(BaseModule):
                  norm: bool = False,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
+        self.in_channels = in_channels
         widths = [in_channels, *hidden_channels]
         layers: list[nn.Module] = []
         for before, after in zip(widths, widths[1:]):
@@ -36,4 +40,8 @@ class MLPBackbone(BaseModule):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(N, ...)`` -> ``(N, hidden_channels[-1])``."""
-        return self.layers(x.flatten(1))
+        x = x.flatten(1)
+        if x.shape[1] != self.in_channels:
+            raise ValueError(f'MLPBackbone: in_channels={self.in_channels}, but a sample has {x.shape[1]} numbers: set '
+                             'in_channels of this modality in `model.backbones` to that')
+        return self.layers(x)

@@ -15,13 +15,30 @@ from mmda_ext.registry import MODELS
 class ClipPreprocessor(ActionDataPreprocessor):
     """MMAction2's preprocessor, with the views of a sample folded into the batch axis: ``(N * S, ...)``.
 
-    Args are those of ``ActionDataPreprocessor`` (``mean``, ``std``, ``format_shape``, ...).
+    Args:
+        fold_frames (bool): Fold the frames of clips ``(S, C, T, H, W)`` too: ``(N * S * T, C, H, W)``, for networks
+            that see single images (TSN) or shift features between the rows of a sample (TSM).
+        **kwargs: Those of ``ActionDataPreprocessor`` (``mean``, ``std``, ``format_shape``, ...).
     """
 
+    def __init__(self, fold_frames: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.fold_frames = fold_frames
+
     def preprocess(self, inputs: list[Tensor], data_samples: Any, training: bool = False) -> tuple[Tensor, Any]:
-        """Stack and normalise a list of ``(S, ...)`` to ``(N * S, ...)``; the samples pass through."""
+        """Stack and normalise a list of ``(S, ...)`` to ``(N * S, ...)``; the samples pass through.
+
+        Raises:
+            ValueError: If frames are to be folded, and the inputs are no clips.
+        """
         batch, samples = super().preprocess(inputs, data_samples, training)
-        return batch.flatten(0, 1), samples
+        batch = batch.flatten(0, 1)
+        if not self.fold_frames:
+            return batch, samples
+        if batch.dim() != 5:
+            raise ValueError(f'fold_frames=True takes clips (S, C, T, H, W), not {tuple(inputs[0].shape)}: end the '
+                             "pipeline with FormatShape(input_format='NCTHW'), or leave fold_frames out")
+        return batch.transpose(1, 2).flatten(0, 1), samples
 
 
 @MODELS.register_module()

@@ -1,9 +1,16 @@
-"""Predictors on the features of all modalities."""
+"""Predictors on the features of all modalities; one file each.
 
+Every class in a file of this package is a name of the package.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from mmda_ext.discovery import classes_of
 from mmda_ext.models.fusions.base import Fusion
-from mmda_ext.models.fusions.concat import ConcatFusion
-from mmda_ext.models.fusions.film import FiLMFusion
-from mmda_ext.models.fusions.gated import GatedFusion
-from mmda_ext.models.fusions.sum import SumFusion
 
-__all__ = ['ConcatFusion', 'FiLMFusion', 'Fusion', 'GatedFusion', 'SumFusion']
+if TYPE_CHECKING:
+    def __getattr__(name: str) -> Any: ...  # noqa: D103
+
+globals().update(classes_of(__name__))
+
+__all__ = ['Fusion', *classes_of(__name__)]

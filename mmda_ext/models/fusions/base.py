@@ -27,8 +27,6 @@ class Fusion(BaseModule):
 
     #: Ways to split the prediction by modality that make sense for this fusion.
     modes: ClassVar[tuple[str, ...]] = ('masked', )
-    #: Factor of each hidden unit in the last pass, ``(N, hidden_channels)``; ``None`` where no split asks for it.
-    gate: Tensor | None = None
 
     def __init__(self,
                  in_channels: Mapping[str, int],
@@ -72,7 +70,7 @@ class Fusion(BaseModule):
 
     @torch.no_grad()
     def modality_logits(self, features: Mapping[str, Tensor], mode: str = 'masked',
-                        gate: Tensor | None = None) -> dict[str, Tensor]:
+                        fused: Tensor | None = None) -> dict[str, Tensor]:
         """Logits of each modality alone, ``{m: (N, out_channels)}``, without gradient.
 
         * ``'masked'``: the fused prediction with every other modality's features set to zero; evaluation mode.
@@ -82,19 +80,19 @@ class Fusion(BaseModule):
         Args:
             features (dict[str, Tensor]): Modality -> ``(N, D_m)``.
             mode (str): Which split.
-            gate (Tensor, optional): :attr:`gate` after the pass that is split; by default that of the last one.
+            fused (Tensor, optional): What :meth:`fuse` returned in the pass that is split, with its dropout,
+                ``(N, D)``; by default a pass in evaluation mode.
         """
         self.check_mode(mode)
-        last = self.gate
         # Outside autocast, features of a mixed-precision step meet weights of full precision.
         dtype = next(self.parameters()).dtype
         features = {name: features[name].detach().to(dtype) for name in self.modalities}
+        kept = 1 - self.dropout.p if fused is not None and self.dropout.training else 1.0
         with evaluating(self):
-            logits = getattr(self, f'_{mode}')(features, last if gate is None else gate)
-        self.gate = last  # a split is no pass
-        return logits
+            hidden = self.fuse(features) if fused is None else fused.detach()
+            return getattr(self, f'_{mode}')(features, hidden.to(dtype), kept)
 
-    def _masked(self, features: Mapping[str, Tensor], gate: Tensor | None) -> dict[str, Tensor]:
+    def _masked(self, features: Mapping[str, Tensor], fused: Tensor, kept: float) -> dict[str, Tensor]:
         zeros = {name: torch.zeros_like(value) for name, value in features.items()}
         return {name: self({**zeros, name: value}) for name, value in features.items()}
 

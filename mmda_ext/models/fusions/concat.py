@@ -32,10 +32,8 @@ class ConcatFusion(Fusion):
         if self.hidden is None:
             return self.dropout(joined)
         before = self.hidden(joined)
-        # ReLU and dropout as one diagonal factor, kept for the linearised split of this very pass.
-        gate = self.dropout((before > 0).to(before.dtype))
-        self.gate = gate.detach()
-        return before * gate
+        # ReLU and dropout as one diagonal factor, which the linearised split reads off the result.
+        return before * self.dropout((before > 0).to(before.dtype))
 
     def classify(self, fused: Tensor) -> Tensor:
         """``(N, D) -> (N, out_channels)``."""
@@ -44,7 +42,7 @@ class ConcatFusion(Fusion):
     def _blocks(self, layer: nn.Linear) -> dict[str, Tensor]:
         return dict(zip(self.modalities, layer.weight.split(list(self.in_channels.values()), dim=1)))
 
-    def _share(self, features: Mapping[str, Tensor], gate: Tensor | None) -> dict[str, Tensor]:
+    def _share(self, features: Mapping[str, Tensor], fused: Tensor, kept: float) -> dict[str, Tensor]:
         parts = len(self.modalities)
         first = self.output if self.hidden is None else self.hidden
         split = {m: F.linear(features[m], w, first.bias / parts) for m, w in self._blocks(first).items()}
@@ -52,12 +50,9 @@ class ConcatFusion(Fusion):
             return split
         return {m: F.linear(F.relu(h), self.output.weight, self.output.bias / parts) for m, h in split.items()}
 
-    def _linearised(self, features: Mapping[str, Tensor], gate: Tensor | None) -> dict[str, Tensor]:
+    def _linearised(self, features: Mapping[str, Tensor], fused: Tensor, kept: float) -> dict[str, Tensor]:
         if self.hidden is None:
             return {m: F.linear(features[m], w) for m, w in self._blocks(self.output).items()}
-        rows = next(iter(features.values())).shape[0]
-        if gate is None or len(gate) != rows:
-            raise RuntimeError('the linearised split needs the forward pass of the same batch before it')
-        gate = gate.to(self.output.weight)
+        gate = (fused != 0).to(fused) / (kept or 1.0)
         return {m: F.linear(F.linear(features[m], w) * gate, self.output.weight)
                 for m, w in self._blocks(self.hidden).items()}

@@ -45,7 +45,7 @@ class SumFusion(Fusion):
         parts = fused.split(widths, dim=1)
         return torch.stack([self.output[name](part) for name, part in zip(self.modalities, parts)]).sum(0)
 
-    def _masked(self, features: Mapping[str, Tensor], gate: Tensor | None) -> dict[str, Tensor]:
+    def _masked(self, features: Mapping[str, Tensor], fused: Tensor, kept: float) -> dict[str, Tensor]:
         return {name: self.output[name](self._branch(name, value)) for name, value in features.items()}
 
     _share = _linearised = _masked

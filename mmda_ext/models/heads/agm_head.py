@@ -14,13 +14,13 @@ from mmda_ext.models.freezing import evaluating
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.heads.cls_head import MultimodalClsHead
 from mmda_ext.models.heads.gradient_reversal import scale_gradient
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
 Subset = tuple[str, ...]
 BLANKS = ('input', 'feature')
-#: Largest difference in the exponent of a coefficient, and smallest probability in a score, as published.
-LARGEST, SMALLEST = 10.0, 1e-8
+#: Smallest probability in a score, as published.
+SMALLEST = 1e-8
 
 
 @MODELS.register_module()
@@ -34,7 +34,7 @@ class AGMClsHead(MultimodalClsHead):
     .. math::
         r_i = \exp \operatorname{mean}_{j \ne i} (s_j - s_i),\qquad
         R_i = \exp \operatorname{mean}_{j \ne i} (S_j - S_i),\qquad
-        \kappa_i = \exp(\alpha \min(R_i - r_i, 10))
+        \kappa_i = \exp(\alpha \min(R_i - r_i, \text{cap}))
 
     A modality that is further ahead than it used to be has :math:`\kappa < 1`. Blanked passes run in evaluation mode,
     with gradient. Scores are those of all processes; every forward pass in training counts as a step.
@@ -48,6 +48,7 @@ class AGMClsHead(MultimodalClsHead):
             or zero ``'feature'``: no further pass through the encoders, the batch's features keep their dropout.
         window (tuple[int, int], optional): First and last epoch, from 0 and both included, in which gradients are
             scaled; all by default.
+        cap (float): Largest difference in the exponent, > 0; 10 in the release for two modalities, 7 in that for three.
         **kwargs: As for :class:`MultimodalClsHead`.
 
     Raises:
@@ -67,6 +68,7 @@ class AGMClsHead(MultimodalClsHead):
                  alpha: float = 1.0,
                  blank: str = 'input',
                  window: tuple[int, int] | None = None,
+                 cap: float = 10.0,
                  **kwargs: Any) -> None:
         super().__init__(num_classes, fusion, **kwargs)
         modalities = self.fusion.modalities
@@ -74,49 +76,51 @@ class AGMClsHead(MultimodalClsHead):
             raise ValueError(f'AGMClsHead needs two modalities or more, got {modalities}: use MultimodalClsHead')
         if not alpha >= 0:
             raise ValueError(f'AGMClsHead: alpha={alpha!r} must be a number >= 0')
+        if not cap > 0:
+            raise ValueError(f'AGMClsHead: cap={cap!r} must be a number > 0')
         if blank not in BLANKS:
             raise ValueError(f'AGMClsHead: blank={blank!r} is unknown: choose one of {BLANKS}')
         if window is not None and not 0 <= window[0] <= window[1]:
             raise ValueError(f'AGMClsHead: window={window!r} must be two epochs, the first >= 0 and not after the '
                              'second')
-        self.alpha, self.blank, self.window = alpha, blank, window
+        self.alpha, self.blank, self.window, self.cap = alpha, blank, window, cap
         self.register_buffer('running_scores', torch.zeros(len(modalities)))
         self.register_buffer('iterations', torch.zeros((), dtype=torch.long))
 
-    def loss(self, record: StepRecord) -> dict[str, Tensor]:
+    def loss(self, step: Step) -> Terms:
         """As :class:`MultimodalClsHead`, with ``score_<modality>`` and ``kappa_<modality>``."""
         epoch = MessageHub.get_current_instance().get_info('epoch', 0)
         first, last = self.window or (0, math.inf)
         if not self.training or epoch > last:
-            return super().loss(record)
-        logits = self.blanked_logits(record)
-        logits[self.fusion.modalities] = self.predict_step(record)
+            return super().loss(step)
+        logits = self.blanked_logits(step)
+        logits[self.fusion.modalities] = step.predictions.logits
         outputs = shapley(logits, self.fusion.modalities)
-        scores, count = self._scores(outputs, record.labels)
+        scores, count = self._scores(outputs, step.labels)
         kappa = self._coefficients(scores) if epoch >= first else torch.ones_like(scores)
         self._remember(scores, count)
         total = torch.stack([scale_gradient(own, k) for own, k in zip(outputs.values(), kappa)]).sum(0)
-        out = self.cross_entropy(total, record.features, record.labels, self.task)
+        out = self.terms(step, total)
         for index, name in enumerate(outputs):
             out |= {f'score_{name}': scores[index], f'kappa_{name}': kappa[index]}
         return out
 
-    def blanked_logits(self, record: StepRecord) -> dict[Subset, Tensor]:
+    def blanked_logits(self, step: Step) -> dict[Subset, Tensor]:
         """Logits ``(N, C)`` of every subset of modalities but all and none, with gradient.
 
         Raises:
             ValueError: If an input is no tensor, so that nobody knows its zero.
         """
-        features, size = record.features, record.num_samples
+        features, size = step.features, step.num_samples
         zeros = {name: torch.zeros_like(value) for name, value in features.items()}
         if self.blank == 'input':
-            for name, value in record.inputs.items():
+            for name, value in step.inputs.items():
                 if not isinstance(value, Tensor):
                     raise ValueError(f"AGMClsHead: blank='input' needs tensors as inputs, but that of {name!r} is "
                                      f"{type(value).__name__}: set blank='feature'")
-            features = record.encode(record.inputs, size, evaluation=True)
-            sample = {name: torch.zeros_like(value[:len(value) // size]) for name, value in record.inputs.items()}
-            zeros = {name: value.expand(size, -1) for name, value in record.encode(sample, 1, evaluation=True).items()}
+            features = step.encode(step.inputs, size, evaluation=True)
+            sample = {name: torch.zeros_like(value[:len(value) // size]) for name, value in step.inputs.items()}
+            zeros = {name: value.expand(size, -1) for name, value in step.encode(sample, 1, evaluation=True).items()}
         with evaluating(self.fusion):
             return {subset: self.fusion({name: (features if name in subset else zeros)[name] for name in features})
                     for subset in subsets(self.fusion.modalities)}
@@ -134,7 +138,7 @@ class AGMClsHead(MultimodalClsHead):
     def _coefficients(self, scores: Tensor) -> Tensor:
         r""":math:`\kappa`, ``(M, )``."""
         excess = _lead(self.running_scores.to(scores)) - _lead(scores)
-        return (self.alpha * excess.clamp_max(LARGEST)).exp()
+        return (self.alpha * excess.clamp_max(self.cap)).exp()
 
     @torch.no_grad()
     def _remember(self, scores: Tensor, count: Tensor) -> None:

@@ -1,12 +1,15 @@
 """A fusion with a cross-entropy loss and per-modality confidences."""
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmda_ext.gradients import Probe
+from mmda_ext.gradients.probe import widen
 from mmda_ext.models.freezing import evaluating
 from mmda_ext.models.fusions import Fusion
 from mmda_ext.registry import MODELS
@@ -45,21 +48,17 @@ class MultimodalHead(BaseModule):
         """``{m: (N, D_m)}`` -> fused logits ``(N, C)``."""
         return self.fusion(features)
 
-    def modality_logits(self, features: Mapping[str, Tensor], gate: Tensor | None = None) -> dict[str, Tensor]:
-        """Logits of each modality alone, ``{m: (N, C)}``, without gradient; ``gate`` as for the fusion's."""
+    def modality_logits(self, features: Mapping[str, Tensor], fused: Tensor | None = None) -> dict[str, Tensor]:
+        """Logits of each modality alone, ``{m: (N, C)}``, without gradient; ``fused`` as for the fusion's."""
         if self.heads is None:
-            return self.fusion.modality_logits(features, self.mode, gate)
+            return self.fusion.modality_logits(features, self.mode, fused)
         with torch.no_grad(), evaluating(self.heads):
             dtype = next(self.heads.parameters()).dtype
             return {name: head(features[name].to(dtype)) for name, head in self.heads.items()}
 
-    def confidences(self, features: Mapping[str, Tensor], targets: Tensor, gate: Tensor | None = None) -> Tensor:
-        """Batch sums of the true-class probability of each modality, ``(M, )``; targets of -1 do not count."""
-        return true_class_sums(self.modality_logits(features, gate), targets)
-
-    def hits(self, features: Mapping[str, Tensor], targets: Tensor, gate: Tensor | None = None) -> Tensor:
-        """How many samples each modality classifies right, ``(M, )``; targets of -1 do not count."""
-        return hits(self.modality_logits(features, gate), targets)
+    def probe(self, features: Mapping[str, Tensor], targets: Tensor, fused: Tensor | None = None) -> Probe:
+        """What each modality alone predicts, beside ``targets`` ``(N, )``; ``fused`` as for :meth:`modality_logits`."""
+        return Probe(partial(self.modality_logits, features, None if fused is None else fused.detach()), targets)
 
     def cross_entropy(self, logits: Tensor, features: Mapping[str, Tensor], targets: Tensor,
                       name: str) -> dict[str, Tensor]:
@@ -77,8 +76,12 @@ class MultimodalHead(BaseModule):
 
 
 def masked_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean cross-entropy over the samples with a target; 0, still attached to the graph, where there is none."""
-    total = F.cross_entropy(widen(logits), targets, ignore_index=-1, reduction='sum')
+    """Mean cross-entropy over the samples with a target; 0, still attached to the graph, where there is none.
+
+    Not finite if any logit is not, also one of a sample without a target: its gradient of 0 times NaN would spoil the
+    encoders in a step whose loss looks well.
+    """
+    total = F.cross_entropy(widen(logits), targets, ignore_index=-1, reduction='sum') + 0 * widen(logits.detach()).sum()
     return total / (targets >= 0).sum().clamp_min(1)
 
 
@@ -89,18 +92,6 @@ def entropies(logits: Tensor, eps: float = 0.0) -> Tensor:
     return -(p * ((p + eps).log() if eps else log_p)).sum(-1)
 
 
-def true_class_sums(logits: Mapping[str, Tensor], targets: Tensor) -> Tensor:
-    """``sum_i softmax(logits^m_i)[target_i]`` over the samples with a target, for each modality, ``(M, )``."""
-    known, index = targets >= 0, targets.clamp_min(0)[:, None]
-    sums = [(widen(value.detach()).softmax(1).gather(1, index)[:, 0] * known).sum() for value in logits.values()]
-    return torch.stack(sums)
-
-
-def hits(logits: Mapping[str, Tensor], targets: Tensor) -> Tensor:
-    """Number of samples whose largest logit is that of their target, for each modality, ``(M, )``."""
-    return torch.stack([(value.detach().argmax(1) == targets).sum() for value in logits.values()]).float()
-
-
-def widen(x: Tensor) -> Tensor:
-    """At least float32: sums of half-precision probabilities lose samples."""
-    return x.to(torch.promote_types(x.dtype, torch.float32))
+def probabilities(logits: Tensor) -> Tensor:
+    """Softmax of logits ``(N, C)``; a row with any logit that is not finite holds NaN, also where softmax gives 0."""
+    return logits.softmax(1) + 0 * logits

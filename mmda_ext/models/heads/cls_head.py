@@ -1,12 +1,11 @@
 """Classifier on the fused features."""
 
 from collections.abc import Mapping
-from functools import partial
 
 from torch import Tensor
 
-from mmda_ext.models.heads.base import MultimodalHead
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.heads.base import MultimodalHead, probabilities
+from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
 
@@ -33,22 +32,18 @@ class MultimodalClsHead(MultimodalHead):
         super().__init__(num_classes, fusion, modality_logits, loss_weight, init_cfg)
         self.task = task
 
-    def loss(self, record: StepRecord) -> dict[str, Tensor]:
-        """Cross-entropy over the labelled samples; files what :meth:`predict_step` does."""
-        logits = self.predict_step(record)
-        return self.cross_entropy(logits, record.features, record.labels, self.task)
+    def loss(self, step: Step) -> Terms:
+        """Cross-entropy of the fused logits over the labelled samples."""
+        return self.terms(step, step.predictions.logits)
 
-    def predict_step(self, record: StepRecord) -> Tensor:
-        """Fused logits ``(N, C)``; files them, the fused features, confidences and hits in the record."""
-        record.classifier = self.fusion
-        record.fused = self.fusion.fuse(record.features)
-        record.logits = self.fusion.classify(record.fused)
-        of_this_pass = record.features, record.labels, self.fusion.gate
-        record.confidences[self.task] = partial(self.confidences, *of_this_pass)
-        record.hits[self.task] = partial(self.hits, *of_this_pass)
-        return record.logits
+    def terms(self, step: Step, logits: Tensor) -> Terms:
+        """Cross-entropy of ``logits`` ``(N, C)``, and what each modality alone predicts in the pass of the step."""
+        values = self.cross_entropy(logits, step.features, step.labels, self.task)
+        return Terms(values, probes={self.task: self.probe(step.features, step.labels, step.predictions.fused)})
 
     def predict(self, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Class probabilities ``(N, C)``, fused and of each modality alone."""
-        scores = self(features).softmax(1)
-        return scores, {name: value.softmax(1) for name, value in self.modality_logits(features).items()}
+        """Class probabilities ``(N, C)``, fused and of each modality alone; NaN in rows whose logits are not finite."""
+        fused = self.fusion.fuse(features)
+        alone = self.modality_logits(features, fused)
+        return (probabilities(self.fusion.classify(fused)),
+                {name: probabilities(value) for name, value in alone.items()})

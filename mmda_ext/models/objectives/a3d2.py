@@ -14,7 +14,7 @@ from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.objectives.batch import SkipCounter
 from mmda_ext.models.projection import unit
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 from mmda_ext.models.transport import moment_cost, transport_plan
 from mmda_ext.registry import MODELS
 
@@ -93,16 +93,16 @@ class A3D2(SkipCounter, Objective):
                 yield name, 'features', width
                 yield name, 'classes', num_classes
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """``loss_align``, ``loss_determinant``, ``loss_transport``, and the accuracy of the discriminators.
 
         Raises:
-            ValueError: If the record lacks logits of the classifier or of a modality's head.
+            ValueError: If the model has no heads of the modalities.
         """
-        source, target = record.source_rows, record.target_rows
+        source, target = step.source_rows, step.target_rows
         defined = self.enough(source, target)
-        parts = {name: Comparison(name, (name, ), record, source, target) for name in self.names}
-        none = 0.0 * torch.stack([widen(value).sum() for value in record.features.values()] +
+        parts = {name: Comparison(name, (name, ), step, source, target) for name in self.names}
+        none = 0.0 * torch.stack([widen(value).sum() for value in step.features.values()] +
                                  [parameter.sum() for parameter in self.parameters()]).sum()
         adversary, out = self._adversary(parts) if defined else (none, {})
         out['loss_align'] = none + self.loss_weight * adversary

@@ -12,7 +12,7 @@ from mmda_ext.models.heads.base import widen
 from mmda_ext.models.heads.gradient_reversal import reverse_gradient
 from mmda_ext.models.joining import enough
 from mmda_ext.models.objectives.base import Objective
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 
 PLACEMENTS = ('fused', 'per_modality', 'both')
 CONDITIONS = ('own', 'fused')
@@ -77,13 +77,13 @@ class AdaptationObjective(Objective):
         """Whether a batch, its positions by domain, has the samples that the criterion needs; all processes agree."""
         return enough(*(rows[name] for name in self.compared), least=self.fewest)
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar}`` or one loss per task; diagnostics are ``<task>/<criterion>_<name>``."""
-        rows = dict(source=record.source_rows, target=record.target_rows)
+        rows = dict(source=step.source_rows, target=step.target_rows)
         defined = self.defined(rows)
         terms, out = {}, {}
         for name, members in self.members.items():
-            comparison = Comparison(name, members, record, **rows)
+            comparison = Comparison(name, members, step, **rows)
             terms[name], seen = self.criterion(comparison) if defined else (self._none(comparison), {})
             out.update({f'{self.name}/{name}_{key}': value for key, value in seen.items()})
         if self.balanced:
@@ -111,9 +111,9 @@ class AdversarialObjective(AdaptationObjective):
         super().__init__(*args, **kwargs)
         self.ramp = Ramp(**(ramp or {}))
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """As :class:`AdaptationObjective`, and the diagnostic ``<task>_lambda``."""
-        return {**super().forward(record), f'{self.name}_lambda': torch.tensor(float(self.ramp()))}
+        return {**super().forward(step), f'{self.name}_lambda': torch.tensor(float(self.ramp()))}
 
     def reverse(self, x: Tensor) -> Tensor:
         r"""Identity whose gradient is multiplied by :math:`-\lambda`."""

@@ -1,5 +1,6 @@
 """Alignment by the logarithm of its losses, and a correction for other class frequencies: our reading of Amanda."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from mmda_ext.models.alignment import SecondMoments
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.correlation_alignment import CorrelationAlignment
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
 
@@ -53,15 +54,11 @@ class Amanda(CorrelationAlignment):
             raise ValueError(f'Amanda: eps={eps!r} must be a positive number')
         self.eps, self.reweight = eps, reweight
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """As :class:`CorrelationAlignment`, and ``loss_label_shift``.
-
-        Raises:
-            ValueError: If the record lacks the logits of the classifier.
-        """
-        out = super().forward(record)
+    def forward(self, step: Step, losses: Mapping[str, Tensor] | None = None) -> Terms:
+        """As :class:`CorrelationAlignment`, and ``loss_label_shift``."""
+        out = super().forward(step, losses)
         if self.reweight:
-            out['loss_label_shift'] = self._label_shift(record)
+            out['loss_label_shift'] = self._label_shift(step)
         return out
 
     def _term(self, moments: SecondMoments, members: tuple[str, ...],
@@ -70,25 +67,22 @@ class Amanda(CorrelationAlignment):
         shifted = value + self.eps
         return shifted.log(), {name: gradient / shifted for name, gradient in gradients.items()}
 
-    def _label_shift(self, record: StepRecord) -> Tensor:
-        if record.logits is None:
-            raise ValueError('Amanda needs the logits of the classifier to weight its samples: train it in a '
-                             'mmda_ext.MultimodalRecognizer, or set reweight=False')
-        source, target = record.source_rows, record.target_rows
-        labels = record.labels[source]
-        heads = [widen(logits[source]) for logits in (record.logits, *record.modality_logits.values())]
-        weights = self._class_weights(record, source, target, heads[0].shape[1])
+    def _label_shift(self, step: Step) -> Tensor:
+        source, target, predictions = step.source_rows, step.target_rows, step.predictions
+        labels = step.labels[source]
+        heads = [widen(logits[source]) for logits in (predictions.logits, *predictions.modality_logits.values())]
+        weights = self._class_weights(step, source, target, heads[0].shape[1])
         known = labels >= 0
         surplus = (weights[labels.clamp_min(0)] - 1) * known
         entropies = [F.cross_entropy(logits, labels, ignore_index=-1, reduction='none') for logits in heads]
         return (torch.stack(entropies).sum(0) * surplus).sum() / known.sum().clamp_min(1)
 
     @torch.no_grad()
-    def _class_weights(self, record: StepRecord, source: Tensor, target: Tensor, num_classes: int) -> Tensor:
+    def _class_weights(self, step: Step, source: Tensor, target: Tensor, num_classes: int) -> Tensor:
         """:math:`\\pi_c / \\pi_c^s` of the classes in the batch, 1 for the others, ``(C, )``; waits for the device."""
-        features = widen(torch.cat([record.features[name] for name in self.names], dim=1))
+        features = widen(torch.cat([step.features[name] for name in self.names], dim=1))
         rows, others = join_rows(features[source]).cpu(), join_rows(features[target]).cpu()
-        labels = join_rows(record.labels[source]).cpu()
+        labels = join_rows(step.labels[source]).cpu()
         present, index, counts = labels[labels >= 0].unique(return_inverse=True, return_counts=True)
         weights = torch.ones(num_classes, dtype=features.dtype)
         if len(present) and len(others):
@@ -109,9 +103,11 @@ def class_shares(means: Tensor, target: Tensor) -> Tensor:
         target (Tensor): :math:`\mu`, ``(d, )``.
 
     Returns:
-        Tensor: :math:`\pi`, ``(C, )``, float64.
+        Tensor: :math:`\pi`, ``(C, )``, float64; not a number where a mean is not finite, so that the loss says it.
     """
     gaps = (means - target).double()
+    if not gaps.isfinite().all():
+        return gaps.new_full((len(gaps), ), torch.nan)
     # Both parts of the problem of one size: the solution's sum stays away from 0.
     gaps = gaps / gaps.square().sum().sqrt().clamp_min(torch.finfo(gaps.dtype).tiny)
     system = torch.cat([gaps.T, gaps.new_ones(1, len(gaps))])

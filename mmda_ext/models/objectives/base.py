@@ -9,17 +9,18 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step, Terms
 
 if TYPE_CHECKING:
     from mmda_ext.models.recognizers import MultimodalRecognizer
 
 
 class Objective(BaseModule):
-    """Called once per training step with the :class:`StepRecord`; returns ``{'loss_<task>': scalar, ...}``.
+    """Called once per training step with the :class:`Step`; returns ``{'loss_<task>': scalar, ...}``.
 
-    Other keys are diagnostics and must not contain "loss". The recognizer hands its fusion config down, so that an
-    objective that predicts from fused features builds the same kind of predictor.
+    Other keys are diagnostics and must not contain "loss"; :class:`Terms` hold more. The order of objectives does not
+    matter. The recognizer hands its fusion config down, so that an objective that predicts from fused features builds
+    the same kind of predictor.
 
     Args:
         fusion (dict, optional): Fusion config of the recognizer.
@@ -27,13 +28,16 @@ class Objective(BaseModule):
         init_cfg (dict, optional): As in MMEngine.
     """
 
+    #: Called after all those that do not, with the losses of the step by task.
+    reads_losses = False
+
     def __init__(self, fusion: dict | None = None, task: str | None = None, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.task: str | None = task
 
     @abstractmethod
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """Losses and diagnostics of this step; may file confidences in the record."""
+    def forward(self, step: Step) -> Terms | dict[str, Tensor]:
+        """Losses and diagnostics of this step; with ``reads_losses``, called as ``(step, losses by task)``."""
 
     def bind(self, model: 'MultimodalRecognizer') -> None:  # noqa: B027
         """Told the model once all of it is built: the place to look at its other parts."""
@@ -61,8 +65,12 @@ class Objective(BaseModule):
                       f'num_domains={num_domains}', logger='current', level=logging.WARNING)
         return num_domains >= 2
 
-    def modality_parameters(self) -> dict[str, list[nn.Parameter]]:
-        """Parameters behind the features that belong to one modality and are balanced with its encoder; none here."""
+    def local_parameters(self, heads: Mapping[str, nn.Module]) -> dict[str, list[nn.Parameter]]:
+        """Parameters behind the features that are balanced with a modality's encoder; none here.
+
+        Args:
+            heads (dict[str, nn.Module]): The recognizer's class head of each modality, if it has them.
+        """
         return {}
 
 

@@ -9,7 +9,7 @@ from mmda_ext.models.adaptation import Comparison
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import enough, join_rows
 from mmda_ext.models.objectives.adaptation import AdaptationObjective
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 
 
 class SkipCounter:
@@ -39,9 +39,9 @@ class BatchObjective(SkipCounter, AdaptationObjective):
         """Whether the batch has two samples of each domain that is compared."""
         return self.enough(*(rows[name] for name in self.compared))
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """As :class:`AdaptationObjective`, and the diagnostic ``<task>_skipped``."""
-        return super().forward(record) | self.skips(self.name)
+        return super().forward(step) | self.skips(self.name)
 
 
 def rows_of(values: Tensor, comparison: Comparison) -> tuple[Tensor, Tensor]:

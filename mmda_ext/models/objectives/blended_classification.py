@@ -8,7 +8,7 @@ from torch import Tensor
 from mmda_ext.models.adaptation import FUSED
 from mmda_ext.models.heads.base import masked_cross_entropy
 from mmda_ext.models.objectives.base import Objective
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
 
 if TYPE_CHECKING:
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 class BlendedClassification(Objective):
     r""":math:`\sum_{k=1}^{M+1} w_k \mathrm{CE}_k`, with weights that a hook sets.
 
-    (Gradient-Blending, Wang, Tran, Feiszli, CVPR 2020, Eq. 1.) It has no heads of its own: it reads the logits that
-    the recognizer's ``cls_head`` and an objective with a head for each modality filed in the record. Give those two
-    ``loss_weight=0.0``, so that no cross-entropy counts twice, and place this one behind them. The weights are a
-    buffer, so checkpoints carry them; they are equal until :class:`~mmda_ext.engine.hooks.GradientBlendingHook` sets
-    them.
+    (Gradient-Blending, Wang, Tran, Feiszli, CVPR 2020, Eq. 1.) It reads the logits of the recognizer's ``cls_head`` and
+    of the heads of the modalities, for which another objective asks. Give those two ``loss_weight=0.0``, so that no
+    cross-entropy counts twice. The weights are a buffer, so checkpoints carry them; they are equal until
+    :class:`~mmda_ext.engine.hooks.GradientBlendingHook` sets them.
 
     Args:
         fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
@@ -45,16 +44,16 @@ class BlendedClassification(Objective):
         """Refuse a classifier that adds its cross-entropy a second time."""
         self.take_over_classification(model)
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_blend': scalar, 'ce_<modality>': scalar, ..., 'ce_fused': scalar}``."""
-        terms = {name: masked_cross_entropy(value, record.labels) for name, value in self.head_logits(record).items()}
+        terms = {name: masked_cross_entropy(value, step.labels) for name, value in self.head_logits(step).items()}
         total = (self.weights * torch.stack(list(terms.values()))).sum()
         return {'loss_blend': total, **{f'ce_{name}': value.detach() for name, value in terms.items()}}
 
-    def head_logits(self, record: StepRecord) -> dict[str, Tensor]:
+    def head_logits(self, step: Step) -> dict[str, Tensor]:
         """Logits ``(N, C)`` of each head, the fused one last.
 
         Raises:
-            ValueError: If the record lacks logits of a head.
+            ValueError: If the model has no heads of the modalities.
         """
-        return dict(zip(self.names, record.voters(type(self).__name__)))
+        return dict(zip(self.names, step.predictions.voters(type(self).__name__)))

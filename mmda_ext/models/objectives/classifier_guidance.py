@@ -1,16 +1,15 @@
 """An auxiliary classifier per modality that watches its features without moving them."""
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmda_ext.gradients import Probe
 from mmda_ext.models.fusions.base import fused_width
-from mmda_ext.models.heads.base import hits, masked_cross_entropy, widen
+from mmda_ext.models.heads.base import masked_cross_entropy, widen
 from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.base import Objective
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
 DIRECTIONS = ('off', 'constant', 'live')
@@ -70,20 +69,17 @@ class ClassifierGuidance(Objective):
             {name: nn.Linear(hidden_channels or width, num_classes)
              for name, width in widths.items()})
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_<task>': scalar, 'loss_direction/<modality>': scalar, ...}``; files the hits of the classifiers."""
-        hidden = {name: own(record.features[name].detach()).relu() for name, own in self.auxiliary_hidden.items()}
+    def forward(self, step: Step) -> Terms:
+        """``{'loss_<task>': scalar, 'loss_direction/<modality>': scalar, ...}``, and what they predict."""
+        hidden = {name: own(step.features[name].detach()).relu() for name, own in self.auxiliary_hidden.items()}
         logits = {name: own(hidden[name]) for name, own in self.auxiliary_output.items()}
-        record.hits[self.name] = partial(hits, logits, record.labels)
-        losses = [masked_cross_entropy(value, record.labels) for value in logits.values()]
-        out = {f'loss_{self.name}': torch.stack(losses).sum()}
+        losses = [masked_cross_entropy(value, step.labels) for value in logits.values()]
+        out = Terms({f'loss_{self.name}': torch.stack(losses).sum()}, probes={self.name: Probe(logits, step.labels)})
         if self.direction == 'off':
             return out
-        assert record.logits is not None
-        assert record.fused is not None
         with torch.set_grad_enabled(self.direction == 'live'):
-            labels = join_rows(record.labels)
-            fused = output_gradient(join_rows(record.logits), join_rows(record.fused), labels)
+            labels, predictions = join_rows(step.labels), step.predictions
+            fused = output_gradient(join_rows(predictions.logits), join_rows(predictions.fused), labels)
             for name in logits:
                 own = output_gradient(join_rows(logits[name].detach()), join_rows(hidden[name].detach()), labels)
                 cosine = F.cosine_similarity(own.flatten(), fused.flatten(), dim=0)

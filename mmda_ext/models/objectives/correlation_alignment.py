@@ -1,6 +1,6 @@
 """Alignment of second moments of source and target, one loss per modality and one for their concatenation (CORAL)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from mmengine.dist import get_world_size
@@ -12,7 +12,7 @@ from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import join_rows, joined_sum, own_rows
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.objectives.batch import SkipCounter
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
 OPTIONS = {
@@ -91,24 +91,31 @@ class CorrelationAlignment(SkipCounter, Objective):
             self.alpha2 = float(alpha2)
         self.auto_batches, self._done = auto_batches, False
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_align/<modality>': scalar, ..., 'loss_align/fused': scalar}``; files the gradients in the record."""
-        terms = self._terms(record)
+    @property
+    def reads_losses(self) -> bool:  # type: ignore[override]
+        """Only to choose its strength by the gradient of the classification."""
+        return isinstance(self.alpha2, Tensor)
+
+    def forward(self, step: Step, losses: Mapping[str, Tensor] | None = None) -> Terms:
+        """``{'loss_align/<modality>': scalar, ..., 'loss_align/fused': scalar}``, and their gradients."""
+        terms = self._terms(step)
         out = self.skips('align')
         alpha2 = self.alpha2
         if isinstance(alpha2, Tensor):
-            self._choose(alpha2, record, [gradients for _, gradients in terms.values()])
+            own_gradients = [own for _, own in terms.values()]
+            self._choose(alpha2, step, (losses or {}).get(self.class_task), own_gradients)
             out['align_alpha2'] = alpha2 = alpha2.clone()
+        known = {}
         for name, (value, gradients) in terms.items():
             own = {modality: gradient.mul_(alpha2) for modality, gradient in gradients.items()}
-            record.feature_gradients[f'align/{name}'] = own
-            out[f'loss_align/{name}'] = attach(alpha2 * value, record.features, own)
-        return out
+            known[f'align/{name}'] = own
+            out[f'loss_align/{name}'] = attach(alpha2 * value, step.features, own)
+        return Terms(out, gradients=known)
 
-    def _terms(self, record: StepRecord) -> dict[str, tuple[Tensor, dict[str, Tensor]]]:
+    def _terms(self, step: Step) -> dict[str, tuple[Tensor, dict[str, Tensor]]]:
         """Value and gradients at whole features ``{m: (N, D_m)}`` of each task, without :math:`\\alpha_2`."""
-        domains = (record.source_rows, record.target_rows)
-        features = {name: widen(record.features[name].detach()) for name in self.names}
+        domains = (step.source_rows, step.target_rows)
+        features = {name: widen(step.features[name].detach()) for name in self.names}
         if not self.enough(*domains):
             zeros = {name: torch.zeros_like(value) for name, value in features.items()}
             return {task: (zeros[members[0]].new_zeros(()), {name: zeros[name].clone() for name in members})
@@ -131,10 +138,17 @@ class CorrelationAlignment(SkipCounter, Objective):
     def _factor(self, width: int) -> float:
         return {'none': 1.0, 'deep_coral': 1 / (4 * width**2), 'mean': 1 / width**2}[self.normalize]
 
-    def _choose(self, alpha2: Tensor, record: StepRecord, gradients: list[dict[str, Tensor]]) -> None:
-        """Compare the lengths of both gradients at the features, on the average of the first batches."""
-        loss = record.losses[self.class_task]
-        wanted = [value for value in record.features.values() if value.requires_grad]
+    def _choose(self, alpha2: Tensor, step: Step, loss: Tensor | None,
+                gradients: list[dict[str, Tensor]]) -> None:
+        """Compare the lengths of both gradients at the features, on the average of the first batches.
+
+        Raises:
+            ValueError: If no loss is filed under the classifier's task.
+        """
+        if loss is None:
+            raise ValueError(f'CorrelationAlignment: alpha2="auto" compares with the gradient of task '
+                             f'{self.class_task!r}, which has no loss: set class_task')
+        wanted = [value for value in step.features.values() if value.requires_grad]
         if not self.training or not wanted or not loss.requires_grad or self._chosen():
             return
         classifier = torch.autograd.grad(loss, wanted, retain_graph=True, allow_unused=True)

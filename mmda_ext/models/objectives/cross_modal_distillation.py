@@ -9,11 +9,11 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
+from mmda_ext.models.heads.base import probabilities
 from mmda_ext.models.objectives.base import Objective, modalities_of, weights_by_modality
-from mmda_ext.models.objectives.modality_heads import ModalityHeads
 from mmda_ext.models.objectives.supervised_contrastive import SupervisedContrastive
 from mmda_ext.models.projection import direction_distance
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 from mmda_ext.models.teacher import AveragedTeacher
 from mmda_ext.registry import MODELS
 
@@ -31,7 +31,7 @@ class CrossModalDistillation(Objective):
     member of a pair has a target that is mostly itself. The loss begins when the teacher is an average, after ``start``
     steps.
 
-    It needs :class:`SupervisedContrastive` before it, which owns the projections, and
+    It needs :class:`SupervisedContrastive`, which owns the projections, and
     ``dict(type='mmda_ext.AveragedTeacherHook')`` among the hooks. Where the model has class heads of the modalities,
     it also predicts with the mean of fused and unimodal logits, of student (``ensemble``) and teacher
     (``teacher_ensemble``), beside the teacher's own fused prediction (``teacher``).
@@ -70,22 +70,24 @@ class CrossModalDistillation(Objective):
 
     def bind(self, model: 'MultimodalRecognizer') -> None:
         """Copy the model; the copy has no teacher of its own."""
-        self._projects = _position(model, SupervisedContrastive)
-        self._classifies = _position(model, ModalityHeads)
-        if self._projects is None:
-            raise ValueError('CrossModalDistillation distils projections: place mmda_ext.SupervisedContrastive '
-                             '(features="full") before it in `objectives`')
+        found = [index for index, own in enumerate(model.objectives) if isinstance(own, SupervisedContrastive)]
+        if not found:
+            raise ValueError('CrossModalDistillation distils projections: add mmda_ext.SupervisedContrastive '
+                             '(features="full") to `objectives`')
+        self._projects = found[0]
+        # In a tuple, so that it stays a part of the model alone.
+        self._student = (model.objectives[found[0]], )
         self.teacher = AveragedTeacher(model, self.start)
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_distillation': scalar}``, or nothing while the teacher is no average yet."""
         self._check_updates()
         if self.teacher.num_updates < self.start:
             return {}
         with torch.no_grad():
-            targets = self._teach(record)
-        terms = [self.modality_weights[name] * direction_distance(record.projections[name], target)
-                 for name, target in targets]
+            targets = self._teach(step)
+        own = self._student[0].projections(step)
+        terms = [self.modality_weights[name] * direction_distance(own[name], target) for name, target in targets]
         return {'loss_distillation': self.loss_weight * torch.stack(terms).sum()}
 
     def _check_updates(self) -> None:
@@ -95,10 +97,10 @@ class CrossModalDistillation(Objective):
                       "to distil: add dict(type='mmda_ext.AveragedTeacherHook') to custom_hooks", logger='current',
                       level=logging.WARNING)
 
-    def _teach(self, record: StepRecord) -> list[tuple[str, Tensor]]:
+    def _teach(self, step: Step) -> list[tuple[str, Tensor]]:
         """Mixtures ``(N, P)``, each with the modality that it is a target for."""
         teacher = self.teacher.module
-        features = teacher.extract_feat(record.inputs, record.num_samples)
+        features = teacher.extract_feat(step.inputs, step.num_samples)
         projections = teacher.objectives[self._projects].project(features)
         targets = []
         for pair in self.pairs:
@@ -117,11 +119,11 @@ class CrossModalDistillation(Objective):
             return {}
         teacher = self.teacher.module
         taught = teacher.extract_feat(inputs, len(next(iter(features.values()))))
-        out = {'teacher': teacher.cls_head(taught).softmax(1)}
-        if self._classifies is not None:
+        out = {'teacher': probabilities(teacher.cls_head(taught))}
+        if model.modality_heads:
             for name, owner, values in (('ensemble', model, features), ('teacher_ensemble', teacher, taught)):
-                own = owner.objectives[self._classifies].classify(values)
-                out[name] = torch.stack([owner.cls_head(values), *own.values()]).mean(0).softmax(1)
+                own = [head(values[modality]) for modality, head in owner.modality_heads.items()]
+                out[name] = probabilities(torch.stack([owner.cls_head(values), *own]).mean(0))
         return out
 
 
@@ -140,7 +142,3 @@ def mixture_weights(like: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
 def mix(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
     r""":math:`\lambda r^1 + (1 - \lambda) r^2` of rows ``(N, P)`` with shares ``(N, 1)``."""
     return share * first + (1 - share) * second
-
-
-def _position(model: 'MultimodalRecognizer', kind: type) -> int | None:
-    return next((index for index, objective in enumerate(model.objectives) if isinstance(objective, kind)), None)

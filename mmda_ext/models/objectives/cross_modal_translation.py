@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from mmda_ext.models.heads.base import probabilities
 from mmda_ext.models.objectives.base import Objective, modalities_of
 from mmda_ext.models.projection import direction_distance, distance
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
 
 if TYPE_CHECKING:
@@ -73,9 +74,9 @@ class CrossModalTranslation(Objective):
             for source, target in self.pairs
         })
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_translation': scalar}``."""
-        terms = [self.distance(translate(self._masked(record.features[source])), record.features[target])
+        terms = [self.distance(translate(self._masked(step.features[source])), step.features[target])
                  for (source, target), translate in zip(self.pairs, self.translators.values())]
         return {'loss_translation': self.loss_weight * torch.stack(terms).mean()}
 
@@ -83,7 +84,7 @@ class CrossModalTranslation(Objective):
                 features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Probabilities ``(N, C)`` of the classifier without each modality that may be missing."""
         return {
-            f'without_{name}': model.cls_head({**features, name: self.replaced(name, features)}).softmax(1)
+            f'without_{name}': probabilities(model.cls_head({**features, name: self.replaced(name, features)}))
             for name in self.missing
         }
 

@@ -68,7 +68,7 @@ class DADA2020(AdversarialObjective):
         """:math:`L^s, L^t_{min}, L^t_{max}, H`, each a mean over its domain."""
         fused, logits = comparison.classify(features)
         joined = torch.cat([logits, self.units[comparison.name](fused)], dim=1)
-        labels = comparison.record.labels[comparison.source]
+        labels = comparison.step.labels[comparison.source]
         on_source = joined_mean(source_term(joined[comparison.source], labels), labels >= 0)
         return on_source, *(joined_mean(value) for value in target_terms(joined[comparison.target]))
 

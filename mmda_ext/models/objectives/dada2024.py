@@ -80,7 +80,7 @@ class DADA2024(AdversarialObjective):
         of_domains, accuracy = three_way(parts)
         predicted = self.classes[comparison.name](torch.cat([source, mixed]))
         on_source, on_mixed = predicted.split([len(source), len(mixed)])
-        of_classes = masked_cross_entropy(on_source, comparison.record.labels[comparison.source])
+        of_classes = masked_cross_entropy(on_source, comparison.step.labels[comparison.source])
         nwd = nuclear_wasserstein(widen(on_source).softmax(1), widen(on_mixed).softmax(1))
         value = (1 - self.omega) * of_domains + self.omega * (2 * of_classes + 0.5 * nwd.abs())
         return value, dict(ce=of_domains.detach(), acc=accuracy, nwd=nwd.detach())

@@ -22,7 +22,8 @@ class DANN(AdversarialObjective):
         discriminator (dict, optional): Config of the discriminator without ``in_channels``; by default a
             :class:`DomainDiscriminator`.
 
-    Differences from the paper: a mean over each domain, so that batches may be of unequal size.
+    Differences from the paper: half of the sum of the means over the domains, where the paper has the sum
+    (``loss_weight=2``).
     """
 
     def __init__(self, *args: Any, discriminator: dict | None = None, **kwargs: Any) -> None:

@@ -1,11 +1,7 @@
 """Domain-adversarial training on the fused features (Ganin et al., JMLR 2016; GMP Eq. 1-3)."""
 
-from functools import partial
-
-from torch import Tensor
-
 from mmda_ext.models.objectives.base import Objective
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
 
@@ -35,11 +31,6 @@ class DomainAdversarial(Objective):
         own = head.get('fusion')
         self.head = MODELS.build({'type': 'mmda_ext.DomainDiscriminatorHead', **head, 'fusion': own or fusion})
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_<task>': L_d, '<task>_acc': percent}``; files the domain confidences."""
-        if self.head is None:
-            return {}
-        out = self.head.loss(record.features, record.domain_labels, self.name)
-        record.confidences[self.name] = partial(
-            self.head.confidences, record.features, record.domain_labels, self.head.fusion.gate)
-        return out
+    def forward(self, step: Step) -> Terms:
+        """``{'loss_<task>': L_d, '<task>_acc': percent}``, and what each modality alone says of the domain."""
+        return Terms({}) if self.head is None else self.head.loss(step.features, step.domain_labels, self.name)

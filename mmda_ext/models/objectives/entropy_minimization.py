@@ -5,7 +5,7 @@ from torch import Tensor
 
 from mmda_ext.models.heads.base import entropies
 from mmda_ext.models.objectives.base import Objective
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
 
 #: In the logarithm of the release.
@@ -16,7 +16,7 @@ EPS = 1e-5
 class EntropyMinimization(Objective):
     r""":math:`\frac{\eta}{K} \sum_h \operatorname{mean}_i \sum_y -p_{ihy} \log(p_{ihy} + 10^{-5})`, :math:`K` heads.
 
-    The heads are those of the modalities and the fused one. Place it after the objective that owns the former.
+    The heads are those of the modalities, which another objective trains, and the fused one.
 
     Args:
         fusion (dict, optional): Unused.
@@ -33,11 +33,11 @@ class EntropyMinimization(Objective):
         super().__init__(fusion, task, init_cfg)
         self.loss_weight = loss_weight
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_entropy_min': scalar}``.
 
         Raises:
-            ValueError: If the record lacks the logits of a head.
+            ValueError: If the model has no heads of the modalities.
         """
-        logits = torch.stack(record.voters('EntropyMinimization'))
+        logits = torch.stack(step.predictions.voters('EntropyMinimization'))
         return {'loss_entropy_min': self.loss_weight * entropies(logits, EPS).mean()}

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from mmda_ext.models.heads.base import entropies, widen
 from mmda_ext.models.objectives.modality_heads import ModalityHeads
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ class EntropyWeightedClassification(ModalityHeads):
     cross-entropy: set ``cls_head.loss_weight=0``. It is filed under the classifier's task.
 
     Args:
-        num_classes (int): Number of classes.
         fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
         temperature (float): :math:`T`.
         loss_weight (float): :math:`w`.
@@ -36,13 +35,12 @@ class EntropyWeightedClassification(ModalityHeads):
     """
 
     def __init__(self,
-                 num_classes: int,
                  fusion: dict,
                  temperature: float = 1.0,
                  loss_weight: float = 1.0,
                  task: str = 'cls',
                  init_cfg: dict | None = None) -> None:
-        super().__init__(num_classes, fusion, task, init_cfg)
+        super().__init__(fusion, task, init_cfg)
         if not temperature > 0:
             raise ValueError(f'EntropyWeightedClassification: temperature={temperature!r} must be a number > 0')
         self.temperature, self.loss_weight = temperature, loss_weight
@@ -51,11 +49,10 @@ class EntropyWeightedClassification(ModalityHeads):
         """Refuse a classifier that adds its cross-entropy a second time."""
         self.take_over_classification(model)
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_entropy_weighted': scalar}``; files the logits of the heads in the record."""
-        self.file_logits(record)
-        logits = torch.stack(record.voters(type(self).__name__))
-        loss = entropy_weighted_cross_entropy(logits, record.labels, self.temperature)
+    def forward(self, step: Step) -> dict[str, Tensor]:
+        """``{'loss_entropy_weighted': scalar}``."""
+        logits = torch.stack(step.predictions.voters(type(self).__name__))
+        loss = entropy_weighted_cross_entropy(logits, step.labels, self.temperature)
         return {'loss_entropy_weighted': self.loss_weight * loss}
 
 

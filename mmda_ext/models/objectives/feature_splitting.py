@@ -8,7 +8,7 @@ from torch import Tensor
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import joined_mean
 from mmda_ext.models.objectives.base import Objective
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
 
 
@@ -44,9 +44,9 @@ class FeatureSplitting(Objective):
             raise ValueError(f'FeatureSplitting: margin={margin!r} must be a number > 0, or None for no bound')
         self.loss_weight, self.margin = loss_weight, margin
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_splitting': scalar}``, at most 0."""
-        gaps = [shared - specific for shared, specific in (halves(widen(record.features[name])) for name in self.names)]
+        gaps = [shared - specific for shared, specific in (halves(widen(step.features[name])) for name in self.names)]
         # The bound is one of the joined batch.
         terms = torch.stack([joined_mean(gap.square().mean(1)) for gap in gaps])
         return {'loss_splitting': -self.loss_weight * terms.clamp(max=self.margin or math.inf).mean()}

@@ -1,15 +1,14 @@
 """A class head per modality with an entropy penalty on its features (deterministic information bottleneck)."""
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 
+from mmda_ext.gradients import Probe
 from mmda_ext.models.alignment import EPS
-from mmda_ext.models.heads.base import masked_cross_entropy, true_class_sums, widen
+from mmda_ext.models.heads.base import masked_cross_entropy, widen
 from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.modality_heads import ModalityHeads
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
 OPTIONS = {'entropy': ('log_eps', 'log1p', 'off'), 'estimator': ('batch', 'ema')}
@@ -21,12 +20,10 @@ class InformationBottleneck(ModalityHeads):
 
     (Boomda.) :math:`\Sigma_m` is the diagonal covariance of the source features, from :math:`I(X; Z) = H(Z)` for a
     Gaussian :math:`Z`. The fused features are the concatenation, so their term equals the sum of the others: the
-    entropy part is :math:`\beta \sum_m \sum_j \log \mathrm{var}_{m,j}`. This objective owns the :math:`M` heads of the
-    modalities and files their logits for those who vote; the fused classifier and its cross-entropy are the
-    recognizer's ``cls_head``.
+    entropy part is :math:`\beta \sum_m \sum_j \log \mathrm{var}_{m,j}`. The heads of the modalities and the fused
+    classifier are the recognizer's; the cross-entropy of the latter is that of its ``cls_head``.
 
     Args:
-        num_classes (int): Number of classes.
         fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
         beta (float): :math:`\beta`.
         entropy (str): ``'log_eps'``, :math:`\sum_j \log(\mathrm{var}_j + 10^{-6})`; ``'log1p'``,
@@ -47,7 +44,6 @@ class InformationBottleneck(ModalityHeads):
     """
 
     def __init__(self,
-                 num_classes: int,
                  fusion: dict,
                  beta: float = 5e-4,
                  entropy: str = 'log_eps',
@@ -56,7 +52,7 @@ class InformationBottleneck(ModalityHeads):
                  loss_weight: float = 1.0,
                  task: str | None = None,
                  init_cfg: dict | None = None) -> None:
-        super().__init__(num_classes, fusion, task, init_cfg)
+        super().__init__(fusion, task, init_cfg)
         for key, value in dict(entropy=entropy, estimator=estimator).items():
             if value not in OPTIONS[key]:
                 raise ValueError(f'InformationBottleneck: {key}={value!r} is unknown: choose one of {OPTIONS[key]}')
@@ -68,20 +64,19 @@ class InformationBottleneck(ModalityHeads):
             for name, width in fusion['in_channels'].items()
         })
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_heads': scalar, 'loss_entropy': scalar}``; files logits and confidences of the heads."""
-        rows = record.source_rows
-        labels = record.labels[rows]
-        logits = {name: value[rows] for name, value in self.file_logits(record).items()}
-        record.confidences[self.task or 'heads'] = partial(true_class_sums, logits, labels)
+    def forward(self, step: Step) -> Terms:
+        """``{'loss_heads': scalar, 'loss_entropy': scalar}``, and what the heads predict."""
+        rows = step.source_rows
+        labels = step.labels[rows]
+        logits = {name: value[rows] for name, value in step.predictions.modality_logits.items()}
         losses = [masked_cross_entropy(value, labels) for value in logits.values()]
         out = {'loss_heads': self.loss_weight * torch.stack(losses).sum()}
         if self.entropy != 'off':
-            terms = [log_determinant(join_rows(record.features[name][rows]), self.entropy, self.averages[name])
-                     for name in self.heads]
+            terms = [log_determinant(join_rows(step.features[name][rows]), self.entropy, self.averages[name])
+                     for name in self.averages]
             # Half of beta for the modalities, the other half for the fused features, whose term is the same sum.
             out['loss_entropy'] = self.beta * torch.stack(terms).sum()
-        return out
+        return Terms(out, probes={self.task or 'heads': Probe(logits, labels)})
 
 
 class VarianceAverage(nn.Module):

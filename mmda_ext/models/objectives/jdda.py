@@ -81,7 +81,7 @@ class JDDA(BatchObjective):
     def criterion(self, comparison: Comparison) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of the form chosen; ``intra`` and ``inter`` are its two parts."""
         rows = join_rows(widen(comparison.joined[comparison.source]))
-        labels = join_rows(comparison.record.labels[comparison.source])
+        labels = join_rows(comparison.step.labels[comparison.source])
         if self.form == 'instance':
             intra, inter = self._of_instances(rows, labels)
         else:

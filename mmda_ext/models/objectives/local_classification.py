@@ -1,15 +1,15 @@
 """A linear class head per modality, trained with its encoder."""
 
 from collections.abc import Mapping
-from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from mmda_ext.models.heads.base import masked_cross_entropy, true_class_sums
+from mmda_ext.gradients import Probe
+from mmda_ext.models.heads.base import masked_cross_entropy
 from mmda_ext.models.objectives.base import weights_by_modality
 from mmda_ext.models.objectives.modality_heads import ModalityHeads
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
 
@@ -21,7 +21,6 @@ class LocalClassification(ModalityHeads):
     and its train-time probabilities are the confidences.
 
     Args:
-        num_classes (int): Number of classes.
         fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
         loss_weight (float): :math:`w`; 3.0 in the release.
         task (str): Name of the loss among the balanced tasks.
@@ -37,7 +36,6 @@ class LocalClassification(ModalityHeads):
     """
 
     def __init__(self,
-                 num_classes: int,
                  fusion: dict,
                  loss_weight: float = 3.0,
                  task: str = 'cls',
@@ -46,25 +44,23 @@ class LocalClassification(ModalityHeads):
                  modality_weights: Mapping[str, float] | None = None,
                  balanced_heads: bool = True,
                  init_cfg: dict | None = None) -> None:
-        super().__init__(num_classes, fusion, None if by_modality else task, init_cfg)
+        super().__init__(fusion, None if by_modality else task, init_cfg)
         self.name, self.by_modality, self.balanced_heads = name or task, by_modality, balanced_heads
         self.loss_weight = loss_weight
         self.modality_weights = weights_by_modality(modality_weights, fusion, type(self).__name__)
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_<name>': scalar}``, or ``{'loss_<name>/<modality>': scalar, ...}``; files logits and confidences."""
-        logits = self.file_logits(record)
-        record.confidences[self.name] = partial(true_class_sums, logits, record.labels)
+    def forward(self, step: Step) -> Terms:
+        """``{'loss_<name>': scalar}``, or ``{'loss_<name>/<modality>': scalar, ...}``, and what the heads predict."""
+        logits = step.predictions.modality_logits
+        probes = {self.name: Probe(logits, step.labels)}
         losses = {
-            name: self.loss_weight * self.modality_weights[name] * masked_cross_entropy(value, record.labels)
+            name: self.loss_weight * self.modality_weights[name] * masked_cross_entropy(value, step.labels)
             for name, value in logits.items()
         }
         if self.by_modality:
-            return {f'loss_{self.name}/{name}': value for name, value in losses.items()}
-        return {f'loss_{self.name}': torch.stack(list(losses.values())).sum()}
+            return Terms({f'loss_{self.name}/{name}': value for name, value in losses.items()}, probes)
+        return Terms({f'loss_{self.name}': torch.stack(list(losses.values())).sum()}, probes)
 
-    def modality_parameters(self) -> dict[str, list[nn.Parameter]]:
+    def local_parameters(self, heads: Mapping[str, nn.Module]) -> dict[str, list[nn.Parameter]]:
         """The class head of each modality, if it is balanced."""
-        if not self.balanced_heads:
-            return {}
-        return {name: list(head.parameters()) for name, head in self.heads.items()}
+        return {name: list(head.parameters()) for name, head in heads.items()} if self.balanced_heads else {}

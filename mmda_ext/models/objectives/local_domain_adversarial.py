@@ -1,14 +1,13 @@
 """A domain projection per modality in front of one shared discriminator."""
 
-from functools import partial
-
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from mmda_ext.models.heads.base import masked_cross_entropy, true_class_sums
+from mmda_ext.gradients import Probe
+from mmda_ext.models.heads.base import masked_cross_entropy
 from mmda_ext.models.heads.gradient_reversal import reverse_gradient
 from mmda_ext.models.objectives.base import Objective
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
 
@@ -55,15 +54,15 @@ class LocalDomainAdversarial(Objective):
             nn.Linear(projection_channels, hidden_channels), nn.BatchNorm1d(hidden_channels), nn.ReLU(),
             nn.Linear(hidden_channels, num_domains))
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_<task>': scalar}``; files the train-time probabilities as confidences."""
+    def forward(self, step: Step) -> Terms:
+        """``{'loss_<task>': scalar}``, and the train-time logits."""
         if not self.active:
-            return {}
+            return Terms({})
         logits = {
-            name: self.discriminator(project(reverse_gradient(record.features[name], self.reversal)))
+            name: self.discriminator(project(reverse_gradient(step.features[name], self.reversal)))
             for name, project in self.project.items()
         }
-        domains = record.domain_labels
-        record.confidences[self.name] = partial(true_class_sums, logits, domains)
+        domains = step.domain_labels
         losses = [masked_cross_entropy(value, domains) for value in logits.values()]
-        return {f'loss_{self.name}': self.loss_weight * torch.stack(losses).sum()}
+        total = self.loss_weight * torch.stack(losses).sum()
+        return Terms({f'loss_{self.name}': total}, probes={self.name: Probe(logits, domains)})

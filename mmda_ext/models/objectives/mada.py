@@ -17,20 +17,35 @@ class MADA(ConditionalObjective):
     Every sample of both domains goes to every discriminator, scaled by the predicted probability of its class, which is
     detached; labels are not used. With one class it is DANN.
 
-    Args are those of :class:`ConditionalObjective`, and ``discriminator`` as in :class:`DANN`.
+    Args are those of :class:`ConditionalObjective`, ``discriminator`` as in :class:`DANN`, and:
+
+    Args:
+        reduction (str): ``'mean'`` over the classes, or their ``'sum'``, without :math:`1/C`.
+
+    Raises:
+        ValueError: If ``reduction`` is unknown.
+
+    Differences from the release: that has the sum, each term times 0.3, so its adversary is :math:`0.3\, C` times
+    stronger than the default here. ``reduction='sum', loss_weight=0.3`` is the release.
     """
 
-    def __init__(self, *args: Any, discriminator: dict | None = None, **kwargs: Any) -> None:
+    reductions = ('mean', 'sum')
+
+    def __init__(self, *args: Any, discriminator: dict | None = None, reduction: str = 'mean', **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if reduction not in self.reductions:
+            raise ValueError(f'MADA: reduction={reduction!r} is unknown: choose one of {self.reductions}')
+        self.reduction = reduction
         self.discriminators = discriminators(self.widths, discriminator, self.num_classes)
 
     def criterion(self, comparison: Comparison) -> tuple[Tensor, dict[str, Tensor]]:
-        """Mean over the classes of their domain cross-entropies."""
+        """Mean (or sum) over the classes of their domain cross-entropies."""
         features = self.reverse(comparison.joined)
         p = self.probabilities(comparison).to(features.dtype)
         logits = self.discriminators[comparison.name](p[:, k, None] * features for k in range(self.num_classes))
         parts = [domain_cross_entropy(own, comparison.source, comparison.target) for own in logits]
-        return torch.stack([value for value, _ in parts]).mean(), mean_of([seen for _, seen in parts])
+        values = torch.stack([own for own, _ in parts])
+        return values.sum() if self.reduction == 'sum' else values.mean(), mean_of([seen for _, seen in parts])
 
 
 def mean_of(parts: list[dict[str, Tensor]]) -> dict[str, Tensor]:

@@ -73,7 +73,7 @@ class MDAN(AdversarialObjective):
     def criterion(self, comparison: Comparison) -> tuple[Tensor, dict[str, Tensor]]:
         """The formula of the class, and what its parts were for each domain."""
         features = self.reverse(comparison.joined)
-        domains, labels = comparison.record.domain_labels, comparison.record.labels
+        domains, labels = comparison.step.domain_labels, comparison.step.labels
         entropies = F.cross_entropy(widen(comparison.logits(FUSED)), labels, ignore_index=-1, reduction='none')
         errors, gaps, counts, seen = [], [], [], {}
         opinions = self.discriminators[comparison.name]([features] * self.num_domains)

@@ -1,35 +1,24 @@
-"""A linear class head per modality: what objectives that own such heads have in common."""
+"""Objectives that train a class head for each modality."""
 
-from collections.abc import Mapping
-
-from torch import Tensor, nn
+import re
+from typing import Any
 
 from mmda_ext.models.objectives.base import Objective
-from mmda_ext.models.step import StepRecord
 
 
 class ModalityHeads(Objective):
-    """Owns the heads, and files their logits for those who vote, compare or distil.
+    """Its presence makes the recognizer build a linear class head for each modality, which this objective trains.
 
-    Args:
-        num_classes (int): Number of classes.
-        fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
-        task (str, optional): As in :class:`Objective`.
-        init_cfg (dict, optional): As in MMEngine.
+    They belong to the recognizer (``modality_heads``), so that several objectives read the same ones, in any order,
+    from ``step.predictions.modality_logits``. Args are those of :class:`Objective`.
     """
 
-    def __init__(self, num_classes: int, fusion: dict, task: str | None = None, init_cfg: dict | None = None) -> None:
-        super().__init__(fusion, task, init_cfg)
-        self.heads = nn.ModuleDict(
-            {name: nn.Linear(width, num_classes)
-             for name, width in fusion['in_channels'].items()})
 
-    def classify(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Logits ``{m: (N, C)}`` of features ``{m: (N, D_m)}``."""
-        return {name: head(features[name]) for name, head in self.heads.items()}
-
-    def file_logits(self, record: StepRecord) -> dict[str, Tensor]:
-        """Logits ``{m: (N, C)}`` of the step, filed in the record with the heads that made them."""
-        record.modality_logits = self.classify(record.features)
-        record.modality_classifiers = dict(self.heads.items())
-        return record.modality_logits
+def rename_heads(state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Checkpoints of version 0.1 hold the heads of the modalities in the objective that trained them."""
+    if any(key.startswith(f'{prefix}modality_heads.') for key in state):
+        return
+    for key in list(state):
+        found = re.match(rf'{re.escape(prefix)}objectives\.\d+\.heads\.(\w+\.(?:weight|bias))$', key)
+        if found:
+            state[f'{prefix}modality_heads.{found[1]}'] = state.pop(key)

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.objectives.base import Objective
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
 
 
@@ -66,9 +66,9 @@ class MultimodalJigsaw(Objective):
         self.head = nn.Sequential(
             nn.Linear(sum(widths.values()), hidden_channels), nn.ReLU(), nn.Linear(hidden_channels, num_permutations))
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_jigsaw': scalar, 'jigsaw_acc': percent}``."""
-        joined = torch.cat([record.features[name] for name in self.names], dim=1)
+        joined = torch.cat([step.features[name] for name in self.names], dim=1)
         classes = len(self.columns)
         # Permutation-major rows, as in the release; which order it is does not change the mean.
         logits = self.head(joined[:, self.columns].transpose(0, 1).flatten(0, 1))

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.objectives.base import Objective, modalities_of
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
 
 
@@ -16,8 +16,7 @@ class MutualDistillation(Objective):
 
     (BALGRAD; Kwon et al., NAACL 2025.) :math:`p^m` is the prediction of modality :math:`m`'s own head,
     :math:`p^{\bar m}` the softmax of the mean of the other heads' logits. A term moves one modality only, so a balancer
-    can weight them apart. All samples count, labelled or not. Place it after the objective that files the logits of the
-    modalities.
+    can weight them apart. All samples count, labelled or not. Another objective trains the heads.
 
     Args:
         fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
@@ -34,19 +33,16 @@ class MutualDistillation(Objective):
     def __init__(self, fusion: dict, loss_weight: float = 1.0, task: str = 'kl', init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
         self.name, self.loss_weight = task, loss_weight
-        self.modalities = modalities_of(fusion, 'MutualDistillation')
+        modalities_of(fusion, 'MutualDistillation')
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar}``.
 
         Raises:
-            ValueError: If the record lacks the logits of a modality.
+            ValueError: If the model has no heads of the modalities.
         """
-        missing = [name for name in self.modalities if name not in record.modality_logits]
-        if missing:
-            raise ValueError(f'MutualDistillation needs the logits of a head for modality {missing[0]!r}: place '
-                             'mmda_ext.LocalClassification before it in `objectives`')
-        own = torch.stack([widen(record.modality_logits[name]) for name in self.modalities])
+        *heads, _ = step.predictions.voters('MutualDistillation')
+        own = torch.stack([widen(value) for value in heads])
         fixed = own.detach()
         others = (fixed.sum(0) - fixed) / (len(own) - 1)
         divergence = F.kl_div(own.log_softmax(-1), others.log_softmax(-1), reduction='none', log_target=True)

@@ -11,7 +11,7 @@ from mmda_ext.models.adaptation import Comparison
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.batch import BatchObjective
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 from mmda_ext.models.views import select
 from mmda_ext.registry import MODELS
 
@@ -62,18 +62,18 @@ class PCL(BatchObjective):
         self.scale = scale
         self._second: dict[str, Tensor] = {}
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """As :class:`BatchObjective`, after one more pass of the target samples through the encoders."""
-        rows = record.target_rows
-        self._second = self._second_pass(record, rows) if len(rows) else {m: v[:0] for m, v in record.features.items()}
-        out = super().forward(record)
+        rows = step.target_rows
+        self._second = self._second_pass(step, rows) if len(rows) else {m: v[:0] for m, v in step.features.items()}
+        out = super().forward(step)
         self._second = {}
         return out
 
-    def _second_pass(self, record: StepRecord, rows: Tensor) -> dict[str, Tensor]:
-        inputs = {name: view(select(record.inputs[name], rows, record.num_samples))
+    def _second_pass(self, step: Step, rows: Tensor) -> dict[str, Tensor]:
+        inputs = {name: view(select(step.inputs[name], rows, step.num_samples))
                   for name, view in self.views.items()}
-        return record.encode(inputs, len(rows))
+        return step.encode(inputs, len(rows))
 
     def criterion(self, comparison: Comparison) -> tuple[Tensor, dict[str, Tensor]]:
         """The contrast of the predictions of one classifier."""

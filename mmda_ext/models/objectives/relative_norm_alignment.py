@@ -10,7 +10,7 @@ from mmda_ext.models.alignment import EPS
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import joined_mean
 from mmda_ext.models.objectives.base import Objective, modalities_of
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
 
 
@@ -47,8 +47,8 @@ class RelativeNormAlignment(Objective):
             raise ValueError(f'RelativeNormAlignment: order={order!r} must name each of {names} once')
         self.order, self.loss_weight = tuple(order or names), loss_weight
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_relative_norm': scalar}``."""
-        norms = [joined_mean(torch.linalg.vector_norm(widen(record.features[name]), dim=1)) for name in self.order]
+        norms = [joined_mean(torch.linalg.vector_norm(widen(step.features[name]), dim=1)) for name in self.order]
         terms = [(above / below.clamp_min(EPS) - 1).square() for above, below in combinations(norms, 2)]
         return {'loss_relative_norm': self.loss_weight * torch.stack(terms).mean()}

@@ -10,7 +10,7 @@ from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.objectives.feature_splitting import half_widths, halves
 from mmda_ext.models.projection import ProjectionHead
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
 
 FEATURES = ('shared_half', 'full')
@@ -65,11 +65,14 @@ class SupervisedContrastive(Objective):
         return {name: head(halves(features[name])[0] if self.halved else features[name])
                 for name, head in self.heads.items()}
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
-        """``{'loss_contrastive': scalar}``; files the projections in the record."""
-        record.projections = self.project(record.features)
-        views = torch.stack(list(record.projections.values()))
-        loss = contrastive_loss(views, record.labels, self.temperature, self.base_temperature)
+    def projections(self, step: Step) -> dict[str, Tensor]:
+        """Those of the features of a step, made once for all that read them."""
+        return step.once(self, lambda: self.project(step.features))
+
+    def forward(self, step: Step) -> dict[str, Tensor]:
+        """``{'loss_contrastive': scalar}``."""
+        views = torch.stack(list(self.projections(step).values()))
+        loss = contrastive_loss(views, step.labels, self.temperature, self.base_temperature)
         return {'loss_contrastive': self.loss_weight * loss}
 
 

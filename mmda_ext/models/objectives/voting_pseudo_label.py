@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import joined_mean
 from mmda_ext.models.objectives.base import Objective
-from mmda_ext.models.step import StepRecord
+from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
 
 PL_HEADS = ('fused', 'all')
@@ -23,8 +23,8 @@ class VotingPseudoLabel(Objective):
     r""":math:`\alpha_1` times the mean of :math:`\mathrm{CE}(O_{M+1}^t, \hat y)` over the samples kept.
 
     (Boomda Eq. 9.) Each modality's head and the fused classifier vote for their argmax; a target sample is kept if
-    a class has at least ``min_votes`` votes, and that class is its label :math:`\hat y`. Place it after the objective
-    that files the logits of the modalities.
+    a class has at least ``min_votes`` votes, and that class is its label :math:`\hat y`. Another objective trains
+    the heads.
 
     Target samples with the metainfo ``monitor_label`` (``monitor_labels=True`` of the data set) are compared with their
     label :math:`\hat y`, for the log alone (Fig. 4): no loss reads it.
@@ -59,45 +59,48 @@ class VotingPseudoLabel(Objective):
                       'sample gets a label: lower it, or give a fraction', logger='current', level=logging.WARNING)
         self.name, self.pl_heads, self.loss_weight = task, pl_heads, loss_weight
 
-    def forward(self, record: StepRecord) -> dict[str, Tensor]:
+    def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar, '<task>_kept': number, '<task>_kept_fraction': of the target samples}``.
 
         Also ``'<task>_accuracy'``, the percentage of right labels among those kept, where labels to monitor are there.
 
         Raises:
-            ValueError: If the record lacks logits of a voter.
+            ValueError: If the model has no heads of the modalities.
         """
-        rows = record.target_rows
-        heads = [value[rows] for value in record.voters('VotingPseudoLabel')]
+        rows = step.target_rows
+        heads = [value[rows] for value in step.predictions.voters('VotingPseudoLabel')]
         labels, votes = vote([value.detach() for value in heads])
         kept = votes >= self.min_votes
         learning = heads if self.pl_heads == 'all' else heads[-1:]
         entropies = [F.cross_entropy(widen(value), labels, reduction='none') for value in learning]
-        total, count = torch.stack(entropies).sum(0), kept.sum().float()
+        # A voter that is not finite has no vote: the loss says so, whoever learns and whatever is kept.
+        not_finite = 0 * torch.stack([widen(value.detach()) for value in heads]).sum((0, 2))
+        total, count = torch.stack(entropies).sum(0) + not_finite, kept.sum().float()
         out = {
             f'loss_{self.name}': self.loss_weight * joined_mean(total, kept),
             f'{self.name}_kept': count,
             f'{self.name}_kept_fraction': count / max(len(rows), 1)}
-        truth = _monitored(record)
+        truth = _monitored(step)
         if truth is not None:
             hits, known = (kept & (labels == truth)).sum(), (kept & (truth >= 0)).sum()
             out[f'{self.name}_accuracy'] = 100.0 * hits / known.clamp_min(1)
         return out
 
 
-def _monitored(record: StepRecord) -> Tensor | None:
+def _monitored(step: Step) -> Tensor | None:
     """Labels of the target samples kept for monitoring, -1 where there is none; None where there are none at all."""
-    flags = record.is_target.tolist()
-    labels = [int(sample.get('monitor_label', -1)) for sample, flag in zip(record.data_samples, flags) if flag]
+    flags = step.is_target.tolist()
+    labels = [int(sample.get('monitor_label', -1)) for sample, flag in zip(step.data_samples, flags) if flag]
     if not labels or max(labels) < 0:
         return None
-    return torch.tensor(labels).to(record.labels.device, non_blocking=True)
+    return torch.tensor(labels).to(step.labels.device, non_blocking=True)
 
 
 def vote(logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Class with the most votes and how many it has, each ``(N, )``.
 
-    Ties go to the class with the largest summed probability, then to the lower index.
+    Ties go to the class with the largest summed probability, then to the lower index. Rows that are not finite get
+    some class.
 
     Args:
         logits (Sequence[Tensor]): One ``(N, C)`` for each voter.
@@ -110,7 +113,8 @@ def vote(logits: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     index = torch.arange(classes, device=stacked.device).expand_as(support)
     # argmax does not promise the first of equals.
     best = support == support.amax(1, keepdim=True)
-    return torch.where(best, index, classes).amin(1), most[:, 0]
+    # Among logits that are not finite none is the best; the last class stands in, as an index that there is.
+    return torch.where(best, index, classes - 1).amin(1), most[:, 0]
 
 
 def _count(min_votes: int | float, voters: int) -> int:

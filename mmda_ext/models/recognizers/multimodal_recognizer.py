@@ -1,17 +1,21 @@
 """The one recognizer: backbones, fusion, head, objectives, for any number of modalities."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
 from mmengine.model import BaseModel, ModuleDict, ModuleList
 from torch import Tensor, nn
 
+from mmda_ext.compat import forget_missing_weights
+from mmda_ext.gradients import Cut
 from mmda_ext.models.freezing import evaluating, freeze, set_frozen_norm
+from mmda_ext.models.misfit import told_in_one_sentence
+from mmda_ext.models.objectives.modality_heads import ModalityHeads, rename_heads
 from mmda_ext.models.passes import domain_groups, encode_groups
 from mmda_ext.models.pretrained import load_backbone
-from mmda_ext.models.step import StepRecord, labels_of, targets_of
+from mmda_ext.models.step import Predictions, Step, StepRecord, labels_of, targets_of
 from mmda_ext.registry import MODELS
 
 
@@ -64,13 +68,23 @@ class MultimodalRecognizer(BaseModel):
         default_neck = dict(type='mmda_ext.PoolNeck')
         self.necks = ModuleDict({name: MODELS.build((necks or {}).get(name, default_neck)) for name in backbones})
         self.cls_head = MODELS.build({'fusion': fusion, **cls_head})
-        self.objectives = ModuleList([MODELS.build({'fusion': fusion, **cfg}) for cfg in objectives])
+        self.objectives, self.modality_heads = ModuleList(), ModuleDict()
+        for cfg in objectives:
+            self.objectives.append(MODELS.build({'fusion': fusion, **cfg}))
+            if isinstance(self.objectives[-1], ModalityHeads) and not self.modality_heads:
+                classes = self.cls_head.fusion.out_channels
+                self.modality_heads.update(
+                    {name: nn.Linear(width, classes) for name, width in fusion['in_channels'].items()})
         self._frozen_norm = {name: dict(cfg).get('norm', 'train') for name, cfg in (freeze or {}).items()}
         self._trainable = None if trainable is None else tuple(trainable)
         self._apply_freeze(freeze or {})
         self._pretrained = dict(pretrained or {})
         self.joint_forward = joint_forward
         self.step_record: StepRecord | None = None
+        #: Which samples of the last training batch have finite logits, ``(N, )`` bool, for who must name the others.
+        self.finite_rows: Tensor | None = None
+        self._cuts = False
+        self._register_load_state_dict_pre_hook(rename_heads)
         for objective in self.objectives:
             objective.bind(self)
 
@@ -91,6 +105,8 @@ class MultimodalRecognizer(BaseModel):
 
     def init_weights(self) -> None:
         """As in MMEngine, then the published weights of ``pretrained``."""
+        for backbone in self.backbones.values():
+            forget_missing_weights(backbone)
         super().init_weights()
         for name, path in self._pretrained.items():
             load_backbone(self.backbones[name], path)
@@ -119,7 +135,7 @@ class MultimodalRecognizer(BaseModel):
         """Trainable parameters behind the features that objectives balance with a modality's encoder."""
         local: dict[str, list[nn.Parameter]] = {name: [] for name in self.modalities}
         for objective in self.objectives:
-            for name, parameters in objective.modality_parameters().items():
+            for name, parameters in objective.local_parameters(self.modality_heads).items():
                 local[name] += [p for p in parameters if p.requires_grad]
         return local
 
@@ -140,10 +156,12 @@ class MultimodalRecognizer(BaseModel):
         }
 
     def _encode(self, name: str, inputs: Any, num_samples: int) -> Tensor:
-        return self.necks[name](self.backbones[name](inputs), num_samples)
+        with told_in_one_sentence(name, self.backbones[name], inputs):
+            outputs = self.backbones[name](inputs)
+        return self.necks[name](outputs, num_samples)
 
     def _encode_further(self, inputs: Mapping[str, Any], num_samples: int, evaluation: bool) -> dict[str, Tensor]:
-        """Features of the modalities that ``inputs`` holds; see :meth:`StepRecord.encode`."""
+        """Features of the modalities that ``inputs`` holds; see :meth:`Step.encode`."""
         with evaluating(self.backbones, self.necks) if evaluation else nullcontext():
             return {name: self._encode(name, inputs[name], num_samples) for name in self.modalities if name in inputs}
 
@@ -163,24 +181,22 @@ class MultimodalRecognizer(BaseModel):
         raise ValueError(f'mode={mode!r} is unknown: choose "loss", "predict" or "tensor"')
 
     def loss(self, inputs: Mapping[str, Tensor], data_samples: list[Any]) -> dict[str, Tensor]:
-        """Losses and diagnostics of head and objectives; keeps the record of the step."""
+        """Losses and diagnostics of head and objectives, whatever their order; keeps the record of the step."""
         # A stock wrapper takes no record: that of the step before goes before this one fills the memory.
         self.step_record = None
         is_target = targets_of(data_samples)
         features = self.extract_feat(inputs, len(data_samples), is_target)
         labels, domains = labels_of(data_samples, next(iter(features.values())).device)
-        record = StepRecord(features, labels, domains, data_samples, is_target=is_target, inputs=inputs,
-                            encoder=self._encode_further)
-        out = self.cls_head.loss(record)
-        record.add_losses(out)
-        for objective in self.objectives:
-            terms = objective(record)
-            record.add_losses(terms, objective.task)
-            clash = out.keys() & terms.keys()
-            if clash:
-                raise ValueError(f'{type(objective).__name__} returns {sorted(clash)}, which another part of the model '
-                                 'returns already: give one of them another `task`')
-            out.update(terms)
+        cut = Cut(features) if self._cuts else None
+        features = cut.features if cut else features
+        predictions = Predictions(features, self.cls_head.fusion, self.modality_heads)
+        step = Step(features, labels, domains, predictions, data_samples, is_target, inputs, self._encode_further, cut)
+        record = StepRecord(step)
+        out = dict(record.add(self.cls_head.loss(step)))
+        self.finite_rows = predictions.logits.detach().isfinite().all(1)
+        for objective in sorted(self.objectives, key=lambda own: own.reads_losses):
+            told = (dict(record.losses), ) if objective.reads_losses else ()
+            out.update(record.add(objective(step, *told), objective.task))
         self.step_record = record
         return out
 
@@ -202,6 +218,21 @@ class MultimodalRecognizer(BaseModel):
                     own = {name: value[index] for name, value in values.items()}
                     sample.set_field(own, field, dtype=dict)
         return data_samples
+
+    @contextmanager
+    def cutting(self) -> Iterator[None]:
+        """Inside, the graph of a training step ends at the features: :attr:`Step.cut` has the rest."""
+        self._cuts = True
+        try:
+            yield
+        finally:
+            self._cuts = False
+
+    def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """As in MMEngine; a loss that a subclass or a hook added to the dict is filed in the record, too."""
+        if self.step_record is not None:
+            self.step_record.add_unfiled(losses)
+        return super().parse_losses(losses)
 
     def take_step_record(self) -> StepRecord:
         """Hand over the record of the last training step, once.

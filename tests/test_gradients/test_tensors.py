@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from mmda_ext.engine.optim_wrappers.gradients import backward_encoder, combine, differentiate, gramian, weighted_sum
+from mmda_ext.gradients.passes import encoder_gradients
+from mmda_ext.gradients.tensors import apart, combine, gramian, weighted_sum
 from mmda_ext.models.objectives import Objective
 from tests.gradients import by_task, encoder_vector, written
 from tests.tiny import batch_of, model_of, parameters_of, wrapper_of
@@ -23,23 +24,26 @@ class Summed(torch.nn.Module):
 
 
 def test_gradients_that_share_memory_are_told_apart():
-    a, b, c = (torch.zeros(3, requires_grad=True) for _ in range(3))
-    plain = torch.autograd.grad((a + b).sum() + c[:2].sum(), [a, b])
-    assert plain[0].data_ptr() == plain[1].data_ptr()
-    assert plain[0].stride() == (0, )
-    for value in ((a + b).sum(), ((a + b) * torch.arange(3)).sum(), (torch.cat([a, b]) + torch.cat([b, c])).sum()):
-        expected = torch.autograd.grad(value, [a, b, c], retain_graph=True, allow_unused=True)
-        grads = differentiate([value], [a, b, c], retain_graph=True)
-        assert [grad is None for grad in grads] == [grad is None for grad in expected]
-        for grad, own in zip(grads, [None if own is None else own.clone() for own in expected]):
-            assert grad is None or torch.equal(grad.mul_(2), 2 * own)
+    shapes = dict(a=(2, 3), b=(3, 2), c=(6, ), d=(2, ), e=(4, ))
+    own = {name: torch.zeros(shape, requires_grad=True) for name, shape in shapes.items()}
+    total = own['a'].reshape(-1) + own['b'].reshape(-1) + own['c'] + torch.cat([own['d'], own['e']])
+    (total * torch.arange(6.)).sum().backward()
+    assert own['a'].grad.data_ptr() == own['b'].grad.data_ptr(), 'what this is about'
+    expected = [value.grad.clone() for value in own.values()]
+    for grad, known in zip(apart([value.grad for value in own.values()]), expected):
+        assert torch.equal(grad.mul_(2), 2 * known)
+    wide = torch.zeros(3).expand(2, 3)
+    assert apart([None, wide])[0] is None
+    assert apart([wide])[0].is_contiguous()
 
 
 def test_a_parameter_that_is_the_output_does_not_get_the_cotangent_itself():
     z, cotangent = torch.nn.Parameter(torch.zeros(2, 3)), torch.ones(2, 3)
-    grad, = backward_encoder([z.view_as(z)], [cotangent], [z], retain_graph=False)
+    z.grad = torch.full_like(z, 7.)
+    grad, = encoder_gradients([z.view_as(z)], [cotangent], [z])
     grad.mul_(5)
     assert cotangent.eq(1).all()
+    assert z.grad.eq(7).all(), 'what was there before is left alone'
 
 
 @pytest.mark.parametrize('accumulated', [1, 2])
@@ -68,12 +72,40 @@ def test_parameters_that_are_added_up_are_weighted_once(balancer, accumulated):
     assert weighted
 
 
+@pytest.mark.parametrize('balancer', [dict(type='Sum'), dict(type='GMP')], ids=str)
+def test_written_gradients_share_no_memory(balancer):
+    """Clipping scales them in place, one after the other."""
+    model, batch = model_of(backbone=Reshaped), batch_of()
+    wrapper = wrapper_of(model, balancer=balancer)
+    wrapper.step = lambda **_: None
+    wrapper.zero_grad = lambda **_: None
+    model.train_step(batch, wrapper)
+    for encoder in model.backbones.values():
+        memory = [p.grad.untyped_storage().data_ptr() for p in encoder.parameters()]
+        assert len(set(memory)) == len(memory) == 2
+
+
+class Reshaped(torch.nn.Module):
+    """Autograd leaves two views of one tensor in ``.grad``."""
+
+    def __init__(self, width, out):
+        super().__init__()
+        self.a = torch.nn.Parameter(torch.zeros(out, width, dtype=torch.float64))
+        self.b = torch.nn.Parameter(torch.zeros(width * out, dtype=torch.float64))
+
+    def forward(self, x):
+        return x @ (self.a.reshape(-1) + self.b.reshape(-1)).reshape(self.a.shape).T
+
+
 def test_a_weight_of_zero_is_zero_times_anything():
     bad, good = torch.tensor([float('nan'), 1., float('inf')]), torch.tensor([1., 2., 3.])
     zero, one = torch.tensor(0.), torch.tensor(1.)
     assert weighted_sum([(zero, bad), (one, good), (2., None)]).tolist() == [1, 2, 3]
     assert weighted_sum([(1., None)]) is None
     assert combine([[bad.clone(), None], [good.clone(), None]], [zero, one])[0].tolist() == [1, 2, 3]
+    half = torch.tensor([2048.], dtype=torch.float16)
+    weighted = combine([[half.clone()]], [torch.tensor(1.00049)])[0]
+    assert float(weighted) == 2050, 'the weight itself is 1 in half precision'
     small = weighted_sum([(torch.tensor(1e-9), torch.tensor([3e4], dtype=torch.float16))])
     assert float(small) == pytest.approx(3e-5, rel=1e-2), 'the weight itself is 0 in half precision'
 
@@ -82,6 +114,8 @@ def test_inner_products_are_of_all_tensors_and_wide():
     rows = [[torch.tensor([1., 2.]).half(), None], [torch.tensor([3., 4.]).half(), torch.ones(1).half()]]
     assert torch.equal(gramian(rows), torch.tensor([[5., 11.], [11., 26.]]))
     assert gramian([[None], [None]]).tolist() == [[0, 0], [0, 0]]
+    assert gramian([[None]], torch.device('meta')).device.type == 'meta'
+    assert gramian(rows, torch.device('meta')).device.type == 'meta'
     wide = gramian([[torch.full((4, ), 3e4).half()]])
     assert wide.dtype == torch.float32
     assert float(wide) == pytest.approx(3.6e9, rel=1e-2)

@@ -103,7 +103,7 @@ def test_learning_rates(name, rate):
     groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
     rates = {id(parameter): (group['lr'], group['weight_decay']) for group in groups for parameter in group['params']}
     for part, expected in (('.encoder.model.', (rate, 0)), ('.sequence.', (1e-3, 0)), ('.projection.', (1e-3, 0)),
-                           ('cls_head.', (1e-3, 1e-4)), ('objectives.0.heads.', (1e-3, 1e-4))):
+                           ('cls_head.', (1e-3, 1e-4)), ('modality_heads.', (1e-3, 1e-4))):
         found = [rates[id(value)] for key, value in model.named_parameters() if part in key and value.requires_grad]
         assert found, part
         assert all(own == pytest.approx(expected) for own in found), part

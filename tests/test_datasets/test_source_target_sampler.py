@@ -148,7 +148,7 @@ def recipe(tmp_path: Path):
         cfg = shipped('boomda', 'ravdess-adaptation')
         cfg.merge_from_dict({
             'model.backbones.face.in_channels': 6, 'model.backbones.audio.in_channels': 5,
-            'model.cls_head.num_classes': 3, 'model.objectives.0.num_classes': 3,
+            'model.cls_head.num_classes': 3,
             'train_dataloader.batch_size': 16, 'train_dataloader.batch_sampler.n_source': 10,
             'train_dataloader.batch_sampler.n_target': 6})
         for index, domains in ((0, ('x', 'y')), (1, ('z', ))):

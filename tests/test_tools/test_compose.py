@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmda_ext import compat
 from mmda_ext.apis import recipe_files
 from mmda_ext.apis.cli import run_training, train_parser
-from mmda_ext.apis.compose import INGREDIENTS, load_recipe
+from mmda_ext.apis.compose import INGREDIENTS, choice_of, load_recipe
 from mmda_ext.apis.config_edits import load_config, set_work_dir
 from mmda_ext.apis.recipe_files import VARIABLES, chain, datasets, load_with
 from tests.conftest import ROOT
@@ -184,8 +184,7 @@ def test_a_feature_file_serves_methods_of_both_kinds(tmp_path):
 
 def test_the_tools_take_the_flags_and_name_the_folder_after_them():
     args = train_parser().parse_args([str(METHODS / 'gmp.py'), '--dataset', 'epic', '--target', 'D2'])
-    from mmda_ext.apis.compose import choice_of
-    cfg = load_config(args.config, {'model.cls_head.num_classes': 9}, choice_of(args))[0]
+    cfg = load_config(args.config, {'model.cls_head.num_classes': 9}, choice=choice_of(args))
     set_work_dir(cfg, args)
     assert (cfg.work_dir, cfg.model.cls_head.num_classes) == (os.path.join('work_dirs', 'gmp_epic_to-D2'), 9)
     args.work_dir = 'elsewhere'

@@ -43,11 +43,11 @@ def test_what_differs_is_said_with_the_value_that_holds(gmp):
         'train_dataloader.dataset.ann_file': 'moved.npz', 'optim_wrapper.accumulative_counts': 2})
     assert sentences == [
         'the config differs from that of epoch_1.pth; from here on the present one holds:\n'
-        '    optim_wrapper.optimizer.lr: 0.001 -> 0.5\n'
         "    train_dataloader.batch_size: 16 -> 4\n"
         "    train_dataloader.dataset.ann_file: 'data/ravdess_av/ravdess_av.npz' -> 'moved.npz'\n"
+        '    optim_wrapper.optimizer.lr: 0.001 -> 0.5\n'
         "    optim_wrapper.accumulative_counts: (nothing) -> 2"]
-    many = check(gmp, **{f'custom_hooks.0.x{index}': index for index in range(20)})
+    many = check(gmp, **{f'model.x{index}': index for index in range(20)})
     assert many[0].splitlines()[-1] == '    and 8 more'
 
 

@@ -65,6 +65,8 @@ def test_hac_shapes(tmp_path: Path) -> None:
     assert len(build(cfg, 'val', **place)) == 2, 'the test lists of the sources'
     flow = recipe('erm', 'hac', target=['animal'], modalities=['flow', 'audio'])
     assert shapes(build(flow, 'test', **place)) == {'flow': (1, 2, 8, 256, 256), 'audio': (1, 257, 1004)}
+    pictures = recipe('erm', 'hac', target=['animal'], modalities=['video', 'flow'])
+    assert shapes(build(pictures, 'test', **place)) == {'video': (1, 3, 32, 224, 224), 'flow': (1, 2, 8, 256, 256)}
     sound = recipe('erm', 'hac', target=['animal'], modalities=['audio'])
     assert shapes(build(sound, 'train', **place)) == {'audio': (1, 257, 1004)}
 

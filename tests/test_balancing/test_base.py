@@ -25,7 +25,7 @@ def test_balancing_imports_torch_only():
             names += [node.module] if isinstance(node, ast.ImportFrom) else []
             for name in names:
                 assert name.split('.')[0] in allowed | optional, f'{path.name} imports {name}'
-                assert not name.startswith('mmda_ext') or name.startswith('mmda_ext.balancing')
+                assert not name.startswith('mmda_ext') or name.startswith(('mmda_ext.balancing', 'mmda_ext.discovery'))
 
 
 def test_every_file_registers_its_balancer():

@@ -110,11 +110,14 @@ def test_predictions_of_a_bad_sample_say_so_and_those_of_the_others_stay() -> No
         assert sample.modality_scores['video'].isfinite().all()
 
 
-@pytest.mark.parametrize('part', ['forward', 'modality_logits'])
+@pytest.mark.parametrize('part', ['fused', 'modality_logits'])
 def test_minus_infinity_does_not_pass_for_a_probability_of_zero(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     model, logits = model_of().eval(), torch.zeros(6, 3)
     logits[2, 1] = -math.inf
-    monkeypatch.setattr(model.cls_head, part, lambda features: logits if part == 'forward' else {'video': logits})
-    found = [sample.pred_score if part == 'forward' else sample.modality_scores['video']
+    if part == 'fused':
+        monkeypatch.setattr(model.cls_head.fusion, 'classify', lambda fused: logits)
+    else:
+        monkeypatch.setattr(model.cls_head, part, lambda features, fused: {'video': logits})
+    found = [sample.pred_score if part == 'fused' else sample.modality_scores['video']
              for sample in model.val_step(batch_of())]
     assert [bool(score.isfinite().all()) for score in found] == [True, True, False, True, True, True]

@@ -135,8 +135,9 @@ def test_what_a_config_states_is_kept_and_not_doubled():
         type='CheckpointHook', save_best='source/acc/top1', max_keep_ckpts=5, _scope_='mmaction')),
         custom_imports=dict(imports='mine'), train_dataloader=dict(worker_init_fn=dict(type='mine')))
     assert [hook.type for hook in cfg.custom_hooks] == [
-        'mmda_ext.EpochSeedHook', 'mmda_ext.FittingCheckpointHook', *(hook['type'] for hook in own)]
-    assert cfg.custom_hooks[2] == own[0]
+        'mmda_ext.CheckDataHook', 'mmda_ext.EpochSeedHook', 'mmda_ext.FittingCheckpointHook',
+        *(hook['type'] for hook in own)]
+    assert cfg.custom_hooks[3] == own[0]
     assert cfg.default_hooks.checkpoint == dict(
         type='mmda_ext.LastBestCheckpointHook', save_best='source/acc/top1', max_keep_ckpts=5)
     assert cfg.default_hooks.timer.type == 'IterTimerHook'

@@ -81,7 +81,7 @@ def test_flagship_trains_an_epoch_on_the_documented_layout(folder):
 
 def test_missing_weights_are_told_with_key_file_and_page(folder, capsys):
     assert run_with_one_line_errors(lambda: cli.run_training([str(RECIPE)])) == 1
-    error = capsys.readouterr().err.splitlines()[-2]
+    error = capsys.readouterr().err.splitlines()[-1]
     for part in ('/slowfast_r101_8x8x1_256e_kinetics400_rgb_20210218-0dd54025.pth (`model.pretrained.video`)',
                  'checkpoints/vggsound_avgpool.pth.tar (`model.backbones.audio.checkpoint`)', 'docs/data.md'):
         assert part in error

@@ -13,6 +13,7 @@ from tests.toy_run import toy_config
 def gmp():
     cfg = recipe('gmp')
     cfg.source_domains = tuple(cfg.recipe.sources)  # as in a config that states its own data
+    cfg.custom_hooks = [dict(type='mmda_ext.AveragedTeacherHook')]
     return cfg
 
 

@@ -5,20 +5,19 @@ import math
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
-from mmengine.config import Config
 
+from mmda_ext.apis.recipe_files import methods
 from mmda_ext.models.adaptation import nuclear_wasserstein
 from mmda_ext.models.heads.base import masked_cross_entropy, probabilities
 from mmda_ext.models.objectives.amanda import class_shares
 from mmda_ext.models.objectives.voting_pseudo_label import VotingPseudoLabel, vote
 from mmda_ext.models.transport import transport_plan
 from mmda_ext.registry import MODELS
-from tests.conftest import ROOT
+from tests.recipes import recipe
 from tests.steps import given
 from tests.tiny import batch_of, model_of
 
 FEATURES = {'face': 35, 'audio': 116}
-PATHS = sorted((ROOT / 'configs' / 'adaptation').glob('*_ravdess_*.py'))
 
 
 def adaptation_batch(bad: float = 0.) -> dict:
@@ -35,11 +34,11 @@ def adaptation_batch(bad: float = 0.) -> dict:
     return dict(inputs=inputs, data_samples=samples)
 
 
-@pytest.mark.parametrize('path', PATHS, ids=lambda path: path.name.split('_mlp_')[0])
-def test_a_nan_in_one_target_sample_shows_in_the_loss_of_every_adaptation(path) -> None:
+@pytest.mark.parametrize('method', methods(reads_target=True))
+def test_a_nan_in_one_target_sample_shows_in_the_loss_of_every_adaptation(method: str) -> None:
     """Not in an error of a solver, not in an index out of bounds, and not first in the next step."""
     torch.manual_seed(0)
-    model = MODELS.build(Config.fromfile(path).model)
+    model = MODELS.build(recipe(method, 'ravdess-adaptation').model)
     for bad in (0., math.nan):
         losses = model(**model.data_preprocessor(adaptation_batch(bad), True), mode='loss')
         total, _ = model.parse_losses(losses)

@@ -1,2 +1,4 @@
-# GMP as the first author released it later, on HAC with target human. Other targets: hac/.
-_base_ = ['./hac/gmp-local_slowfast_hac_to-human.py']
+# GMP as the first author released it later, on HAC with target human. Flags choose others.
+_base_ = ['./methods/gmp-local.py']
+
+recipe = dict(dataset='hac', target=['human'])

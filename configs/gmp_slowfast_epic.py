@@ -1,2 +1,4 @@
-# GMP on EPIC-Kitchens, video and audio: train on D2 and D3, test on the unseen D1. Other targets: epic/.
-_base_ = ['./epic/gmp_slowfast_epic_to-d1.py']
+# GMP on EPIC-Kitchens, video and audio: train on D2 and D3, test on the unseen D1. Flags choose others.
+_base_ = ['./methods/gmp.py']
+
+recipe = dict(dataset='epic', target=['D1'])

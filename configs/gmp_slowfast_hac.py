@@ -1,2 +1,4 @@
-# GMP on HAC, video and audio: train on animals and cartoons, test on unseen humans. Other targets: hac/.
-_base_ = ['./hac/gmp_slowfast_hac_to-human.py']
+# GMP on HAC, video and audio: train on animals and cartoons, test on unseen humans. Flags choose others.
+_base_ = ['./methods/gmp.py']
+
+recipe = dict(dataset='hac', target=['human'])

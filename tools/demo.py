@@ -27,11 +27,10 @@ from mmda_ext.visualization.statistics import summarise  # noqa: E402
 from mmda_ext.visualization.tables import format_summary  # noqa: E402
 from mmda_ext.visualization.test_sets import one_test_set  # noqa: E402
 
-ROWS = ('Base=configs/demo/base_slowfast_demo_to-{target}.py', 'GMP=configs/demo/gmp_slowfast_demo_to-{target}.py')
+ROWS = ('Base=configs/methods/base.py', 'GMP=configs/methods/gmp.py')
 DOMAINS = ('human', 'animal', 'cartoon')
 #: From one labelled domain to another without labels; the second goes on from the weights of the first.
-ADAPTATION = {'direct transfer': 'configs/demo/dt_slowfast_demo_cartoon-to-human.py',
-              'Boomda': 'configs/demo/boomda_slowfast_demo_cartoon-to-human.py'}
+ADAPTATION = {'direct transfer': ('dt', 'demo-source'), 'Boomda': ('boomda', 'demo-adaptation')}
 TARGET = 'human'
 #: Column of its table -> key of the score.
 SCORES = {'accuracy': 'acc/top1', 'weighted F1': 'f1/weighted'}
@@ -43,8 +42,8 @@ JOBS = str(min(2, os.cpu_count() or 1))
 
 def generalize(work_dir: Path, seeds: list[str], targets: Sequence[str]) -> int:
     """Base and GMP on unseen domains, with table and plots."""
-    status = sweep.main(['--rows', *ROWS, '--targets', *targets, '--seeds', *seeds, '--work-dir', str(work_dir),
-                         '--jobs', JOBS])
+    status = sweep.main(['--rows', *ROWS, '--dataset', 'demo', '--targets', *targets, '--seeds', *seeds, '--work-dir',
+                         str(work_dir), '--jobs', JOBS])
     if not (work_dir / 'results.json').exists():
         return status
     return report_results.main([str(work_dir / 'results.json'), '--chance', str(CHANCE)]) or status
@@ -55,10 +54,11 @@ def adapt(work_dir: Path, seeds: list[str]) -> int:
     status = 0
     for seed in seeds:
         options: list[str] = []
-        for row, config in ADAPTATION.items():
+        for row, (method, dataset) in ADAPTATION.items():
             name, folder = row.replace(' ', '-'), work_dir / f'seed{seed}'
-            status = sweep.main(['--rows', f'{name}={config}', '--targets', TARGET, '--seeds', seed, '--work-dir',
-                                 str(folder / name), *options])
+            config = f'configs/methods/{method}.py'
+            status = sweep.main(['--rows', f'{name}={config}', '--dataset', dataset, '--targets', TARGET, '--seeds',
+                                 seed, '--work-dir', str(folder / name), *options])
             if status:
                 return status
             cell = folder / name / name / TARGET / f'seed{seed}'

@@ -1,14 +1,16 @@
 """Run one of MMAction2's own scripts on a config of this package.
 
     python tools/run_mmaction.py analysis_tools/confusion_matrix.py CONFIG CHECKPOINT --show-path matrix.png
-    python tools/run_mmaction.py analysis_tools/print_config.py CONFIG
+    python tools/run_mmaction.py analysis_tools/print_config.py configs/methods/gmp.py --dataset epic --target D2
 
 The scripts come with MMAction2's wheel. Started directly they lack the work-arounds of this package, without which
 MMAction2 does not import. Those that know one tensor per sample are replaced; the error names what by.
 """
 
+import argparse
 import runpy
 import sys
+import tempfile
 from pathlib import Path
 
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
@@ -40,6 +42,22 @@ def find(name: str) -> Path:
     return script
 
 
+def composed(words: list[str], folder: Path) -> list[str]:
+    """The arguments with a recipe and the flags of its data replaced by one whole config: the scripts know no flags."""
+    from mmda_ext.apis.compose import add_flags, choice_of, compose
+    from mmda_ext.apis.recipe_files import is_composed
+    parser = argparse.ArgumentParser(add_help=False)
+    add_flags(parser)
+    args, rest = parser.parse_known_args(words)
+    for position, word in enumerate(rest):
+        if is_composed(Path(word)):
+            cfg = compose(word, choice_of(args))
+            rest[position] = str(folder / f'{cfg.recipe.run}.py')
+            cfg.dump(rest[position])
+            return rest
+    return words
+
+
 def main() -> None:
     require_stack()
     from mmda_ext import compat
@@ -52,8 +70,9 @@ def main() -> None:
     compat.allow_mmengine_checkpoints()
     compat.fix_numpy_aliases()
     compat.fix_color_jitter()
-    sys.argv[:] = [str(find(name)), *sys.argv[2:]]
-    runpy.run_path(sys.argv[0], run_name='__main__')
+    with tempfile.TemporaryDirectory() as folder:
+        sys.argv[:] = [str(find(name)), *composed(sys.argv[2:], Path(folder))]
+        runpy.run_path(sys.argv[0], run_name='__main__')
 
 
 if __name__ == '__main__':

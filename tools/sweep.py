@@ -1,9 +1,8 @@
 """Train and test a grid of recipes x targets x seeds; stop it and start it again, nothing is lost.
 
 Example:
-    python tools/sweep.py --rows Base=configs/demo/base_slowfast_demo_to-{target}.py \\
-        GMP=configs/demo/gmp_slowfast_demo_to-{target}.py \\
-        --targets human animal cartoon --seeds 0 1 2 --work-dir work_dirs/demo
+    python tools/sweep.py --rows base gmp --dataset demo --targets human animal cartoon --seeds 0 1 2 \\
+        --work-dir work_dirs/demo
 
 A cell is finished when <work-dir>/<row>/<target>/seed<k>/result.json exists. All cells are gathered in
 <work-dir>/results.json after every cell; tools/analysis/report_results.py makes tables and plots of it. A cell in which
@@ -31,13 +30,17 @@ from mmda_ext.folder_lock import FolderInUseError, User, lock_folder, user_of
 from sweep_cell import Cell, Run, finish, now, position, read_json, start, stop, tail, versions, write_json
 
 DONE, FAILED, NOT_RUN = 'done', 'failed', 'not run'
+METHODS = Path('configs', 'methods')
 _PLAIN_LINE_EVERY_S = 30
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--rows', nargs='+', required=True, metavar='NAME=CONFIG', help='{target} is filled in')
-    parser.add_argument('--targets', nargs='+', required=True)
+    parser.add_argument('--rows', nargs='+', required=True, metavar='METHOD',
+                        help='a name of configs/methods, or NAME=CONFIG, in which {target} is filled in')
+    parser.add_argument('--targets', nargs='+', required=True, help='with --dataset, what --target is in turn')
+    for name, many in (('dataset', None), ('sources', '+'), ('modalities', '+')):
+        parser.add_argument(f'--{name}', nargs=many, help='handed to the trainer')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0])
     parser.add_argument('--work-dir', type=Path, required=True)
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='handed to the trainer')
@@ -55,20 +58,29 @@ def grid(args: argparse.Namespace) -> list[Cell]:
         ValueError: If a row is malformed, a configuration is missing, a name leaves the folder, or a folder was made by
             another recipe.
     """
-    rows = dict(row.partition('=')[::2] for row in args.rows)
-    bad = [row for row in args.rows if not all(row.partition('='))]
+    named = [row if '=' in row else f'{row}={METHODS / row}.py' for row in args.rows]
+    rows = dict(row.partition('=')[::2] for row in named)
+    bad = [row for row in named if not all(row.partition('='))]
     if bad or len(rows) < len(args.rows):
-        raise ValueError(f'--rows {" ".join(bad or args.rows)}: write distinct NAME=CONFIG')
+        raise ValueError(f'--rows {" ".join(bad or args.rows)}: write distinct METHOD or NAME=CONFIG')
     cells = []
     for seed, target, (row, template) in product(args.seeds, args.targets, rows.items()):
-        if '{target}' not in template and len(args.targets) > 1:
-            raise ValueError(f'--rows {row}={template}: with several targets the path needs {{target}}')
+        if '{target}' not in template and len(args.targets) > 1 and not args.dataset:
+            raise ValueError(f'--rows {row}={template}: with several targets, name a --dataset or write {{target}} in '
+                             'the path')
         folder = args.work_dir / check_inside(row, '--rows') / check_inside(target, '--targets') / f'seed{seed}'
         cells.append(Cell(row, target, seed, template.replace('{target}', target), folder, args.cfg_options,
-                          args.new_options))
+                          args.new_options, data_flags(args, target)))
     for cell in cells:
         check(cell)
     return cells
+
+
+def data_flags(args: argparse.Namespace, target: str) -> list[str]:
+    """The flags of one cell that choose data."""
+    flags = ['--dataset', args.dataset, '--target', target] if args.dataset else []
+    flags += ['--sources', *args.sources] if args.sources else []
+    return flags + (['--modalities', *args.modalities] if args.modalities else [])
 
 
 def check(cell: Cell) -> None:
@@ -77,7 +89,7 @@ def check(cell: Cell) -> None:
     if (cell.folder / 'cell.json').exists() and read_json(cell.folder / 'cell.json') is None:
         raise ValueError(f'{cell.folder / "cell.json"} is damaged, so nothing says which recipe made this folder: name '
                          'another row or --work-dir, or remove that folder')
-    record = {**cell.recipe, 'new_options': [], **cell.record()} if cell.record() else cell.recipe
+    record = {**cell.recipe, 'new_options': [], 'data': [], **cell.record()} if cell.record() else cell.recipe
     for key, current in cell.recipe.items():
         before = record[key]
         if before != current:
@@ -153,6 +165,7 @@ class Sweep:
     def save(self) -> None:
         args = self.args
         head = {'updated': now(), 'versions': versions(), 'main_metric': 'acc/top1', 'cfg_options': args.cfg_options}
+        head |= {name: getattr(args, name) for name in ('dataset', 'sources', 'modalities') if getattr(args, name)}
         head |= {'new_options': args.new_options}
         head |= {'rows': list(dict.fromkeys(c.row for c in self.cells)), 'targets': args.targets, 'seeds': args.seeds}
         write_json(args.work_dir / 'results.json', {**head, 'cells': [self.entry(cell) for cell in self.cells]})

@@ -34,6 +34,7 @@ class Cell:
     folder: Path
     options: Sequence[str] = ()
     new_options: Sequence[str] = ()
+    data: Sequence[str] = ()
     reason: str = ''
 
     @property
@@ -43,7 +44,8 @@ class Cell:
     @property
     def recipe(self) -> dict[str, Any]:
         """What must be the same when a cell is continued."""
-        return {'config': self.config, 'options': list(self.options), 'new_options': list(self.new_options)}
+        return {'config': self.config, 'options': list(self.options), 'new_options': list(self.new_options),
+                'data': list(self.data)}
 
     @property
     def log(self) -> Path:
@@ -55,7 +57,7 @@ class Cell:
         return content if isinstance(content.get('test'), dict) else None
 
     def record(self) -> dict[str, Any]:
-        """What earlier runs of this cell left: configuration, options, seconds spent, versions."""
+        """What earlier runs of this cell left: configuration, options, flags of its data, seconds spent, versions."""
         return read_json(self.folder / 'cell.json') or {}
 
     def note(self, **changes: Any) -> None:
@@ -118,6 +120,7 @@ def start(cell: Cell, trainer: str, jobs: int = 1, preload: bool = False) -> Run
         '--seed',
         str(cell.seed),
         '--resume',
+        *cell.data,
     ]
     for flag, options in (('--cfg-options', cell.options), ('--new-options', cell.new_options)):
         command += [flag, *options] if options else []

@@ -14,6 +14,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import BaseLoop, Runner
 
 from mmda_ext import compat
+from mmda_ext.apis.compose import add_flags, choice_of
 from mmda_ext.apis.config_edits import (
     batch_warning,
     check_length,
@@ -42,10 +43,12 @@ def common_parser(description: str) -> argparse.ArgumentParser:
     """Flags that train and test share, with MMAction2's names and meaning."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument('config', help='config file')
-    parser.add_argument('--work-dir', help='folder for logs and results; by default work_dirs/<name of the config>')
+    parser.add_argument('--work-dir', help='folder for logs and results; by default the names of what was chosen, '
+                                           'work_dirs/<method>_<dataset>_to-<target>, or the name of the config')
     add_option_flags(parser)
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none', help='job launcher')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help='set by some launchers')
+    add_flags(parser)
     return parser
 
 
@@ -143,7 +146,7 @@ def run_test(argv: Sequence[str] | None = None) -> None:
 def _prepare(args: argparse.Namespace) -> Config:
     """Read the config and put the work-arounds in force that running it needs."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = load_config(args.config, args.cfg_options, args.new_options)
+    cfg = load_config(args.config, args.cfg_options, args.new_options, choice_of(args))
     cfg.launcher = args.launcher
     set_work_dir(cfg, args)
     set_protocol(cfg)

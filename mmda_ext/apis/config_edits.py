@@ -10,16 +10,19 @@ from mmengine.config import Config
 from mmengine.config.utils import ConfigParsingError
 
 from mmda_ext import compat
+from mmda_ext.apis.compose import Choice, compose
 from mmda_ext.apis.options import apply_options
 
 
-def load_config(path: str, options: dict[str, Any] | None = None, new_options: dict[str, Any] | None = None) -> Config:
-    """Read a config file and apply ``--cfg-options`` and ``--new-options``.
+def load_config(path: str, options: dict[str, Any] | None = None, new_options: dict[str, Any] | None = None,
+                choice: Choice | None = None) -> Config:
+    """Read a config file, put the chosen data into a method, and apply ``--cfg-options`` and ``--new-options``.
 
     Args:
         path (str): The config file.
         options (dict, optional): Dotted keys and values; the keys must be known.
         new_options (dict, optional): The same for keys that are new.
+        choice (Choice, optional): What ``--dataset``, ``--target``, ``--sources`` and ``--modalities`` name.
 
     Raises:
         FileNotFoundError: If the file does not exist.
@@ -28,7 +31,7 @@ def load_config(path: str, options: dict[str, Any] | None = None, new_options: d
     if '::' not in path and not Path(path).is_file():
         raise FileNotFoundError(f'config file {path} does not exist{_near_files(path)}')
     try:
-        cfg = Config.fromfile(_in_package(path) if '::' in path else path)
+        cfg = compose(_in_package(path) if '::' in path else path, choice)
     except (SyntaxError, NameError, ConfigParsingError) as error:
         raise ValueError(f'config file {path} cannot be read: {type(error).__name__}: {error}') from error
     if 'model' not in cfg:
@@ -53,11 +56,12 @@ def _near_files(path: str) -> str:
 
 
 def set_work_dir(cfg: Config, args: Namespace) -> None:
-    """Command line before config before the name of the config file."""
+    """Command line before config before the names of what was chosen, or of the config file."""
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
-        cfg.work_dir = str(Path('work_dirs') / Path(args.config.split('::')[-1]).stem)
+        name = Path(args.config.split('::')[-1]).stem
+        cfg.work_dir = str(Path('work_dirs') / cfg.get('recipe', {}).get('run', name))
 
 
 def set_randomness(cfg: Config, args: Namespace) -> None:

@@ -79,6 +79,9 @@ def _candidates(work_dir: Path) -> list[Path]:
 
 
 def _named(text: str) -> Path:
+    if '://' in text:
+        raise ValueError(f'--resume {text}: training continues from a file on this machine; download it, or begin '
+                         'a new run from its weights with --cfg-options load_from=...')
     path = Path(text).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f'--resume {text}: there is no such checkpoint')

@@ -61,6 +61,7 @@ def stopped_by_signals(grace_s: float | None = GRACE_S) -> Iterator[None]:
     try:
         yield
     finally:
+        stop.left = True
         if not stop.heard:
             sys.unraisablehook = hook
             for number in heard:
@@ -72,6 +73,7 @@ class _Stop:
 
     def __init__(self, grace_s: float | None) -> None:
         self.heard = 0
+        self.left = False
         self._grace_s = grace_s
         self._process = os.getpid()
         self._hook = sys.unraisablehook
@@ -106,6 +108,8 @@ class _Stop:
         timer.start()
 
     def _end_now(self, number: int) -> None:
+        if self.left and threading.main_thread().is_alive():
+            return  # whoever called the tool goes on, as a notebook or a test does
         print(f'{SIGNALS[signal.Signals(number)]}; it did not end in {self._grace_s:.0f} s and is killed',
               file=sys.stderr, flush=True)
         os._exit(128 + number)

@@ -130,7 +130,7 @@ def _segment(domain: str, split: str, row: dict[str, Any]) -> Segment:
     for name, first, last in (('frame', start, stop), ('timestamp', start_time, stop_time)):
         if not last > first:
             raise ValueError(f'stop_{name} {last} does not follow start_{name} {first}')
-    video = check_inside(str(row['video_id']), 'video_id')
+    video = check_inside(row['video_id'], 'video_id')
     return Segment(domain, split, video, start, stop, start_time, stop_time, label)
 
 

@@ -198,6 +198,10 @@ class StepRecord:
                 self._filed[key] = ('', value)
         return terms
 
+    def look(self, wanted: Callable[[str], bool]) -> None:
+        """Evaluate the probes of the tasks that are ``wanted``, so that nobody after the model asks a head."""
+        self.probes = {task: probe.evaluated() if wanted(task) else probe for task, probe in self.probes.items()}
+
     def add_unfiled(self, losses: Mapping[str, Tensor | list[Tensor]]) -> None:
         """File what differs in the dict that MMEngine adds up: keys that hold "loss" and came in, or changed, later."""
         for key, value in losses.items():

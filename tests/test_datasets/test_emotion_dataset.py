@@ -15,11 +15,10 @@ from mmengine.runner import Runner
 from mmda_ext.datasets import IEMOCAPDataset, MSPImprovDataset
 from mmda_ext.datasets.emotion.table import COLUMNS, Row, format_table, read_table
 from mmda_ext.registry import DATASETS
-from tests.conftest import ROOT
+from tests.recipes import recipe
 from tests.test_datasets.media import write_wave
 from tests.test_datasets.test_emotion_transforms import PIECES
 
-FOLDER = ROOT / 'configs' / '_base_' / 'datasets'
 LABELS = ('neutral', 'happy', 'sad', 'angry')
 
 
@@ -152,9 +151,9 @@ def test_a_table_comes_back_as_it_was(tmp_path: Path) -> None:
     assert [row for _, row in read_table(tmp_path / 'source.csv')] == rows
 
 
-def config(root: Path, name: str) -> Config:
+def config(root: Path, name: str, **flags: Any) -> Config:
     init_default_scope('mmaction')
-    cfg = Config.fromfile(FOLDER / f'{name}.py')
+    cfg = recipe('erm', name, **flags)
     for part in ('train', 'val', 'test'):
         loader = cfg[f'{part}_dataloader']
         loader.num_workers = 0
@@ -165,13 +164,13 @@ def config(root: Path, name: str) -> Config:
     return cfg
 
 
-KINDS = {'': ('speech', 'face', 'text'), '-al': ('speech', 'text'), '-av': ('speech', 'face'), '-vl': ('face', 'text')}
+KINDS = {'avl': ('speech', 'face', 'text'), 'al': ('speech', 'text'), 'av': ('speech', 'face'), 'vl': ('face', 'text')}
 
 
 @pytest.mark.parametrize('corpus', ['iemocap', 'msp-improv'])
 @pytest.mark.parametrize(('kind', 'modalities'), KINDS.items())
 def test_configs(root: Path, corpus: str, kind: str, modalities: tuple[str, ...]) -> None:
-    cfg = config(root, f'{corpus}{kind}')
+    cfg = config(root, corpus, modalities=modalities)
     parts = {part: DATASETS.build(cfg[f'{part}_dataloader'].dataset) for part in ('train', 'val', 'test')}
     expected = IEMOCAPDataset if corpus == 'iemocap' else MSPImprovDataset
     assert all(type(data) is expected for data in parts.values())

@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.dataset import DefaultSampler
 from mmengine.runner import Runner
 
 from mmda_ext.datasets.samplers import SourceTargetBatchSampler
 from mmda_ext.registry import MODELS, OPTIM_WRAPPERS
-from tests.conftest import ROOT
+from tests.recipes import recipe as shipped
 
 
 class Flags:
@@ -146,10 +145,10 @@ def recipe(tmp_path: Path):
             label = np.where(domain == 'z', 2 - label, label)
         path = tmp_path / f'{shuffle_target}.npz'
         np.savez(path, **arrays, label=label, domain=domain, classes=np.array(list('abc')))
-        cfg = Config.fromfile(ROOT / 'configs' / 'adaptation' / 'boomda_mlp_ravdess_actors01-12-to-13-24.py')
+        cfg = shipped('boomda', 'ravdess-adaptation')
         cfg.merge_from_dict({
             'model.backbones.face.in_channels': 6, 'model.backbones.audio.in_channels': 5,
-            'model.cls_head.num_classes': 3, 'model.objectives.0.num_classes': 3,
+            'model.cls_head.num_classes': 3,
             'train_dataloader.batch_size': 16, 'train_dataloader.batch_sampler.n_source': 10,
             'train_dataloader.batch_sampler.n_target': 6})
         for index, domains in ((0, ('x', 'y')), (1, ('z', ))):

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from mmda_ext import compat
 from mmda_ext.apis.protocol import set_protocol
-from tests.conftest import ROOT
+from tests.recipes import recipe as shipped
 
 WIDTHS = dict(face=6, audio=5)
 SOURCES = ('x', 'y')
@@ -30,7 +30,7 @@ def write_features(path: Path, size: int = 90, spread: float = 1.0) -> Path:
 
 def feature_config(recipe: str, folder: Path, work_dir: Path, epochs: int = 3, **changes) -> Config:
     """A RAVDESS recipe, on that file instead, with dropout and batch normalisation in the encoders."""
-    cfg = Config.fromfile(ROOT / 'configs' / 'features' / f'{recipe}_mlp_ravdess_to-actors01-06.py')
+    cfg = shipped(recipe)
     file = folder / 'features.npz'
     data = dict(ann_file=str(file if file.exists() else write_features(file)), source_domains=SOURCES)
     encoder = dict(_delete_=True, type='mmda_ext.MLPBackbone', hidden_channels=(8, ), dropout=0.3, norm=True)

@@ -68,7 +68,8 @@ def test_modalities_in_another_order_fit_by_shape_and_are_refused():
     trained, config = (model_of(order) for order in (('video', 'audio'), ('audio', 'video')))
     config.load_state_dict(trained.state_dict())
     hook = FittingCheckpointHook()
-    hook.after_load_checkpoint(SimpleNamespace(_train_loop=None, model=trained), dict(state_dict=trained.state_dict()))
+    runner = SimpleNamespace(_train_loop=None, model=trained, test_dataloader=SimpleNamespace(dataset=None))
+    hook.after_load_checkpoint(runner, dict(state_dict=trained.state_dict()))
     with pytest.raises(ValueError, match=r"c.pth.*order \['video', 'audio'\], the config names \['audio', 'video'\]"):
         hook.after_load_checkpoint(SimpleNamespace(_train_loop=None, model=config, _load_from='c.pth'),
                                    dict(state_dict=trained.state_dict()))

@@ -73,7 +73,7 @@ def test_objective_is_the_weighted_sum_of_all_heads():
 def test_objective_without_heads_says_what_to_place_before_it():
     head = dict(type='mmda_ext.MultimodalClsHead', num_classes=3, loss_weight=0.)
     model = model_of(cls_head=head, objectives=[dict(type='mmda_ext.BlendedClassification')])
-    with pytest.raises(ValueError, match='BlendedClassification needs the logits'):
+    with pytest.raises(ValueError, match='BlendedClassification needs a class head for every modality'):
         model(**model.data_preprocessor(batch_of()), mode='loss')
     with pytest.raises(TypeError):
         MODELS.build(dict(type='mmda_ext.BlendedClassification'))
@@ -86,7 +86,7 @@ def test_one_head_alone_moves_nothing_of_the_others():
     out['loss_blend'].backward()
     moved = {name.split('.')[0:3][1 if name.startswith('backbones') else 0] for name, parameter in
              model.named_parameters() if parameter.grad is not None and parameter.grad.abs().sum() > 0}
-    assert moved == {'audio', 'objectives'}
+    assert moved == {'audio', 'modality_heads'}
 
 
 @pytest.mark.parametrize('optimizer', ['Adam', 'SGD'])

@@ -176,7 +176,7 @@ def test_new_run_moves_an_old_result_away(tmp_path):
 
 def test_the_test_is_built_before_training_and_draws_nothing(tmp_path):
     class Drawing:
-        work_dir, iter, asked = tmp_path, 1, 0
+        work_dir, iter, max_iters, asked = tmp_path, 1, 2, 0
 
         @property
         def test_loop(self):

@@ -11,6 +11,7 @@ import torch
 
 from mmda_ext.compat import checkpoint_globals
 from tests.conftest import ROOT
+from tests.recipes import recipe_file
 
 EPOCHS = 4
 
@@ -27,21 +28,21 @@ test_dataloader = dict(dataset=dict(domains=('z', ), **data))
 train_cfg = dict(max_epochs={epochs})
 default_hooks = dict(logger=dict(interval=1))
 """
-#: Base recipe, objectives, and what else the recipe states.
+#: Method and dataset, objectives, and what else the recipe states.
 RECIPES = {
-    'gmp': ('features/gmp_mlp_ravdess_to-actors01-06.py',
+    'gmp': (('gmp', 'ravdess'),
             "dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2))", """
 train_dataloader = dict(batch_size=8, dataset=dict(domains=('x', 'y'), **data))
 """),
     # A balancer that learns, beside a classifier that remembers.
-    'gradnorm_agm': ('features/gmp_mlp_ravdess_to-actors01-06.py',
+    'gradnorm_agm': (('gmp', 'ravdess'),
                      "dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2))", """
 model['cls_head'].update(type='mmda_ext.AGMClsHead')
 train_dataloader = dict(batch_size=8, dataset=dict(domains=('x', 'y'), **data))
 optim_wrapper = dict(balancer=dict(_delete_=True, type='mmda_ext.GradNorm', tasks=('cls', 'domain')))
 """),
     # Everything that adaptation remembers: the chosen strength, moving variances, gamma over time.
-    'boomda': ('adaptation/boomda_mlp_ravdess_actors01-12-to-13-24.py', """
+    'boomda': (('boomda', 'ravdess-adaptation'), """
     dict(type='mmda_ext.InformationBottleneck', estimator='ema'),
     dict(type='mmda_ext.VotingPseudoLabel', min_votes=2),
     dict(type='mmda_ext.CorrelationAlignment', alpha2='auto', auto_batches=25),
@@ -69,9 +70,7 @@ def recipe(request, tmp_path_factory):
              domain=np.array(['x', 'y', 'z'])[np.arange(size) % 3])
     base, objectives, rest = RECIPES[request.param]
     text = ENCODERS.format(objectives=objectives, file=str(folder / 'features.npz'), epochs=EPOCHS)
-    path = folder / f'{request.param}_resume.py'
-    path.write_text(f"_base_ = [{str(ROOT / 'configs' / base)!r}]\n{text}{rest}")
-    return path
+    return recipe_file(folder / f'{request.param}_resume.py', base[0], text + rest, base[1])
 
 
 def start(recipe, work_dir, *options):

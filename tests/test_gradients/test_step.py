@@ -420,3 +420,13 @@ def test_whether_losses_bypass_the_features_is_agreed_upon_once(two, kinds):
         else:
             update.finish()
     assert parameters.bypassed == bool(kinds[0])
+
+
+def test_what_another_process_has_counts(two, monkeypatch):
+    monkeypatch.setattr('mmda_ext.gradients.update.anywhere', lambda flag, device: True)
+    world = World()
+    parameters = Parameters(world.encoders, others=world)
+    update, cut = BalancedUpdate(Fixed(TABLE, ['gramian']), parameters), Cut(world.features())
+    update.add(cut, world.losses(cut.features))
+    update.finish()
+    assert parameters.bypassed

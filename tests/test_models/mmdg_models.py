@@ -2,9 +2,7 @@
 
 import random
 
-from mmengine.config import Config
-
-from tests.conftest import ROOT
+from tests.recipes import recipe as shipped
 from tests.tiny import WIDTHS, Encoder, model_of
 
 METHODS = ('rna-net', 'simmmdg', 'moosa', 'cmrf')
@@ -16,7 +14,7 @@ ADVERSARY = dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2, rev
 
 def recipe(method, adversary=False, modalities=('video', 'audio'), **changes):
     """Model config of a shipped recipe, on tiny encoders; ``changes`` are options by class name."""
-    cfg = Config.fromfile(ROOT / 'configs' / 'features' / f'{method}_mlp_ravdess_to-actors01-06.py')
+    cfg = shipped(method)
     objectives = []
     for objective in cfg.model.objectives:
         kind = objective.type.removeprefix('mmda_ext.')

@@ -4,7 +4,6 @@ import re
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.registry import DefaultScope, init_default_scope
 from torch import nn
 
@@ -12,12 +11,13 @@ from mmda_ext.apis.one_line_errors import explain
 from mmda_ext.registry import MODELS, OPTIM_WRAPPERS
 from mmda_ext.stack import installed
 from tests.conftest import ROOT
+from tests.recipes import recipe as shipped
 from tests.tiny import sample_of
 
 PAGE = (ROOT / 'docs' / 'backbones.md').read_text()
-#: Name, what stands after ``video=dict(_delete_=True,``, whether it sees images, width.
+#: Name, what stands after ``backbone=dict(_delete_=True,``, whether it sees images, width.
 ROWS = re.findall(r"^\| (.+?) \| `(type='.+?)`( \(images\))? \| (\d+) \|$", PAGE, flags=re.M)
-FOLD = re.search(r'^ +(data_preprocessor=.*fold_frames=True.*)$', PAGE, flags=re.M).group(1)
+FOLD = re.search(r'^ +(preprocessor=.*fold_frames=True.*)$', PAGE, flags=re.M).group(1)
 FRAMES = 8
 
 
@@ -38,17 +38,18 @@ def test_the_page_has_a_row_for_every_family():
 
 
 def recipe(folder, line, images, width):
-    """The recipe that the page tells to write; sizes are small."""
+    """GMP on the dataset that the page tells to write; sizes are small."""
     line = re.sub(r'\b(num_frames|num_segments|t_size)=16', rf'\1={FRAMES}', line).replace('=224', '=32')
     path = folder / 'mine.py'
     path.write_text(f"""
-_base_ = ['{ROOT}/configs/demo/gmp_slowfast_demo_to-human.py']
-model = dict(
-    backbones=dict(video=dict(_delete_=True, {line})),
-    fusion=dict(in_channels=dict(video={width})),
-    {FOLD if images else ''})
+_base_ = ['{ROOT}/configs/datasets/demo.py']
+networks = dict(
+    video=dict(
+        backbone=dict(_delete_=True, {line}),
+        channels={width},
+        {FOLD if images else ''}))
 """)
-    return Config.fromfile(path)
+    return shipped('gmp', str(path))
 
 
 def step(cfg, frames=FRAMES, size=32):

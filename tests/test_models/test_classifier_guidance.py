@@ -2,14 +2,13 @@
 
 import pytest
 import torch
-from mmengine.config import Config
 from torch.nn import functional as F
 
 from mmda_ext.models.heads import MultimodalClsHead
 from mmda_ext.models.objectives import ClassifierGuidance
 from mmda_ext.models.objectives.classifier_guidance import output_gradient
 from mmda_ext.registry import MODELS
-from tests.conftest import ROOT
+from tests.recipes import recipe
 from tests.steps import given
 
 WIDTHS = dict(video=3, audio=4)
@@ -112,7 +111,7 @@ def test_refusals():
 
 def test_the_recipe_gives_the_classifiers_their_own_learning_rate():
     """5e-4, as published, whatever the encoders have."""
-    cfg = Config.fromfile(ROOT / 'configs' / 'features' / 'cggm_mlp_ravdess_to-actors01-06.py')
+    cfg = recipe('cggm')
     with torch.device('meta'):
         model = MODELS.build(cfg.model)
     keys = cfg.optim_wrapper.paramwise_cfg.custom_keys

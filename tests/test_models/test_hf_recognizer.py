@@ -2,19 +2,18 @@
 
 import pytest
 import torch
-from mmengine.config import Config
 from mmengine.model import MMDistributedDataParallel
 from torch import nn
 
 from mmda_ext.registry import MODELS
-from tests.conftest import ROOT
+from tests.recipes import recipe
 from tests.tiny import parameters_of, sample_of, wrapper_of
 
 pytest.importorskip('transformers')
 
 
 def tiny_recognizer(**changes):
-    cfg = Config.fromfile(ROOT / 'configs' / '_base_' / 'models' / 'emotion-tiny.py')
+    cfg = recipe('erm', 'iemocap-fixture')
     cfg.merge_from_dict(changes)
     torch.manual_seed(0)
     return MODELS.build(cfg.model)

@@ -5,20 +5,19 @@ import math
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
-from mmengine.config import Config
 
+from mmda_ext.apis.recipe_files import methods
 from mmda_ext.models.adaptation import nuclear_wasserstein
 from mmda_ext.models.heads.base import masked_cross_entropy, probabilities
 from mmda_ext.models.objectives.amanda import class_shares
 from mmda_ext.models.objectives.voting_pseudo_label import VotingPseudoLabel, vote
 from mmda_ext.models.transport import transport_plan
 from mmda_ext.registry import MODELS
-from tests.conftest import ROOT
+from tests.recipes import recipe
 from tests.steps import given
 from tests.tiny import batch_of, model_of
 
 FEATURES = {'face': 35, 'audio': 116}
-PATHS = sorted((ROOT / 'configs' / 'adaptation').glob('*_ravdess_*.py'))
 
 
 def adaptation_batch(bad: float = 0.) -> dict:
@@ -35,11 +34,11 @@ def adaptation_batch(bad: float = 0.) -> dict:
     return dict(inputs=inputs, data_samples=samples)
 
 
-@pytest.mark.parametrize('path', PATHS, ids=lambda path: path.name.split('_mlp_')[0])
-def test_a_nan_in_one_target_sample_shows_in_the_loss_of_every_adaptation(path) -> None:
+@pytest.mark.parametrize('method', methods(reads_target=True))
+def test_a_nan_in_one_target_sample_shows_in_the_loss_of_every_adaptation(method: str) -> None:
     """Not in an error of a solver, not in an index out of bounds, and not first in the next step."""
     torch.manual_seed(0)
-    model = MODELS.build(Config.fromfile(path).model)
+    model = MODELS.build(recipe(method, 'ravdess-adaptation').model)
     for bad in (0., math.nan):
         losses = model(**model.data_preprocessor(adaptation_batch(bad), True), mode='loss')
         total, _ = model.parse_losses(losses)
@@ -111,11 +110,14 @@ def test_predictions_of_a_bad_sample_say_so_and_those_of_the_others_stay() -> No
         assert sample.modality_scores['video'].isfinite().all()
 
 
-@pytest.mark.parametrize('part', ['forward', 'modality_logits'])
+@pytest.mark.parametrize('part', ['fused', 'modality_logits'])
 def test_minus_infinity_does_not_pass_for_a_probability_of_zero(monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     model, logits = model_of().eval(), torch.zeros(6, 3)
     logits[2, 1] = -math.inf
-    monkeypatch.setattr(model.cls_head, part, lambda features: logits if part == 'forward' else {'video': logits})
-    found = [sample.pred_score if part == 'forward' else sample.modality_scores['video']
+    if part == 'fused':
+        monkeypatch.setattr(model.cls_head.fusion, 'classify', lambda fused: logits)
+    else:
+        monkeypatch.setattr(model.cls_head, part, lambda features, fused: {'video': logits})
+    found = [sample.pred_score if part == 'fused' else sample.modality_scores['video']
              for sample in model.val_step(batch_of())]
     assert [bool(score.isfinite().all()) for score in found] == [True, True, False, True, True, True]

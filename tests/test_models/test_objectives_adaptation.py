@@ -23,8 +23,10 @@ EPS = 1e-6
 
 def record_of(features, labels, is_target, logits=None, modality_logits=None):
     labels = torch.as_tensor(labels)
+    if modality_logits is None:
+        modality_logits = {name: value @ torch.ones(value.shape[1], 3).to(value) for name, value in features.items()}
     return given(features, labels, torch.zeros_like(labels), is_target=torch.as_tensor(is_target), logits=logits,
-                 modality_logits=modality_logits or {})
+                 modality_logits=modality_logits)
 
 
 # Information bottleneck.

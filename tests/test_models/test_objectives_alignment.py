@@ -348,7 +348,7 @@ def plain(model, batch, weights):
     """Encoder gradients by autograd through the reference formula, with the weights given."""
     data = model.data_preprocessor(batch, True)
     losses = model(**data, mode='loss')
-    features = model.take_step_record().features
+    features = model.take_step_record().step.features
     is_target = torch.arange(len(batch['inputs'])) >= len(batch['inputs']) // 2
     groups = dict(features)
     groups['fused'] = torch.cat(list(features.values()), dim=1)

@@ -2,11 +2,10 @@
 
 import pytest
 import torch
-from mmengine.config import Config
 
 from mmda_ext.gradients import update
 from mmda_ext.models import AveragedTeacher
-from tests.conftest import ROOT
+from tests.recipes import recipe as shipped
 from tests.test_engine.test_balanced_wrapper import NoNorm
 from tests.test_models.mmdg_models import METHODS, mmdg_model, recipe
 from tests.tiny import batch_of, model_of, parameters_of, wrapper_of
@@ -113,8 +112,7 @@ def test_a_batch_of_one_trains(method):
 
 
 def test_aligned_mapping_files_the_terms_under_the_domain_task():
-    path = 'simmmdg-gmp-aligned_mlp_ravdess_to-actors01-06.py'
-    objectives = Config.fromfile(ROOT / 'configs' / 'features' / path).model.objectives
+    objectives = shipped('simmmdg-gmp-aligned').model.objectives
     assert [objective.get('task') for objective in objectives[1:]] == ['domain'] * 3
     plain = mmdg_model('simmmdg', adversary=True)
     aligned = mmdg_model('simmmdg', adversary=True, changes=dict.fromkeys(

@@ -134,7 +134,7 @@ def test_gradients_through_both_passes_equal_autograd(placement):
     data = model.data_preprocessor(batch, True)
     losses = model(**data, mode='loss')
     record = model.take_step_record()
-    p = record.logits[5:].softmax(1)
+    p = record.step.predictions.logits[5:].softmax(1)
     fused = probabilistic_contrast(p, p)
     if placement == 'fused':
         torch.testing.assert_close(losses['loss_contrast'], fused)

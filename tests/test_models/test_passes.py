@@ -29,7 +29,7 @@ def mixed_batch(flags=MIXED, modalities=('video', 'audio')):
 def features_after_a_step(model, batch):
     model.train()
     model(**model.data_preprocessor(batch, True), mode='loss')
-    return model.take_step_record().features
+    return model.take_step_record().step.features
 
 
 def by_hand(model, batch, groups):

@@ -19,6 +19,8 @@ from mmda_ext.datasets.transforms import PackMultimodalInputs, PerModality
 from mmda_ext.registry import MODELS
 from mmda_ext.visualization.inputs import strip
 from tests.conftest import ROOT
+from tests.recipes import METHODS
+from tests.recipes import recipe as shipped
 from tests.test_datasets.media import make_hac
 from tests.tiny import model_of
 
@@ -36,7 +38,7 @@ def folder(tmp_path_factory):
     scope = DefaultScope.get_current_instance()
     path = tmp_path_factory.mktemp('analysis')
     make_hac(path / 'hac', count=40)
-    cfg = Config.fromfile(ROOT / 'configs' / 'demo' / 'gmp_slowfast_demo_to-human.py')
+    cfg = shipped('gmp', 'demo')
     places = dict(ann_dir=str(path / 'hac' / 'splits'), data_root=str(path / 'hac'))
     for part in ('train', 'test'):
         cfg[f'{part}_dataloader'].update(num_workers=0)
@@ -92,6 +94,15 @@ def test_unknown_scripts_are_answered_with_the_known_ones(call, capsys):
     assert 'confusion_matrix.py' in capsys.readouterr().out
     for name in re.findall(r'run_mmaction.py ([a-z]\w+/\w+\.py)', PAGE + run_mmaction.__doc__):
         assert run_mmaction.find(name).is_file()
+
+
+def test_scripts_of_mmaction_get_a_recipe_as_one_whole_config(tmp_path):
+    """They know no flags of data; what is no recipe is left alone."""
+    words = ['--show', str(METHODS / 'gmp.py'), '--dataset', 'demo', '--target', 'animal', '--options', 'x']
+    given = run_mmaction.composed(words, tmp_path)
+    assert given == ['--show', str(tmp_path / 'gmp_demo_to-animal.py'), '--options', 'x']
+    assert Config.fromfile(given[1]).test_dataloader.dataset.domains == ('animal', )
+    assert run_mmaction.composed(['a.py', '--target', 'b'], tmp_path) == ['a.py', '--target', 'b']
 
 
 def test_code_of_the_page_predicts(folder, monkeypatch):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from mmaction.utils import register_all_modules
-from mmengine.config import Config
 
 from mmda_ext.registry import MODELS
 from tests.conftest import ROOT
+from tests.recipes import recipe
 
 sys.path.insert(0, str(ROOT / 'tools' / 'benchmarks'))
 import interleaved
@@ -91,7 +91,7 @@ def test_step_time_prints_and_writes_its_tables(tmp_path, monkeypatch, capsys):
 
 def test_a_recipe_keeps_the_width_of_its_features_on_other_networks():
     register_all_modules()
-    cfg = Config.fromfile(ROOT / 'configs' / 'adaptation' / 'boomda_mlp_ravdess_actors01-12-to-13-24.py')
+    cfg = recipe('boomda', 'ravdess-adaptation')
     recipe_time.with_networks(cfg, width=8)
     model = MODELS.build(cfg.model)
     inputs = dict(face=torch.randn(2, 3, 4, 16, 16), audio=torch.randn(2, 1, 257, 16))

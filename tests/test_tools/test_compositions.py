@@ -9,6 +9,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.registry import DefaultScope
 
 from mmda_ext.apis import cli, config_edits
+from mmda_ext.apis.compose import load_recipe
 from mmda_ext.apis.protocol import HOOKS, set_protocol
 from mmda_ext.engine.hooks import StopOnNonFiniteHook
 from mmda_ext.registry import HOOKS as REGISTRY
@@ -16,7 +17,8 @@ from tests.test_engine.feature_run import write_features
 
 #: A child of a recipe: another file of features, other domains, fewer classes.
 INHERITED = """
-_base_ = ['mmda_ext::features/gmp_mlp_ravdess_to-actors01-06.py']
+_base_ = ['mmda_ext::methods/gmp.py']
+recipe = dict(dataset='ravdess')
 model = dict(
     backbones=dict(face=dict(in_channels=6), audio=dict(in_channels=5)), cls_head=dict(num_classes=3),
     objectives=[dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2))])
@@ -92,17 +94,17 @@ def test_composition_trains_tests_and_says_so(folder, text):
 
 
 def test_recipes_are_started_by_their_name_in_the_package(folder):
-    cfg, _ = config_edits.load_config('mmda_ext::gmp_slowfast_epic.py', None)
+    cfg = config_edits.load_config('mmda_ext::gmp_slowfast_epic.py')
     assert cfg.optim_wrapper.balancer.type == 'mmda_ext.GMP'
     assert Path(cfg.filename).name == 'gmp_slowfast_epic.py'
     for absent in ('mmda_ext::absent.py', 'nowhere::a/b.py'):
         with pytest.raises(FileNotFoundError, match=f'config {absent} does not exist'):
-            config_edits.load_config(absent, None)
+            config_edits.load_config(absent)
 
 
 def test_types_of_a_user_with_another_default_scope_are_looked_up_there(folder):
     Path('mine.py').write_text("_base_ = ['mmda_ext::gmp_slowfast_epic.py']\ndefault_scope = 'mine'")
-    cfg = Config.fromfile('mine.py')
+    cfg = load_recipe('mine.py')
     assert cfg.model._scope_ == cfg.visualizer._scope_ == 'mmaction'
     assert '_scope_' not in cfg.train_dataloader.collate_fn
     assert '_scope_' not in cfg.train_dataloader.worker_init_fn
@@ -133,8 +135,9 @@ def test_what_a_config_states_is_kept_and_not_doubled():
         type='CheckpointHook', save_best='source/acc/top1', max_keep_ckpts=5, _scope_='mmaction')),
         custom_imports=dict(imports='mine'), train_dataloader=dict(worker_init_fn=dict(type='mine')))
     assert [hook.type for hook in cfg.custom_hooks] == [
-        'mmda_ext.EpochSeedHook', 'mmda_ext.FittingCheckpointHook', *(hook['type'] for hook in own)]
-    assert cfg.custom_hooks[2] == own[0]
+        'mmda_ext.CheckDataHook', 'mmda_ext.EpochSeedHook', 'mmda_ext.FittingCheckpointHook',
+        *(hook['type'] for hook in own)]
+    assert cfg.custom_hooks[3] == own[0]
     assert cfg.default_hooks.checkpoint == dict(
         type='mmda_ext.LastBestCheckpointHook', save_best='source/acc/top1', max_keep_ckpts=5)
     assert cfg.default_hooks.timer.type == 'IterTimerHook'

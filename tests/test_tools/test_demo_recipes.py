@@ -8,13 +8,21 @@ import pytest
 
 from mmda_ext.datasets.synthetic import DemoSpec, make_demo_data
 from tests.conftest import ROOT
+from tests.recipes import recipe_file
 
 RECIPES = {
-    'gmp_slowfast_demo_to-human.py': ('hac', 'splits', 'human/acc/top1', 'balance/rho_video'),
-    'gmp_slowfast_demo-epic_to-d1.py': (
-        'epic', 'MM-SADA_Domain_Adaptation_Splits', 'D1/acc/top1', 'balance/rho_video'),
-    'boomda_slowfast_demo_cartoon-to-human.py': ('hac', 'splits', 'human/f1/weighted', 'balance/gamma_audio'),
+    'gmp_demo': ('hac', 'splits', 'human/acc/top1', 'balance/rho_video'),
+    'gmp_demo-epic': ('epic', 'MM-SADA_Domain_Adaptation_Splits', 'D1/acc/top1', 'balance/rho_video'),
+    'boomda_demo-adaptation': ('hac', 'splits', 'human/f1/weighted', 'balance/gamma_audio'),
 }
+PLACE = """
+place = dict(data_root={root!r}, ann_dir={splits!r})
+parts = _base_.train_dataloader.dataset.get('datasets')
+train_dataloader = dict(dataset=dict(datasets=[dict(part, **place) for part in parts]) if parts else place)
+val_dataloader = dict(dataset=place)
+test_dataloader = dict(dataset=place)
+train_cfg = dict(max_epochs=1)
+"""
 
 
 @pytest.mark.slow
@@ -24,16 +32,9 @@ def test_recipe_trains_and_tests_the_target(recipe, tmp_path):
     root = tmp_path / 'data'
     # Source and target samples for one batch of each.
     make_demo_data(root, DemoSpec.for_layout(layout, train_per_class=4, test_per_class=1), workers=1)
-    own = tmp_path / 'recipe.py'
-    own.write_text(f"""
-_base_ = [{str(ROOT / 'configs' / 'demo' / recipe)!r}]
-place = dict(data_root={str(root)!r}, ann_dir={str(root / splits)!r})
-parts = _base_.train_dataloader.dataset.get('datasets')
-train_dataloader = dict(dataset=dict(datasets=[dict(part, **place) for part in parts]) if parts else place)
-val_dataloader = dict(dataset=place)
-test_dataloader = dict(dataset=place)
-train_cfg = dict(max_epochs=1)
-""")
+    method, dataset = recipe.split('_')
+    own = recipe_file(
+        tmp_path / 'recipe.py', method, PLACE.format(root=str(root), splits=str(root / splits)), dataset)
     command = [sys.executable, 'tools/train.py', str(own), '--work-dir', str(tmp_path / 'run')]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 pytest.importorskip('transformers')
 
-#: Folder of recipes -> lines of the report on what was odd.
+#: Corpus -> lines of the report on what was odd.
 REPORTS = {
     'iemocap': (
         '95 utterances kept, 1 skipped', 'skipped: no sound: 1, first Ses01F_impro01_F002',
@@ -32,7 +32,7 @@ def commands(corpus):
     page = (ROOT / 'docs' / 'emotion_data.md').read_text().partition('## 1.')[0]
     release = 'IEMOCAP' if corpus == 'iemocap' else 'MSP-IMPROV'
     found = [line.split() for line in re.findall(r'^    python (tools/.*)$', page, flags=re.M)
-             if f'configs/{corpus}/' in line or f'data/fake/{release}' in line]
+             if f'--dataset {corpus}-fixture' in line or f'data/fake/{release}' in line]
     steps = [line[0].rpartition('/')[2].partition('_')[0] for line in found]
     assert steps == ['make', 'prepare', 'train.py', 'test.py']
     return found
@@ -63,7 +63,7 @@ def test_from_a_release_to_a_tested_model(corpus, run, tmp_path):
     for line in REPORTS[corpus]:
         assert line in report
     log = run(train)
-    folder = tmp_path / 'work_dirs' / f'boomda_tiny_{corpus}-fixture'
+    folder = tmp_path / 'work_dirs' / f'boomda_{corpus}-fixture_to-target'
     result = json.loads((folder / 'result.json').read_text())
     assert result['selected_by'] == 'acc/top1'
     assert {'source/acc/top1', 'f1/weighted'} <= result['val'].keys()
@@ -82,7 +82,7 @@ def test_from_a_release_to_a_tested_model(corpus, run, tmp_path):
 
 def refused(run):
     """The one sentence with which training refuses."""
-    text = run(['tools/train.py', 'configs/iemocap/boomda_tiny_iemocap-fixture.py'], status=1)
+    text = run(['tools/train.py', 'configs/methods/boomda.py', '--dataset', 'iemocap-fixture'], status=1)
     assert 'Traceback' not in text
     return next(line for line in text.splitlines() if line.startswith('error: '))
 

@@ -186,6 +186,17 @@ def test_signals_end_with_a_sentence_and_their_code(handlers, capsys, number):
     assert capsys.readouterr().err == SIGNALS[number] + '\n'
 
 
+def test_a_process_that_goes_on_is_not_killed(handlers, capsys):
+    """As in a notebook: whoever called the tool has heard of the end."""
+    def main():
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    assert run_with_one_line_errors(main, grace_s=.05) == 143
+    time.sleep(.2)
+    assert capsys.readouterr().err == 'ended by SIGTERM\n'
+
+
 def test_a_stop_that_python_drops_comes_again(handlers, capsys):
     class Deaf:
         def __del__(self):

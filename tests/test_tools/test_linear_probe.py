@@ -110,35 +110,26 @@ def test_training_samples_are_seen_without_augmentation():
 
 def test_whole_tool_on_a_checkpoint_as_a_run_writes_it(tmp_path):
     """Checkpoints of a run hold the log history beside the weights, which torch refuses unless told otherwise."""
-    from mmengine.config import Config
     from mmengine.logging import HistoryBuffer
     from mmengine.registry import init_default_scope
 
     from mmda_ext.registry import MODELS
+    from tests.recipes import METHODS, recipe
     generator = np.random.default_rng(0)
     label = np.arange(120) % 3
     arrays = {name: (generator.normal(size=(120, width)) + label[:, None]).astype(np.float32)
               for name, width in (('face', 6), ('audio', 5))}
     np.savez(tmp_path / 'features.npz', **arrays, label=label, classes=np.array(['a', 'b', 'c']),
              domain=np.array(['x', 'y', 'z'])[np.arange(120) // 3 % 3])
-    root = Path(__file__).resolve().parents[2]
-    recipe = tmp_path / 'probe.py'
-    held = dict(train=('x', 'y'), val=('x', 'y'), test=('z', ))
-    loaders = '\n'.join(
-        f"{name}_dataloader = dict(dataset=dict(ann_file={str(tmp_path / 'features.npz')!r}, domains={domains}, "
-        "source_domains=('x', 'y')))" for name, domains in held.items())
-    recipe.write_text(f"""
-_base_ = [{str(root / 'configs/features/erm_mlp_ravdess_to-actors01-06.py')!r}]
-model = dict(backbones=dict(face=dict(in_channels=6), audio=dict(in_channels=5)), cls_head=dict(num_classes=3))
-{loaders}
-""")
+    flags = dict(dataset=str(tmp_path / 'features.npz'), target=['z'])
     init_default_scope('mmaction')
-    model = MODELS.build(Config.fromfile(recipe).model)
+    model = MODELS.build(recipe('erm', **flags).model)
     history = HistoryBuffer([1.0], [1])
     torch.save(dict(state_dict=model.state_dict(), message_hub=dict(log_scalars=dict(loss=history)), meta={}),
                tmp_path / 'epoch_1.pth')
     out = tmp_path / 'probe.json'
-    assert linear_probe.main([str(recipe), str(tmp_path / 'epoch_1.pth'), '--out', str(out)]) == 0
+    command = [str(METHODS / 'erm.py'), str(tmp_path / 'epoch_1.pth'), '--out', str(out)]
+    assert linear_probe.main([*command, '--dataset', flags['dataset'], '--target', 'z']) == 0
     written = out.read_text()
     assert json.loads(written)['samples'] == dict(train=63, val=18, test=39)
     assert all(f'"{name}"' in written for name in ('face', 'audio', 'fused'))

@@ -4,17 +4,17 @@ import re
 
 import pytest
 
-from mmda_ext.apis.config_edits import load_config
 from mmda_ext.apis.options import apply_options, unknown_keys
-from tests.conftest import ROOT
+from tests.recipes import recipe
 from tests.toy_run import toy_config
-
-GMP = ROOT / 'configs' / 'features' / 'gmp_mlp_ravdess_to-actors01-06.py'
 
 
 @pytest.fixture(scope='module')
 def gmp():
-    return load_config(str(GMP))
+    cfg = recipe('gmp')
+    cfg.source_domains = tuple(cfg.recipe.sources)  # as in a config that states its own data
+    cfg.custom_hooks = [dict(type='mmda_ext.AveragedTeacherHook')]
+    return cfg
 
 
 @pytest.mark.parametrize(('option', 'message'), [

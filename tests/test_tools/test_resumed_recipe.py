@@ -7,19 +7,17 @@ import torch
 from mmengine.config import Config
 
 from mmda_ext.apis import cli
-from mmda_ext.apis.config_edits import load_config
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.apis.resumed_recipe import check_resumed_recipe, read_config_text
-from tests.conftest import ROOT
+from tests.recipes import recipe
 from tests.toy_run import toy_config, write_config
-
-GMP = ROOT / 'configs' / 'features' / 'gmp_mlp_ravdess_to-actors01-06.py'
 
 
 @pytest.fixture(scope='module')
 def gmp(tmp_path_factory):
     """A config, and a checkpoint that was written under it."""
-    cfg = load_config(str(GMP), {'randomness.seed': 3})
+    cfg = recipe('gmp')
+    cfg.randomness.seed = 3
     path = tmp_path_factory.mktemp('recipe') / 'epoch_1.pth'
     torch.save({'meta': {'cfg': cfg.pretty_text, 'seed': 3}, 'state_dict': {'w': torch.zeros(2)}}, path)
     return cfg, str(path)
@@ -45,11 +43,11 @@ def test_what_differs_is_said_with_the_value_that_holds(gmp):
         'train_dataloader.dataset.ann_file': 'moved.npz', 'optim_wrapper.accumulative_counts': 2})
     assert sentences == [
         'the config differs from that of epoch_1.pth; from here on the present one holds:\n'
-        '    optim_wrapper.optimizer.lr: 0.001 -> 0.5\n'
         "    train_dataloader.batch_size: 16 -> 4\n"
         "    train_dataloader.dataset.ann_file: 'data/ravdess_av/ravdess_av.npz' -> 'moved.npz'\n"
+        '    optim_wrapper.optimizer.lr: 0.001 -> 0.5\n'
         "    optim_wrapper.accumulative_counts: (nothing) -> 2"]
-    many = check(gmp, **{f'custom_hooks.0.x{index}': index for index in range(20)})
+    many = check(gmp, **{f'model.x{index}': index for index in range(20)})
     assert many[0].splitlines()[-1] == '    and 8 more'
 
 

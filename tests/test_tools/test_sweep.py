@@ -90,6 +90,25 @@ def test_whole_grid_then_nothing_left_to_do(place):
     assert len(calls(place)) == 4
 
 
+def test_methods_by_name_on_a_dataset(place):
+    """Each target in turn is handed to the trainer; another dataset in the same folder is refused."""
+    methods = place / 'configs' / 'methods'
+    methods.mkdir(parents=True)
+    for name in ('gmp', 'base'):
+        (methods / f'{name}.py').write_text('good')
+    words = [sys.executable, str(TOOLS / 'sweep.py'), '--rows', 'base', 'gmp', '--targets', 'D1', 'D2', '--sources',
+             'D3', '--work-dir', str(place / 'w'), '--trainer', str(place / 'trainer.py'), '--dataset']
+    done = subprocess.run([*words, 'epic'], cwd=place, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    flags = ['--dataset', 'epic', '--target', 'D2', '--sources', 'D3']
+    assert f'configs/methods/gmp.py 0 {flags}' in calls(place)
+    content = results(place)
+    assert (content['dataset'], content['sources'], content['rows']) == ('epic', ['D3'], ['base', 'gmp'])
+    clash = subprocess.run([*words, 'hac'], cwd=place, capture_output=True, text=True)
+    assert (clash.returncode, len(calls(place))) == (2, 4)
+    assert "made with data ['--dataset', 'epic', '--target', 'D1', '--sources', 'D3'], now it is" in clash.stdout
+
+
 def test_failed_cell_is_shown_and_the_rest_goes_on(place):
     (place / 'good_a.py').write_text('fail')
     (place / 'good_b.py').write_text('silent')
@@ -151,8 +170,9 @@ def test_damaged_records_are_told(place):
     ('row', 'message'),
     [
         ('good=nowhere_{target}.py', 'does not exist'),
-        ('good', 'NAME=CONFIG'),
-        ('good={place}/good_a.py', 'needs {target}'),
+        ('=good', 'NAME=CONFIG'),
+        ('good', 'good=configs/methods/good.py: with several targets, name a --dataset'),
+        ('good={place}/good_a.py', 'name a --dataset or write {target}'),
     ],
 )
 def test_bad_rows_are_refused_before_anything_runs(place, row, message):

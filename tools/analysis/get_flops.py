@@ -16,9 +16,11 @@ from mmda_ext.stack import require_stack
 
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
+    from mmda_ext.apis.compose import add_flags
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config')
     parser.add_argument('--shape', nargs='+', metavar='MODALITY=SIZES', help='shape of what each encoder gets')
+    add_flags(parser)
     return parser.parse_args(arguments)
 
 
@@ -79,13 +81,14 @@ def count(model: Any, inputs: dict[str, Any]) -> dict[str, tuple[int, int]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    args = parse_args(arguments)
     require_stack()
+    args = parse_args(arguments)
     from mmengine.registry import init_default_scope
 
+    from mmda_ext.apis.compose import choice_of
     from mmda_ext.apis.config_edits import load_config
     from mmda_ext.registry import MODELS
-    cfg, _ = load_config(args.config, None)
+    cfg = load_config(args.config, choice=choice_of(args))
     init_default_scope(cfg.get('default_scope', 'mmaction'))
     model = MODELS.build(cfg.model).eval()
     try:

@@ -1,6 +1,6 @@
 """Picture of the Gramian of a balanced run over its steps (docs/methods/mgda.md).
 
-Example: python tools/analysis/gramian_plot.py work_dirs/boomda_mlp_ravdess_actors01-12-to-13-24
+Example: python tools/analysis/gramian_plot.py work_dirs/boomda_ravdess-adaptation_to-actors13-24
 Writes gramian.png into the work directory, or the file named by --out. The lower left panel needs a run with
 ``balancer=dict(compare=N)``.
 """

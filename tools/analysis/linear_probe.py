@@ -73,12 +73,13 @@ def load(args: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     from mmengine.registry import init_default_scope
     from mmengine.runner import Runner, load_checkpoint
 
+    from mmda_ext.apis.compose import choice_of
     from mmda_ext.apis.config_edits import load_config
     from mmda_ext.compat import allow_mmengine_checkpoints
     from mmda_ext.registry import MODELS
 
     allow_mmengine_checkpoints()
-    config = load_config(args.config, args.cfg_options, args.new_options)
+    config = load_config(args.config, args.cfg_options, args.new_options, choice_of(args))
     init_default_scope(config.get('default_scope', 'mmaction'))
     model = MODELS.build(config.model)
     load_checkpoint(model, args.checkpoint, map_location='cpu')
@@ -108,6 +109,7 @@ def show(scores: dict[str, dict[str, float]]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
+    from mmda_ext.apis.compose import add_flags
     from mmda_ext.apis.options import add_option_flags
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -117,6 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--strength', type=float, default=1.0, help='inverse regularisation of the probes')
     parser.add_argument('--device', default='cpu')
     add_option_flags(parser)
+    add_flags(parser)
     args = parser.parse_args(arguments)
     for path in (args.config, args.checkpoint):
         if not Path(path).is_file():

@@ -27,7 +27,7 @@ from mmda_ext.datasets.epic_layouts import FRAME_NAME, Segment, frames_audio, fr
 from mmda_ext.registry import TRANSFORMS
 from mmda_ext.visualization.marks import replace_between
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / '_base_' / 'datasets'
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs' / 'datasets'
 SECONDS, FPS, SIZE = 10, 24, (256, 456)
 
 

@@ -1,8 +1,7 @@
 """Step time and peak memory of recipes, as ratios to a base recipe, measured in turns.
 
-    python tools/benchmarks/recipe_time.py --base configs/features/base_mlp_ravdess_to-actors01-06.py \\
-        --recipes configs/features/*_mlp_ravdess_to-actors01-06.py --networks features slowfast \\
-        --doc docs/performance.md --section "recipe time"
+    python tools/benchmarks/recipe_time.py --base configs/methods/base.py --dataset ravdess \\
+        --networks features slowfast --doc docs/performance.md --section "recipe time"
 
 ``features`` trains a recipe as it is. ``slowfast`` keeps its objectives, its balancer and the width of its features,
 and puts a small SlowFast, all of it trained, in the place of the first encoder and a small audio ResNet in that of the
@@ -22,8 +21,10 @@ from torch import Tensor, nn
 
 from interleaved import parse, parser_of, peak_bytes, ratios, span, write
 from mmda_ext.apis.cli import build_runner
+from mmda_ext.apis.compose import add_flags, choice_of, compose
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.apis.protocol import set_protocol
+from mmda_ext.apis.recipe_files import methods
 from mmda_ext.registry import MODELS
 from step_time import slowfast
 
@@ -64,7 +65,7 @@ def with_networks(cfg: Config, width: int) -> None:
 
 def step_of(path: str, networks: str, args: argparse.Namespace, work_dir: Path) -> Callable[[], object]:
     """One training iteration of a recipe on one batch: model, optimizer wrapper, and hooks around both."""
-    cfg = Config.fromfile(path)
+    cfg = compose(path, choice_of(args))
     if networks == 'slowfast':
         with_networks(cfg, args.width)
     set_protocol(cfg)
@@ -110,11 +111,17 @@ def markdown(networks: str, rows: dict[str, dict[str, float]]) -> str:
     return '\n'.join(lines)
 
 
+def beside(base: Path) -> list[str]:
+    """The methods that train on the data of a method."""
+    return [str(base.with_name(f'{name}.py')) for name in methods(base.stem in methods(reads_target=True))]
+
+
 def main() -> None:
     """Measure the recipes, print the tables, write them."""
     parser = parser_of(__doc__, 'recipe_time', steps=6)
     parser.add_argument('--base', required=True, help='recipe that the ratios are to')
-    parser.add_argument('--recipes', nargs='+', required=True)
+    parser.add_argument('--recipes', nargs='+', help='by default all methods that train on the same data')
+    add_flags(parser)
     parser.add_argument('--networks', nargs='+', choices=('features', 'slowfast'), default=['features', 'slowfast'])
     parser.add_argument('--section', default='recipe time', help='name of the marks in the page')
     parser.add_argument('--frames', type=int, default=16)
@@ -122,6 +129,7 @@ def main() -> None:
     parser.add_argument('--audio-frames', type=int, default=126)
     parser.add_argument('--width', type=int, default=16, help='channels of the first stages; 64 is the real network')
     args = parse(parser)
+    args.recipes = args.recipes or beside(Path(args.base))
     tables = {networks: measure(networks, args) for networks in args.networks}
     text = '\n\n'.join(markdown(networks, rows) for networks, rows in tables.items())
     print(text)

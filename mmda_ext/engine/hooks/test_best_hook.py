@@ -50,12 +50,12 @@ class TestBestHook(Hook):
 
     def after_val_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self._scored.add(outputs)
+        if batch_idx + 1 == len(runner.val_dataloader):
+            # In the message hub before the checkpoint is written, so that whoever continues from it still knows.
+            runner.message_hub.update_info('val_set', self._scored.summary(runner.val_loop))
 
-    after_test_iter = after_val_iter
-
-    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
-        # In the message hub, so that a run that is resumed after its last validation still knows.
-        runner.message_hub.update_info('val_set', self._scored.summary(runner.val_loop))
+    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        self._scored.add(outputs)
 
     def before_train(self, runner: Runner) -> None:
         if runner.iter == 0:

@@ -53,7 +53,8 @@ class BalancedMixin:
         if not hasattr(self._model, 'take_step_record'):
             raise TypeError(f'{type(self).__name__} balances models that keep a record of the step, such as '
                             f'mmda_ext.MultimodalRecognizer; {type(self._model).__name__} does not: use OptimWrapper')
-        with super().optim_context(model), self._model.cutting():  # type: ignore[misc]
+        probed = self.balancer.balances if self.balancer.needs & {'confidences', 'hits'} else None
+        with super().optim_context(model), self._model.cutting(probed):  # type: ignore[misc]
             if isinstance(model, nn.parallel.DistributedDataParallel) and self._update is None:
                 # DDP broadcasts buffers in the forward pass that follows a reduction, and here it never reduces.
                 model.require_forward_param_sync = True

@@ -1,6 +1,0 @@
-_base_ = ['./epic.py']
-
-source_domains = ('D1', 'D2')
-train_dataloader = dict(dataset=dict(domains=source_domains, source_domains=source_domains))
-val_dataloader = dict(dataset=dict(domains=source_domains, source_domains=source_domains))
-test_dataloader = dict(dataset=dict(domains=('D3', ), source_domains=source_domains))

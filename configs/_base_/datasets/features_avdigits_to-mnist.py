@@ -1,6 +1,0 @@
-_base_ = ['./features_avdigits.py']
-
-source_domains = ('optdigits', 'usps')
-train_dataloader = dict(dataset=dict(domains=source_domains, source_domains=source_domains))
-val_dataloader = dict(dataset=dict(domains=source_domains, source_domains=source_domains))
-test_dataloader = dict(dataset=dict(domains=('mnist', ), source_domains=source_domains))

@@ -1,6 +1,0 @@
-_base_ = ['./features_ravdess.py']
-
-source_domains = ('actors01-06', 'actors07-12', 'actors13-18')
-train_dataloader = dict(dataset=dict(domains=source_domains, source_domains=source_domains))
-val_dataloader = dict(dataset=dict(domains=source_domains, source_domains=source_domains))
-test_dataloader = dict(dataset=dict(domains=('actors19-24', ), source_domains=source_domains))

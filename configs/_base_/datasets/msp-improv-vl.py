@@ -1,8 +1,0 @@
-# As iemocap-vl.py, of MSP-IMPROV.
-_base_ = ['./iemocap-vl.py']
-
-data_root = 'data/msp-improv/'
-dataset = dict(type='mmda_ext.MSPImprovDataset', data_root=data_root)
-train_dataloader = dict(dataset=dataset)
-val_dataloader = dict(dataset=dataset)
-test_dataloader = dict(dataset=dataset)

@@ -1,9 +1,0 @@
-_base_ = ['./mlp_features.py']
-
-model = dict(
-    backbones=dict(
-        face=dict(type='mmda_ext.MLPBackbone', in_channels=35, hidden_channels=(128, 64), dropout=0.2),
-        audio=dict(type='mmda_ext.MLPBackbone', in_channels=116, hidden_channels=(128, 64), dropout=0.2)),
-    fusion=dict(
-        type='mmda_ext.ConcatFusion', in_channels=dict(face=64, audio=64), hidden_channels=64, dropout=0.2),
-    data_preprocessor=dict(preprocessors=dict(face=None, audio=None)))

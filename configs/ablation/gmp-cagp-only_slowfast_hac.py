@@ -1,4 +1,0 @@
-# CAGP-only: projection without modulation.
-_base_ = ['../hac/gmp_slowfast_hac_to-human.py']
-
-optim_wrapper = dict(balancer=dict(modulation='none'))

@@ -1,4 +1,0 @@
-# GMP with inner products of feature gradients: one encoder backward pass (not in the paper).
-_base_ = ['../hac/gmp_slowfast_hac_to-human.py']
-
-optim_wrapper = dict(balancer=dict(space='feature'))

@@ -1,4 +1,0 @@
-# Fixed projection of the classification gradient, no modulation.
-_base_ = ['../hac/gmp_slowfast_hac_to-human.py']
-
-optim_wrapper = dict(balancer=dict(modulation='none', projection='class'))

@@ -1,4 +1,0 @@
-# Reverse CAGP: the adaptive choice swapped, no modulation.
-_base_ = ['../hac/gmp_slowfast_hac_to-human.py']
-
-optim_wrapper = dict(balancer=dict(modulation='none', projection='reverse'))

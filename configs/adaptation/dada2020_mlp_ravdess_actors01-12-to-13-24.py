@@ -1,8 +1,0 @@
-# DADA (Tang and Jia, AAAI 2020): a classifier with one more output for the target domain, after pre-training.
-_base_ = ['./dt_mlp_ravdess_actors01-12-to-13-24.py']
-
-model = dict(
-    objectives=[
-        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
-        dict(type='mmda_ext.DADA2020', ramp=dict(start=0.5)),
-    ])

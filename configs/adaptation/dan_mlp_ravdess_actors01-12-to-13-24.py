@@ -1,8 +1,0 @@
-# DAN: maximum mean discrepancy of the concatenated features, five Gaussian kernels, unbiased.
-_base_ = ['./dt_mlp_ravdess_actors01-12-to-13-24.py']
-
-model = dict(
-    objectives=[
-        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
-        dict(type='mmda_ext.MKMMD'),
-    ])

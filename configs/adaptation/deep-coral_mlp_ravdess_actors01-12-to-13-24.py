@@ -1,8 +1,0 @@
-# Deep CORAL: covariances of the concatenated features.
-_base_ = ['./dt_mlp_ravdess_actors01-12-to-13-24.py']
-
-model = dict(
-    objectives=[
-        dict(type='mmda_ext.InformationBottleneck', beta=5e-4),
-        dict(type='mmda_ext.CorrelationAlignment', alpha2=1.0, normalize='deep_coral', objectives='fused'),
-    ])

@@ -1,6 +1,0 @@
-# FAMO: equal relative decrease of all losses.
-# Over the alignment losses, in the place of Boomda's closed form.
-# Written by tools/spread_recipes.py from adaptation/famo_mlp_ravdess_actors01-12-to-13-24.py
-_base_ = ['./boomda_mlp_avdigits_mnist-to-usps.py']
-
-optim_wrapper = dict(balancer=dict(_delete_=True, type='mmda_ext.FAMO', normalize=True))

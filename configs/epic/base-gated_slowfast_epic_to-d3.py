@@ -1,5 +1,0 @@
-# Base with activation-based (gated) fusion.
-# Written by tools/spread_recipes.py from epic/base-gated_slowfast_epic_to-d1.py
-_base_ = ['./base_slowfast_epic_to-d3.py']
-
-model = dict(fusion=dict(type='mmda_ext.GatedFusion', gated='video'))

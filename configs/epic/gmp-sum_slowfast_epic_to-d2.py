@@ -1,5 +1,0 @@
-# GMP with summation of the logits of one MLP per modality.
-# Written by tools/spread_recipes.py from epic/gmp-sum_slowfast_epic_to-d1.py
-_base_ = ['./gmp_slowfast_epic_to-d2.py']
-
-model = dict(fusion=dict(type='mmda_ext.SumFusion'))

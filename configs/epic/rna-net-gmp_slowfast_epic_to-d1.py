@@ -1,4 +1,0 @@
-# RNA-Net with GMP: its own terms keep weight 1 beside the balanced classification and domain losses.
-_base_ = ['./gmp_slowfast_epic_to-d1.py', '../_base_/methods/rna-net.py']
-
-model = dict(objectives=[*_base_.model.objectives, *_base_.rna_net])

@@ -1,5 +1,0 @@
-# Base with activation-based (gated) fusion.
-# Written by tools/spread_recipes.py from features/base-gated_mlp_ravdess_to-actors01-06.py
-_base_ = ['./base_mlp_avdigits_to-usps.py']
-
-model = dict(fusion=dict(type='mmda_ext.GatedFusion', gated='image'))

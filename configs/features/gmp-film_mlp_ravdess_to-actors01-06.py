@@ -1,4 +1,0 @@
-# GMP with FiLM.
-_base_ = ['./gmp_mlp_ravdess_to-actors01-06.py']
-
-model = dict(fusion=dict(type='mmda_ext.FiLMFusion', modulated='face'))

@@ -1,5 +1,0 @@
-# GMP with activation-based (gated) fusion.
-# Written by tools/spread_recipes.py from features/gmp-gated_mlp_ravdess_to-actors01-06.py
-_base_ = ['./gmp_mlp_ravdess_to-actors19-24.py']
-
-model = dict(fusion=dict(type='mmda_ext.GatedFusion', gated='face'))

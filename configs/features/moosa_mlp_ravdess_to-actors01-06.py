@@ -1,9 +1,0 @@
-# MOOSA.
-_base_ = ['./erm_mlp_ravdess_to-actors01-06.py', '../_base_/methods/moosa_features.py']
-
-model = dict(
-    cls_head=dict(loss_weight=0),
-    objectives=[
-        _base_.moosa_heads,
-        *_base_.moosa,
-    ])

@@ -1,7 +1,0 @@
-# UPGrad: each gradient projected onto the cone that harms no task.
-# Over classification and the adversarial loss.
-_base_ = ['./base_mlp_ravdess_to-actors01-06.py']
-
-optim_wrapper = dict(
-    type='mmda_ext.BalancedOptimWrapper',
-    balancer=dict(type='mmda_ext.UPGrad', tasks=('cls', 'domain')))

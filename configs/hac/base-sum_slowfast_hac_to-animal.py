@@ -1,5 +1,0 @@
-# Base with summation of the logits of one MLP per modality.
-# Written by tools/spread_recipes.py from hac/base-sum_slowfast_hac_to-human.py
-_base_ = ['./base_slowfast_hac_to-animal.py']
-
-model = dict(fusion=dict(type='mmda_ext.SumFusion'))

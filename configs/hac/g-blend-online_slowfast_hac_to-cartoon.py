@@ -1,5 +1,0 @@
-# Gradient-Blending, online: each head trained alone for five epochs before every five epochs.
-# Written by tools/spread_recipes.py from hac/g-blend-online_slowfast_hac_to-human.py
-_base_ = ['./g-blend_slowfast_hac_to-cartoon.py']
-
-custom_hooks = [*_base_.custom_hooks[:-1], dict(type='mmda_ext.GradientBlendingHook', mode='online')]

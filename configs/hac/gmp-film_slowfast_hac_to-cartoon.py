@@ -1,5 +1,0 @@
-# GMP with FiLM.
-# Written by tools/spread_recipes.py from hac/gmp-film_slowfast_hac_to-human.py
-_base_ = ['./gmp_slowfast_hac_to-cartoon.py']
-
-model = dict(fusion=dict(type='mmda_ext.FiLMFusion', modulated='video'))

@@ -1,6 +1,0 @@
-# GMP as published.
-_base_ = ['./base_slowfast_hac_to-cartoon.py']
-
-optim_wrapper = dict(
-    type='mmda_ext.BalancedOptimWrapper',
-    balancer=dict(type='mmda_ext.GMP', alpha_k=0.5, alpha_p=0.5))

@@ -1,4 +1,0 @@
-# Boomda with MGDA solved by Frank-Wolfe iterations.
-_base_ = ['./boomda_avl_iemocap.py']
-
-optim_wrapper = dict(balancer=dict(solver='frank_wolfe'))

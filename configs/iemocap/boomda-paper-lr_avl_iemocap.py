@@ -1,4 +1,0 @@
-# Boomda with the learning rate of the paper for all that trains, the blocks of the pre-trained encoders included.
-_base_ = ['./boomda_avl_iemocap.py']
-
-optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'encoder.model': dict(lr_mult=1.)}))

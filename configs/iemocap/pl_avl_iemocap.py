@@ -1,4 +1,0 @@
-# Pseudo labels alone.
-_base_ = ['./dt_avl_iemocap.py']
-
-model = dict(objectives=[{{_base_.bottleneck}}, {{_base_.pseudo_label}}])

@@ -1,0 +1,4 @@
+# Base with FiLM.
+_base_ = ['./base.py']
+
+model = dict(fusion=dict(type='mmda_ext.FiLMFusion', modulated=_base_.modalities[0]))

@@ -1,0 +1,4 @@
+# Base with activation-based (gated) fusion.
+_base_ = ['./base.py']
+
+model = dict(fusion=dict(type='mmda_ext.GatedFusion', gated=_base_.modalities[0]))

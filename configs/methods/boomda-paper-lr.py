@@ -1,0 +1,4 @@
+# Boomda with the learning rate of the paper for all that trains, the blocks of the pre-trained encoders included.
+_base_ = ['./boomda.py']
+
+optim_wrapper = dict(paramwise_cfg=dict(custom_keys={'encoder.model': dict(lr_mult=1.)}))

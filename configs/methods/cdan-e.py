@@ -1,0 +1,8 @@
+# CDAN+E: samples that the classifier is sure of count more.
+_base_ = ['../_base_/adaptation.py']
+
+model = dict(
+    objectives=[
+        *_base_.model.objectives,
+        dict(type='mmda_ext.CDAN', num_classes=_base_.num_classes, entropy=True),
+    ])

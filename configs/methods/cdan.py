@@ -1,0 +1,4 @@
+# CDAN: as DANN, on the product of features and class probabilities.
+_base_ = ['../_base_/adaptation.py']
+
+model = dict(objectives=[*_base_.model.objectives, dict(type='mmda_ext.CDAN', num_classes=_base_.num_classes)])

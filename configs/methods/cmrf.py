@@ -1,0 +1,16 @@
+# CMRF.
+_base_ = ['./erm.py', '../_base_/objectives/cmrf_terms.py']
+
+# The release halves the weight of sound and leaves pictures and flow at 1.
+_weights = {name: 0.5 for name in _base_.modalities if name in ('audio', 'speech')}
+model = dict(
+    objectives=[
+        dict(_base_.cmrf_heads, modality_weights=_weights),
+        _base_.cmrf_contrast,
+        dict(
+            _base_.cmrf_distillation,
+            start=_base_.strengths.get('cmrf_start', 100),
+            modality_weights=_weights),
+    ])
+train_cfg = dict(max_epochs=15)
+custom_hooks = [*_base_.custom_hooks, dict(type='mmda_ext.AveragedTeacherHook')]

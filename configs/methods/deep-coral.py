@@ -1,0 +1,8 @@
+# Deep CORAL: covariances of the concatenated features.
+_base_ = ['../_base_/adaptation.py']
+
+model = dict(
+    objectives=[
+        *_base_.model.objectives,
+        dict(type='mmda_ext.CorrelationAlignment', alpha2=1.0, normalize='deep_coral', objectives='fused'),
+    ])

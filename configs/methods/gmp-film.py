@@ -1,0 +1,4 @@
+# GMP with FiLM.
+_base_ = ['./gmp.py']
+
+model = dict(fusion=dict(type='mmda_ext.FiLMFusion', modulated=_base_.modalities[0]))

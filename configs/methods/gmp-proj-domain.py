@@ -1,0 +1,4 @@
+# Fixed projection of the domain gradient, no modulation.
+_base_ = ['./gmp.py']
+
+optim_wrapper = dict(balancer=dict(modulation='none', projection='domain'))

@@ -1,0 +1,4 @@
+# GMP with summation of the logits of one MLP per modality.
+_base_ = ['./gmp.py']
+
+model = dict(fusion=dict(type='mmda_ext.SumFusion'))

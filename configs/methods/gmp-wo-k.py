@@ -1,0 +1,4 @@
+# Without k: only the domain gradient is modulated, no projection.
+_base_ = ['./gmp.py']
+
+optim_wrapper = dict(balancer=dict(modulation='domain_only', projection='none'))

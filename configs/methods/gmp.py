@@ -1,0 +1,9 @@
+# GMP as published.
+_base_ = ['./base.py']
+
+_adversary = _base_.model.objectives[0]
+_reversal = _base_.strengths.get('gmp', _adversary.head.reversal)
+model = dict(objectives=[dict(_adversary, head=dict(_adversary.head, reversal=_reversal))])
+optim_wrapper = dict(
+    type='mmda_ext.BalancedOptimWrapper',
+    balancer=dict(type='mmda_ext.GMP', alpha_k=0.5, alpha_p=0.5))

@@ -1,0 +1,5 @@
+# Pseudo labels alone, with the votes of Boomda.
+_base_ = ['../_base_/adaptation.py']
+
+model = dict(
+    objectives=[*_base_.model.objectives, dict(type='mmda_ext.VotingPseudoLabel', min_votes=3, loss_weight=0.5)])

@@ -1,4 +1,0 @@
-# Boomda with the MGDA solution for losses of which only the fused one overlaps the others.
-_base_ = ['./boomda_al_msp-improv.py']
-
-optim_wrapper = dict(balancer=dict(solver='arrowhead'))

@@ -1,4 +1,0 @@
-# Alignment without balancing: all objectives weigh 1 / (M + 1).
-_base_ = ['./boomda_al_msp-improv.py']
-
-optim_wrapper = dict(balancer=dict(solver='uniform'))

@@ -25,12 +25,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+from mmda_ext.apis.recipe_files import method_file
 from mmda_ext.file_names import check_inside
 from mmda_ext.folder_lock import FolderInUseError, User, lock_folder, user_of
 from sweep_cell import Cell, Run, finish, now, position, read_json, start, stop, tail, versions, write_json
 
 DONE, FAILED, NOT_RUN = 'done', 'failed', 'not run'
-METHODS = Path('configs', 'methods')
+TRAINER = 'tools/train.py'
 _PLAIN_LINE_EVERY_S = 30
 
 
@@ -47,8 +48,13 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--new-options', nargs='+', default=[], metavar='KEY=VALUE', help='the same for new keys')
     parser.add_argument('--jobs', type=int, default=1, help='runs at the same time')
     parser.add_argument('--preload', action='store_true', help='import once and fork: for many short runs')
-    parser.add_argument('--trainer', default='tools/train.py')
+    parser.add_argument('--trainer', default=near(TRAINER, Path(__file__).parents[1]))
     return parser.parse_args(arguments)
+
+
+def near(path: str, root: Path) -> str:
+    """A path of the checkout as it stands where the command was given, else whole: from any folder."""
+    return path if Path(path).is_file() else str(root / path)
 
 
 def grid(args: argparse.Namespace) -> list[Cell]:
@@ -58,7 +64,7 @@ def grid(args: argparse.Namespace) -> list[Cell]:
         ValueError: If a row is malformed, a configuration is missing, a name leaves the folder, or a folder was made by
             another recipe.
     """
-    named = [row if '=' in row else f'{row}={METHODS / row}.py' for row in args.rows]
+    named = [row if '=' in row else f'{row}={method_file(row)}' for row in args.rows]
     rows = dict(row.partition('=')[::2] for row in named)
     bad = [row for row in named if not all(row.partition('='))]
     if bad or len(rows) < len(args.rows):

@@ -42,6 +42,22 @@ def methods(reads_target: bool | None = None) -> list[str]:
     return [name for name in sorted(found) if reads_target is None or reads_target in _families(found[name])]
 
 
+def method_file(name: str) -> str:
+    """Config of the method of that name: of the folder where the command was given, else of this package.
+
+    Raises:
+        ValueError: If there is none, with the nearest names.
+    """
+    local = Path('configs', 'methods', f'{name}.py')
+    if local.parent.is_dir():
+        return str(local)
+    if name not in methods():
+        close = difflib.get_close_matches(name, methods())
+        hint = f'did you mean {" or ".join(close)}? ' if close else ''
+        raise ValueError(f'{name}: there is no such method; {hint}configs/methods has {", ".join(methods())}')
+    return str(configs_folder() / 'methods' / f'{name}.py')
+
+
 def _families(path: Path) -> set[bool]:
     """Whether a method trains on data with an unlabelled target, without, or both."""
     texts = [file.read_text(encoding='utf-8') for file in chain(path)]

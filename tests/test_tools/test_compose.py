@@ -14,7 +14,7 @@ from mmda_ext.apis import recipe_files
 from mmda_ext.apis.cli import run_training, train_parser
 from mmda_ext.apis.compose import INGREDIENTS, choice_of, load_recipe
 from mmda_ext.apis.config_edits import load_config, set_work_dir
-from mmda_ext.apis.recipe_files import VARIABLES, chain, datasets, load_with
+from mmda_ext.apis.recipe_files import VARIABLES, chain, configs_folder, datasets, load_with, method_file
 from tests.conftest import ROOT
 from tests.recipes import METHODS, recipe, recipe_file
 from tests.test_engine.feature_run import write_features
@@ -240,3 +240,12 @@ def test_every_dataset_names_domains_that_can_be_left_out():
         cfg = Config.fromfile(Path(recipe_files.dataset_file(name)[0]))
         assert not set(cfg.target_domains) & set(cfg.source_domains), name
         assert {*cfg.target_domains, *cfg.source_domains} <= set(cfg.domains), name
+
+
+def test_methods_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert method_file('gmp') == str(configs_folder() / 'methods' / 'gmp.py')
+    with pytest.raises(ValueError, match='gmq: there is no such method; did you mean .*gmp.*configs/methods has a3d2'):
+        method_file('gmq')
+    (tmp_path / 'configs' / 'methods').mkdir(parents=True)
+    assert method_file('mine') == 'configs/methods/mine.py', 'those of a folder of the same shape come first'

@@ -31,7 +31,7 @@ from mmda_ext.folder_lock import FolderInUseError, User, lock_folder, user_of
 from sweep_cell import Cell, Run, finish, now, position, read_json, start, stop, tail, versions, write_json
 
 DONE, FAILED, NOT_RUN = 'done', 'failed', 'not run'
-TRAINER = 'tools/train.py'
+METHODS, TRAINER = Path('configs', 'methods'), 'tools/train.py'
 _PLAIN_LINE_EVERY_S = 30
 
 

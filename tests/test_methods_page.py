@@ -16,7 +16,7 @@ from mmda_ext.models.objectives import Objective
 from mmda_ext.registry import BALANCERS, MODELS, OPTIM_WRAPPERS
 from tests.conftest import ROOT
 from tests.recipes import recipe
-from tests.test_compatibility import names_of
+from tests.examples import names_of
 from tests.tiny import sample_of
 
 PAGE = (ROOT / 'docs' / 'methods.md').read_text(encoding='utf-8')

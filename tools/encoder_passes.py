@@ -82,3 +82,7 @@ def count(cfg: Config) -> tuple[float, float]:
     # The teacher's pass: AveragedTeacherHook makes the teacher, and a recipe without a runner has no hooks.
     teachers = int('mmda_ext.CrossModalDistillation' in objectives)
     return sum(forward) / SIZE + teachers, sum(backward) / SIZE
+
+
+if __name__ == '__main__':
+    print(f'{__doc__}\nThis file is a part of other tools and does nothing by itself.')

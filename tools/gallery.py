@@ -20,8 +20,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import sweep  # noqa: E402
 from analysis import report_results  # noqa: E402
-from mmda_ext.apis.one_line_errors import run_with_one_line_errors  # noqa: E402
 from methods_page import PAGE, names_in_order  # noqa: E402
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors  # noqa: E402
 from mmda_ext.apis.recipe_files import methods  # noqa: E402
 from sweep_cell import read_json  # noqa: E402
 

@@ -77,7 +77,8 @@ def names_in_order(page: Path = PAGE) -> list[str]:
     names: dict[str, None] = {}
     for _, begin, end in tables(lines):
         column = split_row(lines[begin]).index('recipe')
-        names.update(dict.fromkeys(name for line in lines[begin + 2:end] for name in recipes_of(split_row(line)[column])))
+        for line in lines[begin + 2:end]:
+            names.update(dict.fromkeys(recipes_of(split_row(line)[column])))
     return list(names)
 
 
@@ -139,7 +140,7 @@ def render(text: str, cost: Cost) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--check', action='store_true', help='write nothing; exit 1 if a row is not what its config says')
+    parser.add_argument('--check', action='store_true', help='write nothing; exit 1 if a row is out of date')
     args = parser.parse_args(arguments)
     if not PAGE.is_file():
         print(f'error: no {PAGE} here: run the command in the root of the repository')

@@ -147,7 +147,7 @@ def build(cfg):
     if 'trainable' in cfg.model:  # a second stage, of something else
         assert any(parameter.requires_grad for parameter in model.parameters())
     else:
-        assert all(model.modality_parameters().values()), 'nothing of an encoder trains'
+        assert all(model.encoder_parameters().values()), 'nothing of an encoder trains'
     if 'balancer' in cfg.optim_wrapper:
         if cfg.optim_wrapper.balancer.type == 'mmda_ext.TorchJDWeighting':
             pytest.importorskip('torchjd')

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import mmda_ext.balancing
-from mmda_ext.balancing.rules import Draws
+from mmda_ext.balancing.parts.draws import Draws
 from tests.conftest import ROOT
 from tests.tiny import batch_of, model_of, parameters_of, wrapper_of
 

@@ -35,7 +35,7 @@ def recipe(method, corpus='iemocap', modalities=None):
 
 @pytest.mark.parametrize('row', ROWS)
 def test_rows(row):
-    """Sections A.2, A.4 and A.8 of the specification: direct transfer is the source's losses, the rest adds to it."""
+    """Boomda, comparison and ablation: direct transfer is the source's losses, the rest adds to it."""
     for modalities in COMBINATIONS.values():
         cfg = recipe(row, modalities=modalities)
         kinds = [objective.type for objective in cfg.model.objectives]
@@ -65,7 +65,7 @@ def test_both_corpora_differ_in_their_data_alone():
 
 @pytest.mark.parametrize(('corpus', 'name'), CORPORA.items())
 def test_paper_preset(corpus, name):
-    """Sections A.2 and A.9: factor 1, features as they are, the constants as printed."""
+    """As printed in Boomda: factor 1, features as they are, the constants as printed."""
     cfg = load_recipe(CONFIGS / f'boomda_{name}.py')
     own = recipe('boomda', corpus)
     assert {**cfg, 'recipe': None} == {**own, 'recipe': None}
@@ -80,7 +80,7 @@ def test_paper_preset(corpus, name):
 
 @pytest.mark.parametrize('corpus', CORPORA)
 def test_sister_preset(corpus):
-    """Sections A.7 and A.9: factor 1 / (4 d^2), unit rows, mixed precision, the last checkpoint."""
+    """The same authors' other code: factor 1 / (4 d^2), unit rows, mixed precision, the last checkpoint."""
     cfg = recipe('boomda-sister', corpus)
     assert cfg.model.objectives[2].normalize == 'deep_coral'
     assert cfg.model.objectives[:2] == recipe('boomda', corpus).model.objectives[:2]
@@ -97,7 +97,7 @@ def built(cfg):
 
 @pytest.mark.parametrize(('name', 'rate'), [('boomda', 5e-5), ('boomda-paper-lr', 1e-3)])
 def test_learning_rates(name, rate):
-    """Section A.7: rate of the pre-trained blocks; weight decay of the heads only."""
+    """Rate of the pre-trained blocks; weight decay of the heads only."""
     cfg = recipe(name)
     model = tiny(cfg)
     groups = build_optim_wrapper(model, cfg.optim_wrapper).optimizer.param_groups
@@ -110,7 +110,7 @@ def test_learning_rates(name, rate):
 
 
 def test_schedule():
-    """Section A.7: four epochs at a constant rate, four in which it falls to 0."""
+    """Four epochs at a constant rate, four in which it falls to 0."""
     cfg = recipe('boomda')
     optimizer = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))], lr=1e-3)
     options, = cfg.param_scheduler
@@ -174,7 +174,7 @@ def test_mixed_precision_of_the_sister_preset():
     compat.allow_cpu_amp()
     model, before, losses = train_step(recipe('boomda-sister'), batch_of(COMBINATIONS['avl']))
     assert all(torch.isfinite(torch.as_tensor(value)).all() for value in losses.values())
-    assert 0 < losses['loss_align/fused'] < 1e-5, 'section A.9: next to nothing'
+    assert 0 < losses['loss_align/fused'] < 1e-5, 'the scale trap: next to nothing'
     assert any(not torch.equal(value, before[name]) for name, value in model.named_parameters())
 
 
@@ -206,7 +206,7 @@ def test_dull_input_is_finite(row, spoil):
 
 
 def test_a_target_of_one_is_not_aligned_and_the_rest_trains():
-    """Section A.2.3: the covariance of one sample is undefined; the losses are 0 and the step is counted."""
+    """The covariance of one sample is undefined; the losses are 0 and the step is counted."""
     model, before, losses = train_step(recipe('boomda'), batch_of(COMBINATIONS['avl'], n_target=1))
     assert losses['align_skipped'] == 1
     assert all(losses[f'loss_align/{name}'] == 0 for name in (*COMBINATIONS['avl'], 'fused'))

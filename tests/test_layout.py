@@ -66,6 +66,23 @@ def test_no_method_is_named_in_recognizer_or_wrappers():
             assert not found, f'{path.relative_to(ROOT)} names {found}'
 
 
+def test_one_place_asks_the_runner_where_the_training_stands():
+    asking = [path.relative_to(PACKAGE).as_posix() for path in SOURCES
+              if re.search(r"import .*MessageHub|get_info\('(epoch|iter|max_iters)'", path.read_text())]
+    assert asking == ['models/progress.py']
+
+
+def test_references_lead_to_a_paper_or_to_a_page_of_the_repository():
+    rooms = ('mmda_ext', 'tests', 'tools', 'docs', 'configs')
+    files = [path for room in rooms for kind in ('*.py', '*.md') for path in (ROOT / room).rglob(kind)]
+    for path in (path for path in files if path != Path(__file__)):
+        text = path.read_text()
+        sections = re.findall(r'\b(?:[Ss]pec|mmd[ag]|[Ss]ections?) [A-H]\.\d|^(?:# |\s*""")[A-H]\.\d', text, flags=re.M)
+        assert not sections, f'{path.relative_to(ROOT)} names {sections}'
+        named = set(re.findall(r'\b(?:docs/[\w/]+\.md|mmd[ag]\.md|beyond\.md)\b', text))
+        assert not [name for name in named if not (ROOT / name).exists()], path.relative_to(ROOT)
+
+
 @pytest.mark.parametrize('path', SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_files_stay_small(path):
     assert len(path.read_text().splitlines()) <= 300

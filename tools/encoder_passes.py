@@ -78,7 +78,8 @@ def count(cfg: Config) -> tuple[float, float]:
         wrapper = OPTIM_WRAPPERS.build({**options, 'optimizer': torch.optim.Adam(model.parameters(), lr=1e-3)})
         model.backbones['audio'].layers[0].register_forward_hook(noted)
         objectives = {own.type for own in cfg.model.get('objectives', ())}
-        model.train_step(batch(cfg.get('reads_target', False) or 'mmda_ext.InformationBottleneck' in objectives), wrapper)
+        adapts = cfg.get('reads_target', False) or 'mmda_ext.InformationBottleneck' in objectives
+        model.train_step(batch(adapts), wrapper)
     # The teacher's pass: AveragedTeacherHook makes the teacher, and a recipe without a runner has no hooks.
     teachers = int('mmda_ext.CrossModalDistillation' in objectives)
     return sum(forward) / SIZE + teachers, sum(backward) / SIZE

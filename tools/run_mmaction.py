@@ -62,7 +62,7 @@ def main() -> None:
     require_stack()
     from mmda_ext import compat
     if len(sys.argv) < 2 or sys.argv[1] in ('-h', '--help'):
-        print(__doc__)
+        print(f'usage: run_mmaction.py SCRIPT [arguments of the script]\n\n{__doc__}')
         return
     name = sys.argv[1]
     if Path(name).name in REPLACED:

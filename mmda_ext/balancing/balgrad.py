@@ -3,7 +3,8 @@ r"""Reweighted and projected knowledge distillation between modalities (BALGRAD;
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import BalanceInputs, Balancer, choose
+from mmda_ext.balancing.base import BalanceInputs, Balancer
+from mmda_ext.choices import choose
 
 
 class BalGrad(Balancer):
@@ -65,7 +66,6 @@ class BalGrad(Balancer):
 
     def weights(self, inputs: BalanceInputs) -> Tensor:
         """1 for the fused loss and the heads, and for the divergence of ``m`` what :math:`G` has of it, ``(M, T)``."""
-        table = inputs.ones()
         assert inputs.gramian is not None
         task, kl = self._column(inputs, self.class_task), self._column(inputs, self.kl_task)
         omega = self._omega(inputs)
@@ -76,8 +76,7 @@ class BalGrad(Balancer):
         # A conflict implies a gradient of the divergence; the masked 1 only keeps 0/0 out of unused lanes.
         yielded = torch.where(conflict, dot, 0.0) / torch.where(conflict, norm, 1.0)
         self.diagnostics.update(omega=omega, conflict=conflict.to(omega), yielded=-yielded)
-        table[:, kl] = omega * (1 - yielded)
-        return table
+        return inputs.table({self.kl_task: omega * (1 - yielded)})
 
     def _omega(self, inputs: BalanceInputs) -> Tensor:
         """Shares of the modalities ``(M, )``, sum 1; equal where nothing is known."""
@@ -96,8 +95,9 @@ class BalGrad(Balancer):
         return torch.where(total > 0, standing, one) / torch.where(total > 0, total, float(len(modalities)))
 
     def _column(self, inputs: BalanceInputs, task: str) -> int:
-        if task not in inputs.tasks:
+        column = inputs.column(task)
+        if column is None:
             raise ValueError(f'BalGrad needs a loss of task {task!r}, got {list(inputs.tasks)}: add '
                              'mmda_ext.MutualDistillation, and in front of it mmda_ext.LocalClassification with '
                              "task='heads', by_modality=True, balanced_heads=False, to `objectives`")
-        return inputs.tasks.index(task)
+        return column

@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from mmda_ext.choices import choose
+
 
 @dataclass(frozen=True)
 class BalanceInputs:
@@ -41,6 +43,19 @@ class BalanceInputs:
         known = [self.gramian, self.losses, *self.confidences.values(), *self.hits.values()]
         like = next((tensor for tensor in known if tensor is not None), torch.empty(0))
         return torch.ones(len(self.modalities), len(self.tasks), dtype=like.dtype, device=like.device)
+
+    def column(self, task: str) -> int | None:
+        """Where ``task`` stands in :attr:`tasks`, and so in every table ``(M, T)``; ``None`` where it has no loss."""
+        return self.tasks.index(task) if task in self.tasks else None
+
+    def table(self, weights: Mapping[str, Tensor]) -> Tensor:
+        """Weights ``(M, T)``: those given, task -> ``(M, )`` or scalar, of the tasks that have a loss; 1 elsewhere."""
+        table = self.ones()
+        for task, own in weights.items():
+            column = self.column(task)
+            if column is not None:
+                table[:, column] = own
+        return table
 
     def confidence(self, task: str, asked_by: str) -> Tensor:
         """Batch sums ``(M, )`` of the confidences of ``task``.
@@ -163,17 +178,6 @@ def scaled(gradient: Tensor, weight: Tensor | float) -> Tensor:
     wide = torch.promote_types(gradient.dtype, torch.float32)
     factor = weight.to(gradient.device, wide)
     return torch.where(factor == 0, 0.0, factor * gradient.to(wide)).to(gradient.dtype)
-
-
-def choose(name: str, value: str, allowed: tuple[str, ...]) -> str:
-    """Return ``value`` if it is allowed.
-
-    Raises:
-        ValueError: Naming the option, the bad value and the allowed ones.
-    """
-    if value not in allowed:
-        raise ValueError(f'{name}={value!r} is unknown: choose one of {", ".join(map(repr, allowed))}')
-    return value
 
 
 def task_names(tasks: Sequence[str]) -> tuple[str, ...]:

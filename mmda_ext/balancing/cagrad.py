@@ -5,11 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.shared import GramianWeights
-from mmda_ext.balancing.solvers import LARGEST, RIDGE, supports
-
-#: Squared length, as a part of the trace, below which a combination of gradients is none.
-NOTHING = 1e-8
+from mmda_ext import epsilons
+from mmda_ext.balancing.parts.gramian_weights import GramianWeights
+from mmda_ext.balancing.parts.simplex import LARGEST, supports
 
 
 class CAGrad(GramianWeights):
@@ -47,14 +45,14 @@ class CAGrad(GramianWeights):
         if len(Q) > LARGEST:
             raise ValueError(f'CAGrad tries every subset of at most {LARGEST} tasks, got {len(Q)}: name fewer in '
                              'tasks=')
-        Q = Q / Q.trace() + RIDGE * torch.eye(len(Q), dtype=Q.dtype)
+        Q = Q / Q.trace() + epsilons.RIDGE * torch.eye(len(Q), dtype=Q.dtype)
         mean = torch.full_like(Q[0], 1 / len(Q))
         radius = self.c * (mean @ Q @ mean).sqrt()
         points = [_stationary(Q, Q @ mean, radius, support) for support in supports(len(Q))]
         worst = min((point for point in points if point is not None),
                     key=lambda w: float(w @ Q @ mean + radius * (w @ Q @ w).sqrt()))
         length = (worst @ Q @ worst).sqrt()
-        return mean + radius / length * worst if length**2 > NOTHING else mean
+        return mean + radius / length * worst if length**2 > epsilons.NO_COMBINATION else mean
 
 
 def _stationary(Q: Tensor, linear: Tensor, radius: Tensor, support: tuple[int, ...]) -> Tensor | None:

@@ -6,12 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmda_ext import epsilons
 from mmda_ext.balancing.base import BalanceInputs, Balancer, task_names
-
-#: Added to the summed gain, above the fraction and below it, as in the public code: without any gain B is 1.
-EPS = 1e-8
-#: Summed gains closer to 0 say nothing about the share of a modality in them.
-NO_GAIN = 1e-3
 
 
 class CGGM(Balancer):
@@ -76,39 +72,33 @@ class CGGM(Balancer):
         Raises:
             ValueError: If the auxiliary classifiers filed no hits.
         """
-        table = inputs.ones()
         if self.guidance_task not in inputs.hits or inputs.losses is None:
             raise ValueError(f'CGGM needs the hits of task {self.guidance_task!r}, got only {sorted(inputs.hits)}: add '
                              'mmda_ext.ClassifierGuidance to `objectives`')
-        accuracies = inputs.mean(self.guidance_task, inputs.hits[self.guidance_task].to(table))
+        accuracies = inputs.mean(self.guidance_task, inputs.hits[self.guidance_task].to(inputs.ones()))
         before = torch.zeros_like(accuracies) if self._accuracies is None else self._accuracies.to(accuracies)
         # A batch without labels says nothing.
-        count = torch.as_tensor(inputs.counts.get(self.guidance_task, 1), device=table.device)
+        count = torch.as_tensor(inputs.counts.get(self.guidance_task, 1), device=accuracies.device)
         accuracies = torch.where(count > 0, accuracies, before)
         shares = self._shares(accuracies - before)
         self._accuracies = accuracies
         self.diagnostics.update(B=shares, accuracy=accuracies)
-        direction = []
-        for column, task in enumerate(inputs.tasks):
-            if task in self.tasks:
-                table[:, column] = self.rho * shares
-            elif task.startswith(self.direction_prefix):
-                m = inputs.modalities.index(task.removeprefix(self.direction_prefix))
-                table[:, column] = shares[m]
-                direction.append(shares[m] * inputs.losses[column])
-        if direction:
-            self.diagnostics['direction'] = torch.stack(direction).sum()
-        return table
+        directions = {task: shares[inputs.modalities.index(task.removeprefix(self.direction_prefix))]
+                      for task in inputs.tasks if task.startswith(self.direction_prefix)}
+        if directions:
+            self.diagnostics['direction'] = torch.stack(
+                [share * inputs.losses[inputs.column(task)] for task, share in directions.items()]).sum()
+        return inputs.table({**directions, **dict.fromkeys(self.tasks, self.rho * shares)})
 
     def _shares(self, gains: Tensor) -> Tensor:
         """:math:`B_m`, ``(M, )``; 1 for a modality that is alone, which would stand still."""
         if len(gains) < 2:
             return torch.ones_like(gains)
-        total = gains.sum() + EPS
+        total = gains.sum() + epsilons.SUMMED_GAIN
         shares = (total - gains) / total
         if self.clamp is None:
             return shares
-        return torch.where(total.abs() < NO_GAIN, 1.0, shares.clamp(*self.clamp))
+        return torch.where(total.abs() < epsilons.NO_GAIN, 1.0, shares.clamp(*self.clamp))
 
     def state_dict(self) -> dict[str, Any]:
         """Accuracies on the batch before."""

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmda_ext import epsilons
 from mmda_ext.balancing.base import BalanceInputs
-from mmda_ext.balancing.shared import TaskWeights
-from mmda_ext.balancing.shared.learned_weights import FLOOR
+from mmda_ext.balancing.parts.task_weights import TaskWeights
 
 
 class DWA(TaskWeights):
@@ -71,7 +71,7 @@ class DWA(TaskWeights):
         if len(self._means) < 2:
             return torch.ones_like(inputs.losses)
         before, last = self._means
-        rates = (last.clamp_min(0) + FLOOR) / (before.clamp_min(0) + FLOOR)
+        rates = (last.clamp_min(0) + epsilons.LOSS) / (before.clamp_min(0) + epsilons.LOSS)
         return len(rates) * torch.softmax(rates / self.temperature, dim=0)
 
     def _turn(self, epoch: int, inputs: BalanceInputs) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmda_ext import epsilons
 from mmda_ext.balancing.base import BalanceInputs
-from mmda_ext.balancing.shared import LearnedWeights
-from mmda_ext.balancing.shared.learned_weights import FLOOR
+from mmda_ext.balancing.parts.learned_weights import LearnedWeights
 
 
 class FAMO(LearnedWeights):
@@ -41,7 +41,7 @@ class FAMO(LearnedWeights):
     def task_weights(self, inputs: BalanceInputs) -> Tensor:
         """Weights ``(T, )``, sum 1."""
         assert inputs.losses is not None
-        losses = inputs.losses.clamp_min(0) + FLOOR
+        losses = inputs.losses.clamp_min(0) + epsilons.LOSS
         first = not self.began
         memory = self.prepare(inputs, logarithms=losses.log())
         if not first:

@@ -8,8 +8,10 @@ With the raw gradients :math:`g_c, g_d` of one modality (classification and reve
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import BalanceInputs, Balancer, choose
-from mmda_ext.balancing.rules import EPS, confidence_ratio, suppress
+from mmda_ext import epsilons
+from mmda_ext.balancing.base import BalanceInputs, Balancer
+from mmda_ext.balancing.parts.modulation import confidence_ratio, suppress
+from mmda_ext.choices import choose
 
 
 class GMP(Balancer):
@@ -87,22 +89,17 @@ class GMP(Balancer):
 
     def weights(self, inputs: BalanceInputs) -> Tensor:
         """Scalars ``A`` and ``B`` of each modality in the columns of their tasks, shape ``(M, T)``."""
-        table = inputs.ones()
-        columns = {task: index for index, task in enumerate(inputs.tasks)}
-        has_domain = self.domain_task in columns
-        one = table.new_ones(len(inputs.modalities))
+        one = inputs.ones().new_ones(len(inputs.modalities))
+        classes, domains = inputs.column(self.class_task), inputs.column(self.domain_task)
         rho = self._ratio(inputs, self.class_task, one, inverse=False)
-        sigma = self._ratio(inputs, self.domain_task, one, inverse=True) if has_domain else one
+        sigma = self._ratio(inputs, self.domain_task, one, inverse=True) if domains is not None else one
         k, p = self._coefficients(rho, sigma)
-        gamma = rho / sigma.clamp_min(EPS)
+        gamma = rho / sigma.clamp_min(epsilons.CONFIDENCE)
         self.diagnostics.update(rho=rho, sigma=sigma, Gamma=gamma, k=k, p=p)
-        if has_domain and self.projection != 'none' and inputs.gramian is not None:
-            k, p = self._project(k, p, gamma, inputs.gramian, columns)
-        if self.class_task in columns:
-            table[:, columns[self.class_task]] = k
-        if has_domain:
-            table[:, columns[self.domain_task]] = p
-        return table
+        if classes is not None and domains is not None and self.projection != 'none' and inputs.gramian is not None:
+            a, b, c = (inputs.gramian[:, s, t] for s, t in ((classes, classes), (domains, domains), (classes, domains)))
+            k, p = self._project(k, p, gamma, a, b, c)
+        return inputs.table({self.class_task: k, self.domain_task: p})
 
     def _ratio(self, inputs: BalanceInputs, task: str, one: Tensor, inverse: bool) -> Tensor:
         """Confidence of each modality over the mean of the others (or the inverse), ``(M, )``; 1 when it is alone."""
@@ -123,11 +120,9 @@ class GMP(Balancer):
         return {'decoupled': (k, p), 'unified': (k, k), 'class_only': (k, one), 'domain_only': (one, p),
                 'none': (one, one)}[self.modulation]
 
-    def _project(self, k: Tensor, p: Tensor, gamma: Tensor, gramian: Tensor,
-                 columns: dict[str, int]) -> tuple[Tensor, Tensor]:
+    def _project(self, k: Tensor, p: Tensor, gamma: Tensor, a: Tensor, b: Tensor,
+                 c: Tensor) -> tuple[Tensor, Tensor]:
         """Closed form of the projection (paper Eq. 12-15); branch-free, so nothing waits for the device."""
-        row, col = columns[self.class_task], columns[self.domain_task]
-        a, b, c = gramian[:, row, row], gramian[:, col, col], gramian[:, row, col]
         # A coefficient of exactly 0 (tanh saturated) makes the literal inner product 0: no conflict.
         conflict = (c < 0) & (k > 0) & (p > 0)
         class_first = {'adaptive': gamma >= 1, 'reverse': gamma < 1}.get(

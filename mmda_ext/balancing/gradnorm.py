@@ -5,12 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmda_ext import epsilons
 from mmda_ext.balancing.base import BalanceInputs
-from mmda_ext.balancing.shared import LearnedWeights
-from mmda_ext.balancing.shared.learned_weights import FLOOR
-
-#: Smallest weight before they are scaled to sum K; a step against the sign of a slope could cross 0.
-SMALLEST = 1e-3
+from mmda_ext.balancing.parts.learned_weights import LearnedWeights
 
 
 class GradNorm(LearnedWeights):
@@ -51,7 +48,7 @@ class GradNorm(LearnedWeights):
         """Weights ``(T, )``, sum T."""
         assert inputs.losses is not None
         assert inputs.gramian is not None
-        losses = inputs.losses.clamp_min(0) + FLOOR
+        losses = inputs.losses.clamp_min(0) + epsilons.LOSS
         memory = self.prepare(inputs, initial=losses)
         weights = memory['value'].clone()
         norms = torch.diagonal(inputs.gramian.sum(0)).sqrt().to(weights)
@@ -60,7 +57,7 @@ class GradNorm(LearnedWeights):
         rate = progress / progress.mean()
         lengths = weights * norms
         self.learn(torch.sign(lengths - lengths.mean() * rate**self.alpha) * norms)
-        value = memory['value'].clamp_(min=SMALLEST)
+        value = memory['value'].clamp_(min=epsilons.LEARNED_WEIGHT)
         value.mul_(len(value) / value.sum())
-        self.diagnostics.update({f'rate_{self.short(task)}': rate[t] for t, task in enumerate(inputs.tasks)})
+        self.log('rate', rate, inputs)
         return weights

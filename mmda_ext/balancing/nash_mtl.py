@@ -5,12 +5,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.shared import GramianWeights
+from mmda_ext import epsilons
+from mmda_ext.balancing.parts.gramian_weights import GramianWeights
 
-#: Added to the diagonal of the matrix of cosines: the bargain between opposite gradients has no finite solution.
-RIDGE = 1e-6
-#: Newton's decrement at which to stop, and the most steps: a hundred suffice for opposite gradients.
-DECREMENT, STEPS = 1e-9, 200
+#: The most Newton steps: a hundred suffice for opposite gradients.
+STEPS = 200
 
 
 class NashMTL(GramianWeights):
@@ -55,13 +54,13 @@ class NashMTL(GramianWeights):
 
 def _bargain(cosines: Tensor) -> Tensor:
     """Solve :math:`C \\beta = 1 / \\beta`; Newton steps over 1 + decrement never leave :math:`\\beta > 0`."""
-    C = cosines + RIDGE * torch.eye(len(cosines), dtype=cosines.dtype)
+    C = cosines + epsilons.BARGAIN_RIDGE * torch.eye(len(cosines), dtype=cosines.dtype)
     beta = torch.ones_like(C[0])
     for _ in range(STEPS):
         slope = C @ beta - 1 / beta
         step = torch.linalg.solve(C + torch.diag(beta**-2), slope)
         decrement = (slope @ step).clamp_min(0).sqrt()
         beta = beta - step / (1 + decrement)
-        if decrement < DECREMENT:
+        if decrement < epsilons.BARGAIN_DECREMENT:
             break
     return beta

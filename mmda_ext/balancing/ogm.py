@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import BalanceInputs, Balancer, choose, scaled, task_names
-from mmda_ext.balancing.rules import Draws, confidence_ratio, suppress
-
-#: Smallest standard deviation of the noise, as published.
-NOISE = 1e-8
+from mmda_ext import epsilons
+from mmda_ext.balancing.base import BalanceInputs, Balancer, scaled, task_names
+from mmda_ext.balancing.parts.draws import Draws
+from mmda_ext.balancing.parts.modulation import confidence_ratio, suppress
+from mmda_ext.choices import choose
 
 
 class OGM(Balancer):
@@ -90,17 +90,13 @@ class OGM(Balancer):
         Raises:
             ValueError: If the first task has no confidences.
         """
-        table = inputs.ones()
         sums = inputs.confidence(self.tasks[0], 'OGM')
         self._active = self.window is None or inputs.epoch is None or self.window[0] <= inputs.epoch <= self.window[1]
         self.draws.next_step()
-        rho = confidence_ratio(sums.to(table), self.ratio)
+        rho = confidence_ratio(sums.to(inputs.ones()), self.ratio)
         k = suppress(rho, self.alpha) if self._active else torch.ones_like(rho)
         self.diagnostics.update(rho=rho, k=k)
-        for column, task in enumerate(inputs.tasks):
-            if task in self.tasks:
-                table[:, column] = k
-        return table
+        return inputs.table(dict.fromkeys(self.tasks, k))
 
     def combine(self, gradients: Sequence[Tensor | None], weights: Tensor) -> Tensor | None:
         """Sum of the tasks' gradients of one tensor, modulated if its rank says so."""
@@ -110,7 +106,7 @@ class OGM(Balancer):
         total = scaled(plain, weights[0])
         if not self.ge:
             return total
-        std = plain.std(correction=min(1, plain.numel() - 1)) + NOISE
+        std = plain.std(correction=min(1, plain.numel() - 1)) + epsilons.NOISE_DEVIATION
         noise = torch.randn(plain.shape, generator=self.draws.on(plain.device), device=plain.device, dtype=plain.dtype)
         return total + std * noise
 

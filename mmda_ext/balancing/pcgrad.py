@@ -6,9 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import BalanceInputs, choose
-from mmda_ext.balancing.rules import Draws
-from mmda_ext.balancing.shared import TaskWeights
+from mmda_ext.balancing.base import BalanceInputs
+from mmda_ext.balancing.parts.draws import Draws
+from mmda_ext.balancing.parts.task_weights import TaskWeights
+from mmda_ext.choices import choose
 
 
 class PCGrad(TaskWeights):
@@ -21,7 +22,7 @@ class PCGrad(TaskWeights):
         \quad\text{if}\quad \langle g_i', g_j\rangle < 0,\qquad G = \sum_i g_i'
 
     against the *original* :math:`g_j`. Every :math:`g_i'` is a combination of the :math:`g_j`, so the Gramian says it
-    all: the rows :math:`w_i` start as unit vectors and :math:`w_{ij}` loses :math:`(Q w_i)_j / Q_{jj}`.
+    all: the coefficients :math:`w_i` start as unit vectors and :math:`w_{ij}` loses :math:`(Q w_i)_j / Q_{jj}`.
 
     Args:
         scope (str): ``'per_modality'`` (each encoder has its own conflicts, as in GMP's ablation) or ``'shared'``
@@ -53,7 +54,7 @@ class PCGrad(TaskWeights):
         self.draws = Draws(seed)
 
     def task_weights(self, inputs: BalanceInputs) -> Tensor:
-        """Sums of the rows :math:`w_i`, ``(M, T)`` or ``(T, )``; branch-free, so nothing waits for the device."""
+        """Sums of the :math:`w_i`, ``(M, T)`` or ``(T, )``; branch-free, so nothing waits for the device."""
         assert inputs.gramian is not None
         self.draws.next_step()
         Q = inputs.gramian if self.scope == 'per_modality' else inputs.gramian.sum(0, keepdim=True)

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.base import choose
-from mmda_ext.balancing.rules import Draws
-from mmda_ext.balancing.shared import GramianWeights
+from mmda_ext.balancing.parts.draws import Draws
+from mmda_ext.balancing.parts.gramian_weights import GramianWeights
+from mmda_ext.choices import choose
 
 
 class TorchJDWeighting(GramianWeights):

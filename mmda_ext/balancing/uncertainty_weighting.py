@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import BalanceInputs
-from mmda_ext.balancing.shared import LearnedWeights
+from mmda_ext.balancing.parts.learned_weights import LearnedWeights
 
 
 class UncertaintyWeighting(LearnedWeights):

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.shared import GramianWeights
-from mmda_ext.balancing.solvers import shortest_above
+from mmda_ext.balancing.parts.bounded import shortest_above
+from mmda_ext.balancing.parts.gramian_weights import GramianWeights
 
 
 class UPGrad(GramianWeights):

@@ -11,6 +11,9 @@ from mmda_ext.datasets.feature_splits import PARTS
 
 PAGE = 'docs/data.md'
 
+#: A larger label is no number of a class, but perhaps an identity or a time.
+MOST_CLASSES = 100_000
+
 
 def load_feature_file(path: Path, arrays: Sequence[str]) -> dict[str, np.ndarray]:
     """Read the arrays of a feature file and check that they can be used and fit together.
@@ -37,7 +40,7 @@ def load_feature_file(path: Path, arrays: Sequence[str]) -> dict[str, np.ndarray
         _check_feature(path, name, table[name])
     for name in {'domain', 'split'} & set(table):
         table[name] = _names(path, name, _column(path, name, table[name]))
-    table['label'], table['classes'] = _labels(path, _column(path, 'label', table['label']), table.get('classes'))
+    table['label'], table['classes'] = class_labels(path, table['label'], table.get('classes'))
     unknown = np.flatnonzero(~np.isin(table.get('split', PARTS[:1]), PARTS))
     if len(unknown):
         raise ValueError(f'feature file {path}, sample {unknown[0]}: `split` holds '
@@ -126,16 +129,20 @@ def _names(path: Path, name: str, values: np.ndarray) -> np.ndarray:
     return np.char.decode(values, 'utf-8') if values.dtype.kind == 'S' else values.astype(str)
 
 
-def _labels(path: Path, values: np.ndarray, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of the classes, from indices or from names, and the names of the classes."""
+def class_labels(path: Path, values: np.ndarray, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the classes ``(N, )``, from indices or from names, and the names of the classes ``(C, )``.
+
+    A file may go without ``classes``: they are then the names among the labels, or the numbers up to the largest one.
+
+    Raises:
+        ValueError: Naming the file, the first bad row and its value.
+    """
+    values = _column(path, 'label', values)
     named = values.dtype.kind in 'SU'
     if named:
         values = _names(path, 'label', values)
     if classes is None:
-        if not named:
-            raise ValueError(f'feature file {path} lacks the array `classes`, the names of the classes; only labels '
-                             'that are names need none')
-        classes = np.unique(values)
+        classes = np.unique(values) if named else _numbers(path, values).astype(str)
     classes = _names(path, 'classes', _column(path, 'classes', _rows(path, 'classes', classes)))
     if len(set(classes)) != len(classes):
         raise ValueError(f'feature file {path}: `classes` names one class twice: {classes.tolist()}')
@@ -147,6 +154,16 @@ def _labels(path: Path, values: np.ndarray, classes: np.ndarray | None) -> tuple
         raise ValueError(f'feature file {path}, sample {row}: label {values[row].item()!r} is unknown, {allowed}')
     order = np.argsort(classes)
     return (order[np.searchsorted(classes, values, sorter=order)] if named else values.astype(np.int64)), classes
+
+
+def _numbers(path: Path, values: np.ndarray) -> np.ndarray:
+    """0 to the largest label: the classes of a file that does not name them."""
+    good = _indices(path, values, MOST_CLASSES)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise ValueError(f'feature file {path}, sample {row}: label {values[row].item()!r} is no number of a class; '
+                         'labels are 0, 1, 2, ..., or names')
+    return np.arange(int(values.max(initial=-1)) + 1)
 
 
 def _indices(path: Path, values: np.ndarray, count: int) -> np.ndarray:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
+from mmda_ext.datasets.feature_checks import class_labels
+
 #: Arrays of a feature file that are no modality.
 RESERVED = ('label', 'domain', 'classes', 'split')
 
@@ -51,7 +53,7 @@ def describe(path: str) -> FeatureFile:
     if not zipfile.is_zipfile(path):
         raise ValueError(f'{path} is no .npz file: write it with numpy.savez (docs/own_data.md)')
     headers = _headers(path)
-    lacking = [name for name in ('label', 'domain', 'classes') if name not in headers]
+    lacking = [name for name in ('label', 'domain') if name not in headers]
     if lacking:
         raise ValueError(f'feature file {path} lacks the arrays {lacking}: it has {list(headers)} (docs/own_data.md)')
     shapes = {name: shape[1:] for name, (shape, dtype) in headers.items()
@@ -61,7 +63,9 @@ def describe(path: str) -> FeatureFile:
                          f'it has {list(headers)} (docs/own_data.md)')
     with np.load(path, allow_pickle=False) as file:
         domains = tuple(str(name) for name in np.unique(file['domain'].astype(str)))
-    return FeatureFile(str(path), shapes, domains, headers['classes'][0][0], 'split' in headers)
+        table = {name: file[name] for name in ('label', 'classes') if name in file.files}
+    _, classes = class_labels(Path(path), table['label'], table.get('classes'))
+    return FeatureFile(str(path), shapes, domains, len(classes), 'split' in headers)
 
 
 def _headers(path: str) -> dict[str, tuple[tuple[int, ...], np.dtype]]:

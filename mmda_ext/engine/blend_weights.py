@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from mmda_ext.choices import choose
+
 GAINS = ('clamp', 'absolute')
 
 
@@ -29,8 +31,7 @@ def blend_weights(train: Tensor, val: Tensor, gain: str = 'clamp', eps: float = 
     Raises:
         ValueError: If ``gain`` is unknown or a loss is not finite.
     """
-    if gain not in GAINS:
-        raise ValueError(f'gain={gain!r} is unknown: choose one of {GAINS}')
+    choose('gain', gain, GAINS)
     if not torch.isfinite(torch.stack([train, val])).all():
         raise ValueError(f'losses of the heads must be finite, they are {train.tolist()} on training and '
                          f'{val.tolist()} on validation samples: lower the learning rate')

@@ -79,7 +79,7 @@ def recognizer_of(runner: Runner, who: str) -> Any:
         TypeError: If it is no multimodal recognizer.
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-    if not hasattr(model, 'modality_parameters'):
+    if not hasattr(model, 'encoder_parameters'):
         raise TypeError(f'{who} needs a model with an encoder for each modality, such as '
                         f'mmda_ext.MultimodalRecognizer; {type(model).__name__} is none')
     return model

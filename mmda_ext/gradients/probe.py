@@ -22,9 +22,17 @@ class Probe:
     logits: Logits | Callable[[], Logits]
     targets: Tensor
 
+    def evaluated(self) -> 'Probe':
+        """The same with the logits at hand, in full precision whatever autocast is on; the function is gone."""
+        if not callable(self.logits):
+            return self
+        with torch.no_grad(), torch.autocast(self.targets.device.type, enabled=False):
+            return Probe(self.logits(), self.targets)
+
     def _logits(self) -> list[Tensor]:
-        found = self.logits() if callable(self.logits) else self.logits
-        return [value.detach() for value in found.values()]
+        known = self.evaluated().logits
+        assert not callable(known)
+        return [value.detach() for value in known.values()]
 
     def confidences(self) -> Tensor:
         """``sum_i softmax(logits^m_i)[target_i]`` over the samples with a target, for each modality, ``(M, )``."""

@@ -35,16 +35,16 @@ def anywhere(flag: bool, device: torch.device) -> bool:
     return bool(told)
 
 
-def average(rows: Sequence[tuple[Grads, Sequence[nn.Parameter]]]) -> None:
+def average(gradients: Sequence[tuple[Grads, Sequence[nn.Parameter]]]) -> None:
     """Mean over the processes of gradients, in place, in flat buckets.
 
     Every process must hand over the same tensors, so one without a gradient sends zeros. Where no process has one it
     stays ``None``: an optimizer decays what has a gradient of zero.
 
     Args:
-        rows (Sequence[tuple]): Gradients, and the parameters that they belong to.
+        gradients (Sequence[tuple]): Of some parameters, and those parameters.
     """
-    places = [(grads, index, parameter) for grads, parameters in rows for index, parameter in enumerate(parameters)]
+    places = [(own, index, parameter) for own, parameters in gradients for index, parameter in enumerate(parameters)]
     if world_size() == 1 or not places:
         return
     known = torch.tensor([float(grads[index] is not None) for grads, index, _ in places])

@@ -11,19 +11,19 @@ from mmda_ext.balancing import scaled
 Grads = list[Tensor | None]
 
 
-def gramian(rows: Sequence[Grads], device: torch.device | None = None) -> Tensor:
-    """Inner products of the rows ``(T, T)``, over all tensors of a row taken together; float32 or wider.
+def gramian(gradients: Sequence[Grads], device: torch.device | None = None) -> Tensor:
+    """Inner products ``(T, T)`` of the gradients of ``T`` tasks, each with all its tensors; float32 or wider.
 
     Args:
-        rows (Sequence[list]): Gradients of each task, in the same order.
-        device (torch.device, optional): Where the table goes, even if no row holds a gradient.
+        gradients (Sequence[list]): Of each task, by parameter in the same order.
+        device (torch.device, optional): Where the table goes, even if no task has a gradient.
     """
-    size = len(rows)
-    like = next((grad for row in rows for grad in row if grad is not None), None)
+    size = len(gradients)
+    like = next((grad for own in gradients for grad in own if grad is not None), None)
     if like is None:
         return torch.zeros(size, size, device=device)
     dtype = torch.promote_types(like.dtype, torch.float32)
-    flat = [[None if grad is None else grad.reshape(-1).to(dtype) for grad in row] for row in rows]
+    flat = [[None if grad is None else grad.reshape(-1).to(dtype) for grad in own] for own in gradients]
     table = [like.new_zeros((), dtype=dtype)] * size**2
     for s, t in itertools.combinations_with_replacement(range(size), 2):
         dots = [torch.dot(a, b) for a, b in zip(flat[s], flat[t]) if a is not None and b is not None]
@@ -43,25 +43,25 @@ def add_grads(total: Grads | None, part: Grads) -> Grads:
     return total
 
 
-def combine(rows: Sequence[Grads], weights: Sequence[Tensor | float]) -> Grads:
-    """``sum_t weights[t] * rows[t]`` tensor by tensor, written into the memory of the rows; see :func:`scaled`."""
+def combine(gradients: Sequence[Grads], weights: Sequence[Tensor | float]) -> Grads:
+    """``sum_t weights[t] * gradients[t]`` tensor by tensor, written into their memory; see :func:`scaled`."""
     total: Grads | None = None
-    for row, weight in zip(rows, weights):
-        total = add_grads(total, _weighted(row, weight) if isinstance(weight, Tensor) else row)
+    for own, weight in zip(gradients, weights):
+        total = add_grads(total, _weighted(own, weight) if isinstance(weight, Tensor) else own)
     return total or []
 
 
-def _weighted(row: Grads, weight: Tensor) -> Grads:
-    present = [grad for grad in row if grad is not None]
+def _weighted(gradient: Grads, weight: Tensor) -> Grads:
+    present = [grad for grad in gradient if grad is not None]
     if any(grad.dtype in (torch.float16, torch.bfloat16) for grad in present):
         # In place the weight itself would be rounded to half precision.
-        return [None if grad is None else scaled(grad, weight) for grad in row]
+        return [None if grad is None else scaled(grad, weight) for grad in gradient]
     if present:
         factor = weight.to(present[0])
         torch._foreach_mul_(present, factor)
         for grad in present:
             grad.masked_fill_(factor == 0, 0.0)
-    return row
+    return gradient
 
 
 def weighted_sum(terms: Sequence[tuple[Tensor | float, Tensor | None]]) -> Tensor | None:

@@ -48,7 +48,7 @@ class BalancedUpdate:
         reads_gramian = 'gramian' in balancer.needs and balancer.space == 'parameter'
         self.one_pass = not reads_gramian and 'tensors' not in balancer.needs and parts == 1
         self.measured = Measurements(balancer, tuple(parameters.encoders))
-        self._rows: dict[str, dict[str, Grads]] = {}
+        self._sums: dict[str, dict[str, Grads]] = {}
         self._last: tuple[Cut, dict[str, TaskGradient]] | None = None
 
     def add(self, cut: Cut, losses: Mapping[str, Tensor], probes: Mapping[str, Probe] | None = None,
@@ -81,15 +81,15 @@ class BalancedUpdate:
                 for task, loss in groups.items()}
 
     def _accumulate(self, cut: Cut, gradients: dict[str, TaskGradient]) -> None:
-        """One backward pass through the encoders per row; the last one of a modality frees its graph."""
+        """One backward pass through the encoders per task; the last one of a modality frees its graph."""
         for name in reversed(list(cut.outputs)):
             reaching = [task for task in gradients if name in gradients[task].features]
             for task, gradient in gradients.items():
                 encoder = encoder_gradients(
                     cut.outputs[name], gradient.features.get(name, []), self.parameters.encoders[name],
                     retain_graph=bool(reaching) and task != reaching[-1])
-                rows = self._rows.setdefault(task, {})
-                rows[name] = add_grads(rows.get(name), [*gradient.local[name], *encoder])
+                sums = self._sums.setdefault(task, {})
+                sums[name] = add_grads(sums.get(name), [*gradient.local[name], *encoder])
 
     def finish(self, scale: Tensor | float = 1.0, epoch: int | None = None) -> tuple[BalanceInputs, Tensor]:
         """Ask the balancer and write the gradients; what it was told, and its weights ``(M, T)``.
@@ -104,9 +104,9 @@ class BalancedUpdate:
         tasks, modalities = self.measured.tasks, self.measured.modalities
         gram = None
         if not self.one_pass and tasks:
-            self._reduce(self._rows)
+            self._reduce(self._sums)
             if 'gramian' in self.balancer.needs and not self.measured.in_features:
-                gram = torch.stack([gramian([self._row(t, m) for t in tasks], self._device()) for m in modalities])
+                gram = torch.stack([gramian([self._sum(t, m) for t in tasks], self._device()) for m in modalities])
         inputs = self.measured.inputs(gram, scale, epoch)
         weights = self.balancer(inputs)
         if self.one_pass:
@@ -115,14 +115,14 @@ class BalancedUpdate:
         else:
             for m, name in enumerate(modalities):
                 self._write(name, self._combined(name, weights[m], scale))
-        self._rows, self._last = {}, None
+        self._sums, self._last = {}, None
         return inputs, weights
 
     def _device(self) -> torch.device:
         return next(p.device for own in self.parameters.encoders.values() for p in own)
 
-    def _row(self, task: str, modality: str) -> Grads:
-        return self._rows.get(task, {}).get(modality, [None] * len(self.parameters.of(modality)))
+    def _sum(self, task: str, modality: str) -> Grads:
+        return self._sums.get(task, {}).get(modality, [None] * len(self.parameters.of(modality)))
 
     def _single_pass(self, weights: Tensor) -> None:
         """Weighted cotangents through each encoder once: exact, because a backward pass is linear."""
@@ -138,13 +138,13 @@ class BalancedUpdate:
             self._write(name, [*local, *[None] * len(self.parameters.encoders[name])])
 
     def _combined(self, modality: str, weights: Tensor, scale: Tensor | float) -> Grads:
-        """One gradient per parameter of ``modality``, from the rows and the weights ``(T, )`` of its tasks."""
-        rest = [self._row(REST, modality)] if REST in self._rows else []
-        rows = [self._row(task, modality) for task in self.measured.tasks]
+        """One gradient per parameter of ``modality``, from those of its tasks and their weights ``(T, )``."""
+        rest = [self._sum(REST, modality)] if REST in self._sums else []
+        sums = [self._sum(task, modality) for task in self.measured.tasks]
         if 'tensors' not in self.balancer.needs:
-            return combine([*rows, *rest], [*weights, *[1.0] * len(rest)])
+            return combine([*sums, *rest], [*weights, *[1.0] * len(rest)])
         with torch.no_grad():
-            bare = [[None if grad is None else grad / scale for grad in gradients] for gradients in zip(*rows)]
+            bare = [[None if grad is None else grad / scale for grad in gradients] for gradients in zip(*sums)]
             total = [self.balancer.combine(gradients, weights) for gradients in bare]
             scaled = [None if grad is None else grad * scale for grad in total]
         return combine([scaled, *rest], [1.0] * (1 + len(rest)))
@@ -156,15 +156,15 @@ class BalancedUpdate:
         for parameter, grad in zip(parameters, apart(total)):
             parameter.grad = grad
 
-    def _reduce(self, rows: Mapping[str, Mapping[str, Grads]]) -> None:
-        """Average rows, and what is in ``.grad`` already, over processes."""
+    def _reduce(self, sums: Mapping[str, Mapping[str, Grads]]) -> None:
+        """Average the gradients of each task, and what is in ``.grad`` already, over processes."""
         if world_size() == 1:
             return
         encoders = [p for name in self.parameters.encoders for p in self.parameters.of(name)]
         written = [*(self.parameters.heads or ()), *(encoders if self.one_pass or self._bypassed(encoders) else ())]
         grads: Grads = [p.grad for p in written]
-        average([(grads, written), *((row, self.parameters.of(name)) for own in rows.values()
-                                     for name, row in own.items())])
+        average([(grads, written), *((grad, self.parameters.of(name)) for own in sums.values()
+                                     for name, grad in own.items())])
         for parameter, grad in zip(written, grads):
             parameter.grad = grad
 

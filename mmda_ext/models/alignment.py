@@ -7,10 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmda_ext import epsilons
 from mmda_ext.models.heads.base import widen
-
-#: Added to variances in front of a square root or a logarithm: features that never change stay finite.
-EPS = 1e-6
 
 
 class SecondMoments:
@@ -82,7 +80,7 @@ class _Rows:
         self.whitened = statistic == 'correlation'
         self.scale: Tensor | float = (count - 1)**.5
         if self.whitened:
-            self.scale = (count * (rows.var(0, correction=0) + EPS)).sqrt()
+            self.scale = (count * (rows.var(0, correction=0) + epsilons.VARIANCE)).sqrt()
         self.a = (rows - self.mean) / self.scale
 
 

@@ -1,11 +1,15 @@
 """One number for the spread of a batch in all directions."""
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from mmda_ext.models.alignment import EPS
+from mmda_ext import epsilons
+from mmda_ext.choices import choose
 from mmda_ext.models.heads.base import widen
 
 
@@ -32,8 +36,8 @@ def generalised_variance(rows: Tensor, root: bool = True) -> Tensor:
     ones = torch.eye(len(gram), dtype=a.dtype, device=a.device)
     if root:
         # The directions that the batch does not reach have variance epsilon each.
-        unreached = (width - len(gram)) * math.log(EPS)
-        return ((torch.linalg.slogdet(gram + EPS * ones)[1] + unreached) / width).exp().to(dtype)
+        unreached = (width - len(gram)) * math.log(epsilons.VARIANCE)
+        return ((torch.linalg.slogdet(gram + epsilons.VARIANCE * ones)[1] + unreached) / width).exp().to(dtype)
     if count <= width:
         return 0.0 * a.sum().to(dtype)
     sign, log = torch.linalg.slogdet(gram.detach())
@@ -41,3 +45,29 @@ def generalised_variance(rows: Tensor, root: bool = True) -> Tensor:
     log = torch.linalg.slogdet(torch.where(singular, ones, gram))[1]
     largest = math.log(torch.finfo(torch.float32).max) - 1
     return torch.where(singular, 0.0, log.clamp_max(largest).exp()).to(dtype)
+
+
+@dataclass(frozen=True)
+class SpreadPenalty:
+    r""":math:`\sum_m |C(Z_m)|`, which keeps the spread of features small.
+
+    Args:
+        form (str): ``'root'``, :math:`|C + 10^{-6} I|^{1/d}`, of the size of a variance; ``'plain'``, as published: 0
+            without gradient where the batch has no more samples than features.
+        weight (float): Factor of the term; 0 leaves it out.
+
+    Raises:
+        ValueError: If the form is unknown.
+    """
+
+    form: str = 'root'
+    weight: float = 1e-3
+
+    forms: ClassVar[tuple[str, ...]] = ('root', 'plain')
+
+    def __post_init__(self) -> None:
+        choose('form', self.form, self.forms, 'determinant')
+
+    def __call__(self, parts: Iterable[Tensor]) -> Tensor:
+        """Scalar, without the factor, of the rows ``(n, d_m)`` of each modality."""
+        return torch.stack([generalised_variance(rows, root=self.form == 'root') for rows in parts]).sum()

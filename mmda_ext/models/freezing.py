@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mmda_ext.choices import choose
+
 NORM_MODES = ('train', 'eval')
 
 
@@ -47,8 +49,7 @@ def set_frozen_norm(module: nn.Module, mode: str) -> None:
 
     ``'train'`` is what the public releases of this protocol do: batch statistics, running statistics updated.
     """
-    if mode not in NORM_MODES:
-        raise ValueError(f'norm={mode!r} is unknown: choose one of {NORM_MODES}')
+    choose('norm', mode, NORM_MODES)
     for child in module.modules():
         if isinstance(child, _BatchNorm) and not any(p.requires_grad for p in child.parameters()):
             child.train(mode == 'train')

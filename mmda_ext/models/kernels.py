@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from mmda_ext import epsilons
 from mmda_ext.models.heads.base import widen
 
 #: Bandwidths of MK-MMD as parts of the mean squared distance (Long et al., ICML 2015).
 ALPHAS = tuple(2.0**power for power in range(-3, 2))
-#: Smallest bandwidth: rows that are all equal have kernel 1 and no gradient, instead of 0 / 0.
-FLOOR = 1e-12
 
 
 def squared_distances(rows: Tensor) -> Tensor:
@@ -35,7 +34,7 @@ def gaussian_kernels(rows: Tensor, alphas: Sequence[float] = ALPHAS, variance: f
         Tensor: ``(n, n)``.
     """
     distances = squared_distances(rows)
-    base = distances.detach().mean().clamp_min(FLOOR) if variance is None else variance
+    base = distances.detach().mean().clamp_min(epsilons.BANDWIDTH) if variance is None else variance
     return torch.stack([(-distances / (2 * alpha * base)).exp() for alpha in alphas]).sum(0)
 
 

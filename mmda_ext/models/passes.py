@@ -11,7 +11,7 @@ FEWEST = 2
 
 
 def domain_groups(is_target: Tensor) -> tuple[Tensor, ...]:
-    """Rows of the source and rows of the target, each int64 on the host; one group if a kind has less than two.
+    """Positions of source and of target samples, int64 on the host; one group if a kind has less than two.
 
     Batch normalisation that is synchronised over processes needs batches made up alike on all of them, as
     :class:`~mmda_ext.datasets.samplers.SourceTargetBatchSampler` gives.
@@ -27,13 +27,13 @@ def domain_groups(is_target: Tensor) -> tuple[Tensor, ...]:
 
 def encode_groups(encode: Callable[[Any, int], Tensor], inputs: Any, groups: Sequence[Tensor],
                   num_samples: int) -> Tensor:
-    """One pass for each group of samples, rows put back in order, so that batch statistics are those of a group.
+    """One pass for each group of samples, features put back in order, so that batch statistics are those of a group.
 
     Running statistics of normalisation layers are updated once for each pass, in the order of the groups.
 
     Args:
         encode (Callable): Inputs of ``K`` samples and ``K`` -> ``(K, D)``.
-        inputs (Tensor | Padded): ``(N * S, ...)``, the ``S`` rows of a sample one after the other.
+        inputs (Tensor | Padded): ``(N * S, ...)``, the ``S`` views of a sample one after the other.
         groups (Sequence[Tensor]): Positions of samples, int64 on the host; together each sample once.
         num_samples (int): ``N``.
 
@@ -41,19 +41,19 @@ def encode_groups(encode: Callable[[Any, int], Tensor], inputs: Any, groups: Seq
         Tensor: ``(N, D)``.
     """
     views, rest = divmod(inputs.shape[0], num_samples)
-    if len(groups) < 2 or rest:  # rows that do not divide into samples are for the neck to refuse
+    if len(groups) < 2 or rest:  # views that do not divide into samples are for the neck to refuse
         return encode(inputs, num_samples)
-    parts = [encode(_take(inputs, _rows(group, views)), len(group)) for group in groups]
+    parts = [encode(_take(inputs, _positions(group, views)), len(group)) for group in groups]
     back = torch.cat(list(groups)).argsort()
     joined = torch.cat(parts)
     return joined[back.to(joined.device, non_blocking=True)]
 
 
-def _rows(samples: Tensor, views: int) -> Tensor:
+def _positions(samples: Tensor, views: int) -> Tensor:
     return (samples[:, None] * views + torch.arange(views)).flatten()
 
 
-def _take(inputs: Any, rows: Tensor) -> Any:
+def _take(inputs: Any, index: Tensor) -> Any:
     if isinstance(inputs, Tensor):
-        return inputs[rows.to(inputs.device, non_blocking=True)]
-    return inputs.take(rows)
+        return inputs[index.to(inputs.device, non_blocking=True)]
+    return inputs.take(index)

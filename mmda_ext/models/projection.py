@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from mmda_ext.models.alignment import EPS
+from mmda_ext import epsilons
 from mmda_ext.models.freezing import evaluating
 from mmda_ext.models.heads.base import widen
 
@@ -40,7 +40,7 @@ def unit(rows: Tensor) -> Tensor:
     """
     rows = widen(rows)
     length = torch.linalg.vector_norm(rows, dim=1, keepdim=True)
-    return rows / torch.where(length > EPS, length, 1.0)
+    return rows / torch.where(length > epsilons.VARIANCE, length, 1.0)
 
 
 def direction_distance(rows: Tensor, targets: Tensor) -> Tensor:

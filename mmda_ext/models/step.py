@@ -101,12 +101,12 @@ class Step:
             object.__setattr__(self, 'is_target', torch.zeros(len(self.labels), dtype=torch.bool))
 
     @property
-    def source_rows(self) -> Tensor:
+    def source_index(self) -> Tensor:
         """Positions of the source samples, int64, on the device of the labels."""
         return (~self.is_target).nonzero()[:, 0].to(self.labels.device, non_blocking=True)
 
     @property
-    def target_rows(self) -> Tensor:
+    def target_index(self) -> Tensor:
         """Positions of the target samples, int64, on the device of the labels."""
         return self.is_target.nonzero()[:, 0].to(self.labels.device, non_blocking=True)
 
@@ -197,6 +197,10 @@ class StepRecord:
             else:
                 self._filed[key] = ('', value)
         return terms
+
+    def look(self, wanted: Callable[[str], bool]) -> None:
+        """Evaluate the probes of the tasks that are ``wanted``, so that nobody after the model asks a head."""
+        self.probes = {task: probe.evaluated() if wanted(task) else probe for task, probe in self.probes.items()}
 
     def add_unfiled(self, losses: Mapping[str, Tensor | list[Tensor]]) -> None:
         """File what differs in the dict that MMEngine adds up: keys that hold "loss" and came in, or changed, later."""

@@ -28,15 +28,15 @@ class View(BaseModule):
         return self.change(inputs)
 
 
-def select(inputs: Tensor | Padded, rows: Tensor, num_samples: int) -> Tensor | Padded:
+def select(inputs: Tensor | Padded, index: Tensor, num_samples: int) -> Tensor | Padded:
     """All ``S`` clips of some samples: inputs ``(N * S, ...)`` and positions ``(n, )`` -> ``(n * S, ...)``."""
     if isinstance(inputs, Padded):
-        return Padded(_take(inputs.values, rows, num_samples), _take(inputs.lengths, rows, num_samples))
-    return _take(inputs, rows, num_samples)
+        return Padded(_take(inputs.values, index, num_samples), _take(inputs.lengths, index, num_samples))
+    return _take(inputs, index, num_samples)
 
 
-def _take(values: Tensor, rows: Tensor, num_samples: int) -> Tensor:
-    return values.unflatten(0, (num_samples, -1))[rows].flatten(0, 1)
+def _take(values: Tensor, index: Tensor, num_samples: int) -> Tensor:
+    return values.unflatten(0, (num_samples, -1))[index].flatten(0, 1)
 
 
 @MODELS.register_module()

@@ -32,7 +32,7 @@ def random_gramian(seed, size, rank):
 
 
 def check_degenerate(balancer, zero_is_left_out=True):
-    """mmda.md A.4: nothing finite, something not finite, nothing there, one without gradient."""
+    """Nothing finite, something not finite, nothing there, one without gradient."""
     assert solve(balancer, torch.zeros(4, 4)).tolist() == [.25] * 4
     Q = torch.diag(torch.tensor([1., 2., 4., 8.]))
     Q[1, 1] = Q[1, 3] = Q[3, 1] = float('nan')

@@ -1,4 +1,4 @@
-"""BalGrad against its formula on vectors (mmdg A.6) and, with its objectives, against plain autograd."""
+"""BalGrad against its formula on vectors (Kwon et al., NAACL 2025) and, with its objectives, against plain autograd."""
 
 import pytest
 import torch

@@ -15,17 +15,20 @@ OPTIONAL = {'torchjd.py': {'torchjd'}}
 
 def test_balancing_imports_torch_only():
     allowed = {'torch', 'abc', 'collections', 'dataclasses', 'typing', 'math', 'itertools', 'types', 'warnings',
-               'mmda_ext'}
-    for path in Path(balancing.__path__[0]).rglob('*.py'):
+               'importlib', 'inspect', 'pkgutil', 'mmda_ext'}
+    room = Path(balancing.__path__[0])
+    plain = ('mmda_ext.choices', 'mmda_ext.discovery', 'mmda_ext.epsilons')
+    for path in (*room.rglob('*.py'), *(room.parent / f'{name.split(".")[1]}.py' for name in plain)):
         tree = ast.parse(path.read_text())
         optional = OPTIONAL.get(path.name, set())
         assert not optional & {name for node in tree.body if isinstance(node, ast.ImportFrom) for name in [node.module]}
         for node in ast.walk(tree):
             names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            if isinstance(node, ast.ImportFrom):
+                names += [f'mmda_ext.{a.name}' for a in node.names] if node.module == 'mmda_ext' else [node.module]
             for name in names:
                 assert name.split('.')[0] in allowed | optional, f'{path.name} imports {name}'
-                assert not name.startswith('mmda_ext') or name.startswith(('mmda_ext.balancing', 'mmda_ext.discovery'))
+                assert not name.startswith('mmda_ext') or name in plain or name.startswith('mmda_ext.balancing')
 
 
 def test_every_file_registers_its_balancer():
@@ -43,6 +46,12 @@ def test_repr_shows_the_options_alone(balancer, text):
     shown = repr(balancer)
     assert text in shown
     assert not {'needs', 'diagnostics', 'non_finite', '_steps'} & set(shown.replace('=', ' ').replace('(', ' ').split())
+
+
+def test_a_table_names_its_columns_by_task():
+    inputs = balancing.BalanceInputs(('b', 'a'), ('v', 'w'))
+    assert [inputs.column(task) for task in 'abc'] == [1, 0, None]
+    assert inputs.table(dict(a=torch.tensor([2., 3.]), c=torch.zeros(2))).tolist() == [[1, 2], [1, 3]]
 
 
 def test_means_are_over_labelled_samples():

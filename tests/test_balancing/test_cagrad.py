@@ -1,4 +1,4 @@
-"""CAGrad: the known answer of mmda.md C.3, the defining problem on a grid, and its duality."""
+"""CAGrad: a known answer (arXiv 2110.14048, Algorithm 1), the defining problem on a grid, and its duality."""
 
 import itertools
 

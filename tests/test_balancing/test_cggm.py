@@ -1,4 +1,4 @@
-"""CGGM: known answers of mmdg A.4, its numerical trap, its memory, and plain autograd."""
+"""CGGM: known answers (Guo et al., NeurIPS 2024), its numerical trap, its memory, and plain autograd."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""DWA: the known answer of mmda.md C.3, what an epoch is, and its memory."""
+"""DWA: a known answer (arXiv 1803.10704, Eq. 7), what an epoch is, and its memory."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""FAMO: the known answer of mmda.md C.3, and a slow form with autograd's softmax."""
+"""FAMO: a known answer (arXiv 2306.03792, Algorithm 1), and a slow form with autograd's softmax."""
 
 import pytest
 import torch

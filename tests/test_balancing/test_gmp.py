@@ -94,7 +94,7 @@ def test_projection_toy_modulated(gamma_first, projection, expected):
 
 @pytest.mark.parametrize(('gamma_first', 'expected'), [(True, (-.5, 1.5)), (False, (1, 1))])
 def test_projection_toy_adaptive(gamma_first, expected):
-    """mmdg G.1 with k = p = 1: Gamma > 1 projects the class gradient, Gamma < 1 the domain gradient."""
+    """Eq. 12-15 with k = p = 1: Gamma > 1 projects the class gradient, Gamma < 1 the domain gradient."""
     g_c, g_d = torch.tensor([1., 0]).double(), torch.tensor([-1., 1]).double()
     q = [2., 1.] if gamma_first else [1., 2.]
     w = GMP(modulation='none')(inputs_of([g_c, g_c], [g_d, g_d], q, [1., 1.]))

@@ -7,8 +7,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mmda_ext.balancing import MGDA, BalanceInputs
-from mmda_ext.balancing.solvers import arrowhead, exact, frank_wolfe, simplex
-from mmda_ext.balancing.solvers.simplex import _segment
+from mmda_ext.balancing.parts import simplex
+from mmda_ext.balancing.parts.simplex import _segment, arrowhead, exact, frank_wolfe
 from tests.test_balancing.rules import inputs_of, random_gramian, tasks_of
 
 SOLVING = ('closed_form', 'exact', 'frank_wolfe')
@@ -43,7 +43,7 @@ def solve(Q, dtype=torch.float64, modalities=('v', 'a'), **options):
     return weights[0], balancer
 
 
-#: mmda C.2: gamma' Q gamma of the closed form, where the table gives it.
+#: gamma' Q gamma of the closed form, worked out by hand for two cases.
 CLOSED_VALUES = {'arrowhead': .514560, 'fused is the sum': .767533}
 
 
@@ -245,7 +245,7 @@ def test_one_objective_and_none():
 @pytest.mark.parametrize(('aa', 'ab', 'bb', 'share'), [
     (1, 2, 4, 1), (4, 2, 1, 0), (1, 1, 1, 1), (1, 0, 1, .5), (9, 0, 16, .64), (4, -2, 1, 1 / 3), (0, 0, 0, 1)])
 def test_line_search_of_two_objectives(aa, ab, bb, share):
-    """mmda C.1: exact 1 and 0 at the ends, where public code has .999 and .001."""
+    """Exact 1 and 0 at the ends, where public code has .999 and .001."""
     values = (torch.tensor(float(value)) for value in (aa, ab, bb))
     assert _segment(*values) == pytest.approx(share)
 
@@ -313,7 +313,7 @@ def test_closed_form_never_waits_for_a_gpu():
     assert float(weights[0].sum()) == pytest.approx(1)
 
 
-# Gamma over time (mmda.md A.4), and the comparison with the exact solution.
+# Gamma over time, and the comparison with the exact solution.
 
 
 def sequence(gramians, balancer=None, **options):
@@ -446,8 +446,10 @@ def test_options_are_checked():
                        (dict(max_ratio=5, solver='exact'), "belongs to solver='closed_form'"),
                        (dict(update_interval=0), 'update_interval=0 must be at least 1'),
                        (dict(momentum=1.), 'momentum=1.0 None or in'),
-                       (dict(compare=-1), 'compare=-1 at least 0'),
+                       (dict(compare=-1), 'compare=-1 must be at least 0'),
                        (dict(solver='uniform', momentum=.9), "solver='uniform': leave them out"),
+                       (dict(solver='uniform', max_ratio=2), 'belong to solvers that read the Gramian'),
+                       (dict(solver='fixed', fixed=dict(a=1.), zero_policy='mgda'), "got solver='fixed'"),
                        (dict(solver='fixed'), "solver='fixed'"),
                        (dict(fixed=dict(a=1.)), "solver='closed_form'")):
         with pytest.raises(ValueError, match=match):

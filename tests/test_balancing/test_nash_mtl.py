@@ -1,4 +1,4 @@
-"""Nash-MTL: its equation, mmda.md C.3 on diagonal matrices, and the length of the combination."""
+"""Nash-MTL: its equation (arXiv 2202.01017, Eq. 3), diagonal matrices, and the length of the combination."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""OGM and OGM-GE: known answers of mmdg A.2, and what reaches the optimizer against plain autograd."""
+"""OGM and OGM-GE: known answers (Peng et al., CVPR 2022), and what reaches the optimizer against plain autograd."""
 
 import math
 
@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from mmda_ext.balancing import GMP, OGM, BalanceInputs
-from mmda_ext.balancing.rules import Draws, confidence_ratio, suppress
+from mmda_ext.balancing.parts.draws import Draws
+from mmda_ext.balancing.parts.modulation import confidence_ratio, suppress
 from tests.gradients import assert_written, by_task, written
 from tests.test_engine.test_balanced_wrapper import NoNorm, without_dropout
 from tests.tiny import batch_of, model_of, parameters_of, wrapper_of

@@ -1,4 +1,4 @@
-"""PCGrad against the textbook on vectors (mmdg A.7), hand-computed numbers (mmda C.3) and plain autograd."""
+"""PCGrad against the textbook on vectors (its Algorithm 1), hand-computed numbers and plain autograd."""
 
 import itertools
 
@@ -55,7 +55,7 @@ def test_equals_textbook(count, modalities, monkeypatch):
 
 
 def test_known_answers():
-    """mmda C.3; the toy of mmdg G.1; the guard for a zero gradient."""
+    """Known answers; the toy of GMP; the guard for a zero gradient."""
     assert solve([[1, -.5], [-.5, 1]]).tolist() == [1.5, 1.5]
     assert solve([[1, -.5], [-.5, 1]], normalize=True).tolist() == [.5, .5]
     assert solve([[1, .3, 0], [.3, 2, .1], [0, .1, 1]]).tolist() == [1, 1, 1]

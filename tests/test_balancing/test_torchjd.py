@@ -1,4 +1,4 @@
-"""The adapter: known answers of mmda.md C.3, the traps of C.4, and that the package stands without TorchJD."""
+"""The adapter: known answers, the traps of scale and random numbers, and that the package stands without TorchJD."""
 
 import io
 import subprocess

@@ -1,4 +1,4 @@
-"""UPGrad: known answers of mmda.md C.3, a grid search, and what its combination promises."""
+"""UPGrad: known answers (arXiv 2406.16232, Eq. 4), a grid search, and what its combination promises."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mmda_ext.balancing import UPGrad
-from mmda_ext.balancing.solvers import shortest_above
+from mmda_ext.balancing.parts.bounded import shortest_above
 from tests.test_balancing.rules import (
     check_degenerate,
     check_interface,

@@ -185,7 +185,7 @@ def test_configs(root: Path, corpus: str, kind: str, modalities: tuple[str, ...]
 
 
 def test_both_protocols_are_reported(root: Path) -> None:
-    """mmda.md A.8: one test of the whole half says what the held-out part and what all of it give."""
+    """One test of the whole half says what the held-out part and what all of it give."""
     cfg = config(root, 'iemocap')
     data, evaluator = DATASETS.build(cfg.test_dataloader.dataset), Evaluator(cfg.test_evaluator)
     samples = [data[index]['data_samples'] for index in range(10)]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mmda_ext.datasets import FeatureDataset, features
+from mmda_ext.datasets.feature_checks import class_labels
 from mmda_ext.datasets.feature_splits import assign_parts, constant_elements, standardized
 
 SOURCES = ('a', 'b')
@@ -168,13 +169,23 @@ def test_lazy_and_serialised(tmp_path: Path, serialize: bool) -> None:
     assert load(path, SOURCES, 'train', indices=4, serialize_data=serialize).get_cat_ids(0) == [data.get_cat_ids(0)[0]]
 
 
+@pytest.mark.parametrize(('labels', 'classes', 'indices'), [
+    (np.array([0, 2, 0]), ['0', '1', '2'], [0, 2, 0]), (np.array([[1.], [0.], [1.]]), ['0', '1'], [1, 0, 1]),
+    (np.array(['sit', 'clap', 'sit']), ['clap', 'sit'], [1, 0, 1])])
+def test_classes_may_be_left_out(labels, classes, indices):
+    found, names = class_labels(Path('f.npz'), labels, None)
+    assert found.tolist() == indices
+    assert names.tolist() == classes
+
+
 @pytest.mark.parametrize(('changes', 'message'), [
     ({'label': np.full(90, 3)}, 'sample 0: label 3 is unknown, the labels are 0 to 2'),
     ({'face': None}, r"lacks the arrays \['face'\]"),
     ({'face': np.zeros((7, 4))}, '`face` has 7 samples'),
     ({'split': np.full(90, 'dev')}, r"sample 0: `split` holds 'dev'"),
     ({'split': np.full(90, 'test')}, 'standardize=False'),
-    ({'classes': None}, 'lacks the array `classes`'),
+    ({'classes': None, 'label': np.full(90, 10**6)}, 'sample 0: label 1000000 is no number of a class'),
+    ({'classes': None, 'label': np.full(90, -1)}, 'sample 0: label -1 is no number of a class'),
     ({'classes': np.array(['x', 'y', 'x'])}, 'names one class twice'),
     ({'classes': np.array(3)}, r'`classes` has shape \(\)'),
     ({'label': np.tile([0., 1., 1.7], 30)}, 'sample 2: label 1.7 is unknown'),

@@ -458,3 +458,22 @@ def test_what_trains_may_change_between_steps():
         moved = {name.split('.')[1] for name, value in parameters_of(model).items()
                  if name.startswith('backbones') and not torch.equal(value, before[name])}
         assert moved == ({'video', 'audio'} if trains else {'video'})
+
+
+@pytest.mark.parametrize('kind', ['BalancedOptimWrapper', 'AmpBalancedOptimWrapper'])
+def test_no_head_runs_inside_the_wrapper(kind):
+    """What each modality alone predicts is known when the model is done, in full precision."""
+    model, seen = model_of(dtype=torch.float32), []
+    options = dict(dtype='bfloat16') if 'Amp' in kind else {}
+    wrapper = wrapper_of(model, f'mmda_ext.{kind}', balancer=dict(type='GMP'), **options)
+    data = model.data_preprocessor(batch_of(dtype=torch.float32), True)
+    with wrapper.optim_context(model):
+        losses = model(**data, mode='loss')
+    loss, _ = model.parse_losses(losses)
+    for part in model.modules():
+        part.register_forward_pre_hook(lambda module, _: seen.append(module))
+    logits = {task: probe.logits for task, probe in model.step_record.probes.items()}
+    assert {value.dtype for own in logits.values() for value in own.values()} == {torch.float32}
+    wrapper.update_params(loss)
+    assert not seen
+    assert wrapper.balancer.diagnostics['rho'].isfinite().all()

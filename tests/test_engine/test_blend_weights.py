@@ -1,4 +1,4 @@
-"""Known answer of A.1, the invariance, and what happens without gain."""
+"""Known answer (Wang, Tran, Feiszli, CVPR 2020, Eq. 1), the invariance, and what happens without gain."""
 
 import pytest
 import torch

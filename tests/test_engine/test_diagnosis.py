@@ -1,4 +1,4 @@
-"""Known answers of A.5, and what purity and separability mean."""
+"""Known answers (Wei et al., ECCV 2024), and what purity and separability mean."""
 
 import numpy as np
 import pytest

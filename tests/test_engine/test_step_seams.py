@@ -72,7 +72,7 @@ def test_gradients_through_a_further_pass_are_those_of_autograd(balancer):
     torch.manual_seed(5)
     data = reference.data_preprocessor(batch_of(), True)
     losses = reference(**data, mode='loss')
-    encoder = [p for own in reference.modality_parameters().values() for p in own]
+    encoder = [p for own in reference.encoder_parameters().values() for p in own]
     weighted = factor * (losses['loss_cls'] + losses['loss_view']) + losses['loss_blank']
     grads = torch.autograd.grad(weighted, encoder, retain_graph=True, allow_unused=True)
     names = {id(p): name for name, p in reference.named_parameters()}

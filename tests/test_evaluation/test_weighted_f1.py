@@ -79,7 +79,7 @@ def test_kinds_of_domains_of_other_names():
 
 
 def test_inductive_and_transductive():
-    """mmda.md A.8: the held-out part under the plain keys, the whole half beside it; fused and by modality."""
+    """The held-out part under the plain keys, the whole half beside it; fused and by modality."""
     held = [sample(a, b, 'target', True, split='test', speech=a) for a, b in zip(TRUTH, GUESS)]
     adapted = [sample(0, 1, 'target', True, split=part, speech=0) for part in ('train', 'train', 'val')]
     metrics = evaluate([*adapted, *held], inductive_split='test')

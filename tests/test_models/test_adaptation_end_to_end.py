@@ -65,7 +65,7 @@ def score(seed, objectives, **balancer):
 
 @pytest.mark.slow
 def test_alignment_improves_on_direct_transfer():
-    """The recipe of mmda.md G.9: more than a point over five seeds.
+    """Correlation alignment gains more than a point over five seeds.
 
     Whether balanced beats uniform is no property, so nothing is said of it.
     """

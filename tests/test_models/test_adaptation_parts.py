@@ -32,7 +32,7 @@ def hub(monkeypatch):
     return own
 
 
-# The ramp (spec B.0).
+# The ramp (Ganin et al., JMLR 2016).
 
 
 @pytest.mark.parametrize(('progress', 'expected'), [
@@ -161,7 +161,7 @@ def test_discriminator():
     assert plain(torch.randn(3, 4)).shape == (3, )
 
 
-# Nuclear norms (spec B.5).
+# Nuclear norms (DALN; Chen et al., CVPR 2022).
 
 
 @pytest.mark.parametrize(('target', 'expected'), [([[.5, .5], [.5, .5]], .5), ([[.9, .1], [.2, .8]], .148531)])
@@ -191,7 +191,7 @@ def test_a_gradient_that_is_not_finite_is_skipped(bad):
     assert not skipped.any()
 
 
-# Multilinear map (spec B.3).
+# Multilinear map (CDAN Eq. 4-6).
 
 
 def test_multilinear_known_answer():
@@ -238,7 +238,7 @@ def test_held_parameters_get_no_gradient():
 def test_what_is_missing_is_named():
     labels = torch.zeros(2, dtype=torch.long)
     record = given(dict(a=torch.ones(2, 3)), labels, labels)
-    comparison = Comparison('a', ('a', ), record, record.source_rows, record.target_rows)
+    comparison = Comparison('a', ('a', ), record, record.source_index, record.target_index)
     with pytest.raises(ValueError, match="no class head of 'a': add an objective that trains one"):
         comparison.logits()
     with pytest.raises(ValueError, match='this step has no classifier'):

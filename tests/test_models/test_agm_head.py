@@ -1,4 +1,4 @@
-"""AGM: known answers of mmdg A.3, the gradients that enter each forward pass, and whole steps against autograd."""
+"""AGM: known answers (Li et al., ICCV 2023), gradients that enter each forward pass, whole steps against autograd."""
 
 import copy
 import math
@@ -176,7 +176,7 @@ def test_scores_are_the_cross_entropies_of_the_outputs(fusion):
 
 
 def test_probabilities_in_a_score_have_a_floor():
-    """mmdg A.3: 1e-8, so a hopeless sample costs 18.42; the unlabelled one counts for nothing."""
+    """At 1e-8, as in the public code, so a hopeless sample costs 18.42; the unlabelled one counts for nothing."""
     outputs = dict(audio=torch.tensor([[100., 0.], [0., 0.]]), video=torch.zeros(2, 2))
     scores, count = head_of()._scores(outputs, torch.tensor([1, -1]))
     assert scores.tolist() == pytest.approx([-math.log(1e-8), math.log(2)])

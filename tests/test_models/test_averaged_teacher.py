@@ -29,7 +29,7 @@ def cmrf(start=1, modalities=('video', 'audio'), **options):
     return model, model.objectives[-1]
 
 
-# The average (mmdg B.4).
+# The average (CMRF; Fan et al., NeurIPS 2024).
 
 
 @pytest.mark.parametrize('start', [1, 3])
@@ -71,7 +71,7 @@ def test_teacher_never_trains():
     assert not any(part.training for part in teacher.modules())
     assert not any(parameter.requires_grad for parameter in teacher.parameters())
     owned = {id(parameter) for parameter in teacher.parameters()}
-    moved = [p for own in (model.modality_parameters(), model.local_parameters()) for ps in own.values() for p in ps]
+    moved = [p for own in (model.encoder_parameters(), model.local_parameters()) for ps in own.values() for p in ps]
     assert not owned & {id(p) for p in moved}
     wrapper = wrapper_of(model, balancer=GMP)
     teacher.update(model)

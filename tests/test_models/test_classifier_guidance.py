@@ -1,4 +1,4 @@
-"""Auxiliary classifiers of CGGM (mmdg A.4): they watch, count and point, and leave the encoders alone."""
+"""Auxiliary classifiers of CGGM (Guo et al., NeurIPS 2024): they watch, count, point and leave the encoders alone."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""SimMMDG without a modality (mmdg B.2): a second stage for the translators, and predictions with translations."""
+"""SimMMDG without a modality: a second stage for the translators, and predictions with translations."""
 
 from functools import partial
 

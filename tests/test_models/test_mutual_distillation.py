@@ -1,4 +1,4 @@
-"""The divergence between heads of the modalities (mmdg A.6), and heads with one loss each."""
+"""The divergence between heads of the modalities (BALGRAD; Kwon et al., NAACL 2025), and heads with one loss each."""
 
 import pytest
 import torch

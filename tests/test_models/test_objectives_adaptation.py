@@ -101,7 +101,7 @@ def entropy_of(objective, features):
 
 @pytest.mark.parametrize('entropy', ['log_eps', 'log1p'])
 def test_moving_variance(entropy):
-    """Value of the average (A.2.1, estimator "ema"), gradient of the current batch; against plain loops."""
+    """Value of the average (estimator "ema"), gradient of the current batch; against plain loops."""
     torch.manual_seed(0)
     objective = moving(entropy=entropy)
     average = None

@@ -92,7 +92,7 @@ def test_dann_by_hand():
 
 
 def test_certainty_known_answers():
-    """Spec B.3: uniform over four classes and one-hot."""
+    """CDAN+E Eq. 8: uniform over four classes and one-hot."""
     assert certainty(torch.tensor([[.25] * 4, [1., 0, 0, 0]])).tolist() == pytest.approx([1.25, 2], abs=1e-4)
 
 
@@ -171,7 +171,7 @@ def test_daln_learns_through_the_classifier():
 
 
 def test_dada2020_known_answers():
-    """Spec B.7, logits (2, 0, 1)."""
+    """DADA (Tang and Jia, AAAI 2020), logits (2, 0, 1)."""
     logits = torch.tensor([[2., 0, 1]])
     assert float(source_term(logits, torch.tensor([0]))) == pytest.approx(.575670, abs=1e-6)
     assert [float(value) for value in target_terms(logits)] == pytest.approx([1.194059, -.432465, .365334], abs=1e-6)
@@ -248,7 +248,7 @@ def test_mixture_wraps_the_shorter_batch():
 
 @pytest.mark.parametrize('mode', ['soft', 'hard'])
 def test_mdan_of_one_source_is_dann(mode):
-    """Spec B.8: cross-entropy and DANN with weight mu, lambda = 1."""
+    """MDAN (Zhao et al., NeurIPS 2018): cross-entropy and DANN with weight mu, lambda = 1."""
     record = record_of(domains=1)
     mdan = objective_of('MDAN', num_domains=1, mu=.3, mode=mode)
     dann = objective_of('DANN', loss_weight=.3, ramp=dict(lo=1, hi=1))
@@ -267,7 +267,7 @@ def test_mdan_of_one_source_is_dann(mode):
 def test_mdan_by_hand(mode, absent):
     objective, record = objective_of('MDAN', mode=mode, num_domains=3, gamma=4.), record_of(7, 4, domains=2)
     if not absent:
-        source = record.source_rows
+        source = record.source_index
         record.domain_labels[source] = torch.arange(len(source)) % 3
     joined = torch.cat(list(record.features.values()), dim=1)
     e, a = [], []

@@ -140,7 +140,7 @@ def test_known_gramian_and_gamma(normalize, losses, Q, gamma, r):
 
 
 def test_second_known_gramian():
-    """Spec A.3: three samples of each domain."""
+    """By hand: three samples of each domain."""
     column = lambda *values: torch.tensor(values, dtype=torch.float64)[:, None]  # noqa: E731
     features = dict(m1=column(0, 1, 5, 1, 2, 3), m2=column(1, 0, 2, 0, 4, 2))
     record = record_of(features, torch.arange(6) > 2)
@@ -200,7 +200,7 @@ def test_three_ways_to_the_gramian(normalize, form, dtype, tolerance):
 @pytest.mark.parametrize('statistic', ['covariance', 'correlation'])
 @pytest.mark.parametrize('objectives', ['modalities+fused', 'modalities', 'fused'])
 def test_sums_over_modalities_equal_the_concatenation(objectives, statistic):
-    """The low-rank form makes no product for the fused loss; the direct one and autograd know no such thing (A.2.3)."""
+    """The low-rank form makes no product for the fused loss; the direct one and autograd know no such thing."""
     for (count, other), normalize, mean_term, grad_on in itertools.product(
         [(3, 4), (12, 9)], ['none', 'deep_coral', 'mean'], [False, True], ['both', 'source', 'target']):
         features, is_target = features_of(count, other, widths=(5, 4, 6))

@@ -25,7 +25,7 @@ OBJECTIVES = {
     'pcl': lambda: own.PCL(WIDTHS, views=dict(a=STILL, b=STILL), placement='per_modality'),
     'coral': lambda: own.CorrelationAlignment(WIDTHS, alpha2='auto'),
     'amanda': lambda: own.Amanda(WIDTHS, reweight=False),
-    'a3d2': lambda: own.A3D2(3, WIDTHS, 'a', transport_start=0, **STEADY),
+    'a3d2': lambda: own.A3D2(3, WIDTHS, 'a', transport=dict(start=0), **STEADY),
     'dann': lambda: own.DANN(WIDTHS, **STEADY), 'cdan': lambda: own.CDAN(3, WIDTHS, entropy=True, **STEADY),
     'mada': lambda: own.MADA(3, WIDTHS, placement='both', **STEADY),
     'daln': lambda: own.DALN(WIDTHS, placement='both', **STEADY),

@@ -47,7 +47,7 @@ def random_features(count=5, widths=(6, 4), seed=0):
             for name, width in zip(names, widths)}
 
 
-# RNA-Net (mmdg B.1).
+# RNA-Net (Planamente et al., WACV 2022).
 
 
 def test_relative_norm_known_answer():
@@ -70,7 +70,7 @@ def test_relative_norm_of_three_modalities():
     assert all(bool(grad.any()) for grad in torch.autograd.grad(value, list(features.values())))
 
 
-# Supervised contrast (mmdg B.2 item 2).
+# Supervised contrast (SimMMDG; Dong et al., NeurIPS 2023).
 
 VIEWS = torch.stack([rows((1, 0), (0, 1), (.8, -.6)), rows((.6, .8), (-.8, .6), (1, 0))])
 
@@ -156,7 +156,7 @@ def test_a_batch_of_one_uses_running_statistics():
     assert grads[0].any()
 
 
-# Directions, translation and splitting (mmdg B.2 items 3 and 4).
+# Directions, translation and splitting (SimMMDG).
 
 
 def test_direction_distance_known_answer():
@@ -233,7 +233,7 @@ def test_margin_of_the_splitting():
     assert near.any()
 
 
-# Entropies (mmdg B.3 items 1 and 2).
+# Entropies (MOOSA; Dong et al., ECCV 2024).
 
 LOGITS = torch.stack([rows((2, 0, -1)), rows((.5, .2, .1)), rows((1.5, 1, -.5))])
 
@@ -292,7 +292,7 @@ def test_entropy_of_sure_predictions_is_finite():
         assert torch.isfinite(torch.autograd.grad(value, sure)[0]).all()
 
 
-# Jigsaw (mmdg B.3 item 3).
+# Jigsaw (MOOSA).
 
 
 @pytest.mark.parametrize(('rank', 'expected'), [

@@ -38,7 +38,7 @@ def test_each_term_reaches_every_encoder(method, modalities):
     data = model.data_preprocessor(batch_of(modalities), True)
     losses = {key: value for key, value in model(**data, mode='loss').items() if key.startswith('loss_')}
     assert set(losses) == {'loss_cls', *(f'loss_{name}' for name in OWN[method])}
-    encoders = model.modality_parameters()
+    encoders = model.encoder_parameters()
     for key, loss in losses.items():
         grads = {name: torch.autograd.grad(loss, own, retain_graph=True, allow_unused=True)
                  for name, own in encoders.items()}

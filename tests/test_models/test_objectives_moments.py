@@ -1,4 +1,4 @@
-"""MK-MMD, JAN, Deep CORAL and JDDA: known answers of the specification, slow references, degenerate batches."""
+"""MK-MMD, JAN, Deep CORAL and JDDA: known answers by hand, slow references, degenerate batches."""
 
 import math
 
@@ -34,7 +34,7 @@ def with_logits(record, seed=0):
     return record
 
 
-# B.9, MK-MMD.
+# MK-MMD (DAN Eq. 1).
 
 
 def slow_discrepancy(source, target, unbiased, alphas=ALPHAS):
@@ -51,7 +51,7 @@ def slow_discrepancy(source, target, unbiased, alphas=ALPHAS):
 
 @pytest.mark.parametrize(('estimator', 'expected'), [('unbiased', 2.903732), ('biased', 4.858618)])
 def test_known_discrepancy(estimator, expected):
-    """B.9: source {0, 1}, target {2, 3}, five kernels."""
+    """Source {0, 1}, target {2, 3}, five kernels."""
     record = labelled(dict(m0=column(0, 1, 2, 3)), [False, False, True, True], [-1] * 4)
     out = MKMMD(dict(in_channels=dict(m0=1)), estimator=estimator)(record)
     assert out['loss_align'].item() == pytest.approx(expected, abs=1e-6)
@@ -66,7 +66,7 @@ def test_discrepancy_equals_the_slow_reference_for_unequal_batches(unbiased):
 
 
 def test_linear_kernel_is_the_distance_of_the_means():
-    """B.9, DDC: ||mean_s - mean_t||^2, here 2^2 + 1^2; a shift of both batches changes nothing."""
+    """DDC: ||mean_s - mean_t||^2, here 2^2 + 1^2; a shift of both batches changes nothing."""
     rows = torch.tensor([[0., 0], [2, 0], [3, -1], [3, -1], [3, -1]], dtype=torch.float64)
     for shift in (0.0, 1e4):
         record = labelled(dict(m0=rows + shift), [False] * 2 + [True] * 3, [-1] * 5)
@@ -98,7 +98,7 @@ def test_equal_batches_are_at_distance_zero():
     assert unbiased['loss_align'].item() < 0, 'no constant is added'
 
 
-# B.9, JAN.
+# JAN (Long et al., ICML 2017).
 
 
 def test_joint_discrepancy_multiplies_the_layers():
@@ -128,7 +128,7 @@ def test_predictions_take_part():
     assert grad[~is_target].any()
 
 
-# B.9, Deep CORAL: the four slips of public code.
+# Deep CORAL (Sun and Saenko, ECCVW 2016): the four slips of public code.
 
 
 def deep_coral(source, target):
@@ -173,11 +173,11 @@ def test_deep_coral_of_modalities_and_of_the_concatenation():
             torch.testing.assert_close(values[kind][key], values['modalities+fused'][key])
 
 
-# B.9, JDDA.
+# JDDA (Chen et al., AAAI 2019).
 
 
 def test_known_instance_loss():
-    """B.9: h = 0, 3, 12, labels 0, 0, 1, mean over all pairs: intra 18, inter 80.222222."""
+    """By hand: h = 0, 3, 12, labels 0, 0, 1, mean over all pairs: intra 18, inter 80.222222."""
     record = labelled(dict(m0=column(0, 3, 12, 7)), [False] * 3 + [True], [0, 0, 1, -1])
     out = JDDA(2, dict(in_channels=dict(m0=1)), loss_weight=1.0)(record)
     assert out['discriminative/fused_intra'].item() == pytest.approx(18.0)
@@ -266,25 +266,25 @@ def test_placements_are_means(name):
     values = {}
     for placement in ('fused', 'per_modality', 'both'):
         objective = METHODS[name](placement=placement).double()
-        values[placement] = float(objective(record)[f'loss_{objective.name}'].detach())
+        values[placement] = float(objective(record)[f'loss_{objective.loss_name}'].detach())
     assert values['both'] == pytest.approx((2 * values['per_modality'] + values['fused']) / 3)
     objective = METHODS[name](placement='both', balanced=True).double()
     out = objective(record)
-    own = [float(out[f'loss_{objective.name}/{part}'].detach()) for part in ('m0', 'm1', 'fused')]
+    own = [float(out[f'loss_{objective.loss_name}/{part}'].detach()) for part in ('m0', 'm1', 'fused')]
     assert sum(own) / 3 == pytest.approx(values['both'])
 
 
 @pytest.mark.parametrize('name', METHODS)
 @pytest.mark.parametrize(('n_source', 'n_target'), [(1, 6), (6, 1), (0, 6), (6, 0)])
 def test_too_few_samples_are_zero_in_the_graph_and_counted(name, n_source, n_target):
-    """The table of B.0: two samples."""
+    """Two samples."""
     features, is_target = features_of(n_source, n_target)
     record = with_logits(labelled(features, is_target, [index % 3 for index in range(n_source)] + [-1] * n_target))
     objective = METHODS[name]().double()
     out = objective(record)
     few = n_source < 2 if isinstance(objective, JDDA) else min(n_source, n_target) < 2
-    assert float(out[f'{objective.name}_skipped']) == few
-    loss = out[f'loss_{objective.name}']
+    assert float(out[f'{objective.loss_name}_skipped']) == few
+    loss = out[f'loss_{objective.loss_name}']
     grads = torch.autograd.grad(loss, list(record.features.values()))
     assert bool(loss) != few
     assert any(grad.any() for grad in grads) != few
@@ -297,7 +297,7 @@ def test_constant_features_are_finite(name, dtype):
     record = labelled(features, torch.arange(6) > 2, [0, 1, 2, -1, -1, -1])
     record.logits = (record.features['m0'] @ torch.ones(4, 3, dtype=dtype))
     objective = METHODS[name]()
-    loss = objective(record)[f'loss_{objective.name}']
+    loss = objective(record)[f'loss_{objective.loss_name}']
     assert loss.dtype == torch.float32
     assert torch.isfinite(loss)
     assert all(torch.isfinite(grad).all() for grad in torch.autograd.grad(loss, list(record.features.values())))

@@ -23,7 +23,7 @@ def double(*rows):
     return torch.tensor(rows, dtype=torch.float64)
 
 
-# B.6.
+# PCL (Li et al., IJCAI 2024).
 
 
 @pytest.mark.parametrize(('first', 'second', 'expected'), [

@@ -9,7 +9,7 @@ from mmengine.logging import MessageHub
 from scipy.optimize import linprog
 from torch.nn import functional as F
 
-from mmda_ext.balancing.solvers import exact
+from mmda_ext.balancing.parts.simplex import exact
 from mmda_ext.models.covariance import generalised_variance
 from mmda_ext.models.objectives import A3D2, Amanda, CorrelationAlignment
 from mmda_ext.models.objectives.a3d2 import QuadraticRamp
@@ -35,11 +35,11 @@ def progress():
     MessageHub._instance_dict.pop('a3d2')
 
 
-# B.10, Amanda.
+# Amanda (Zhang et al., ACL Findings 2024).
 
 
 def test_logarithm_of_the_known_answer():
-    """A.2.3: L = 8 with gradients of 8, so log 8 with gradients of 1."""
+    """L = 8 (Boomda Eq. 10) with gradients of 8, so log 8 with gradients of 1."""
     record = labelled(dict(m0=torch.cat([SOURCE, TARGET])), [False] * 2 + [True] * 2, [-1] * 4)
     out = Amanda(dict(in_channels=dict(m0=2)), alpha2=1.0, eps=1e-12, reweight=False)(record)
     assert out['loss_align/m0'].item() == pytest.approx(math.log(8))
@@ -137,7 +137,7 @@ def test_amanda_is_finite_on_constant_features():
     assert all(torch.isfinite(grad).all() for grad in torch.autograd.grad(total, list(record.features.values())))
 
 
-# B.10, A3D2.
+# A3D2 (Sun et al., ACL 2025).
 
 
 def test_known_plan():
@@ -177,12 +177,12 @@ def anchored(n_source=7, n_target=5, dtype=torch.float64):
 def objective_of(seed=0, **options):
     torch.manual_seed(seed)
     return A3D2(3, SAME, 'a', **{
-        'discriminator': dict(dropout=0.0, hidden_channels=8), 'transport_start': 0, **options}).double()
+        'discriminator': dict(dropout=0.0, hidden_channels=8), 'transport': dict(start=0), **options}).double()
 
 
 def test_plans_are_averaged_and_transport_by_hand():
-    objective, record = objective_of(transport_weight=2.0), anchored()
-    rows = record.target_rows
+    objective, record = objective_of(transport=dict(start=0, weight=2.0)), anchored()
+    rows = record.target_index
     plans = {(kind, name): torch.eye(size).double() / size for name in 'bc' for kind, size in
              (('features', 4), ('classes', 3))}
     for _ in range(2):
@@ -221,7 +221,7 @@ def test_plans_resume_exactly_and_rest_in_evaluation():
 
 
 def test_transport_starts_at_its_iteration(progress):
-    objective, record = objective_of(transport_start=20), anchored()
+    objective, record = objective_of(transport=dict(start=20)), anchored()
     for iteration, started in ((0, False), (19, False), (20, True)):
         progress(iteration)
         assert bool(objective(record)['loss_transport']) == started
@@ -246,7 +246,7 @@ def test_adversary_by_hand(progress):
     for name in 'ab':
         product = torch.stack([torch.outer(p, z).flatten() for p, z in zip(probabilities, record.features[name])])
         logits = objective.discriminators[name](product)
-        for rows, truth in ((record.source_rows, 1.0), (record.target_rows, 0.0)):
+        for rows, truth in ((record.source_index, 1.0), (record.target_index, 0.0)):
             own = F.binary_cross_entropy_with_logits(logits[rows], torch.full((len(rows), ), truth).double())
             expected = expected + 10 * weights[name] * .5 * own
     torch.testing.assert_close(loss, expected)
@@ -310,8 +310,8 @@ def test_a3d2_parts_and_target():
     record = anchored()
     assert {key for key in objective_of()(record) if 'loss' in key} == {
         'loss_align', 'loss_determinant', 'loss_transport'}
-    assert {key for key in objective_of(determinant='off', transport_weight=0)(record) if 'loss' in key} == {
-        'loss_align'}
+    without = objective_of(determinant=dict(weight=0), transport=dict(weight=0))
+    assert {key for key in without(record) if 'loss' in key} == {'loss_align'}
     grads = torch.autograd.grad(objective_of()(record)['loss_determinant'], list(record.features.values()))
     assert all(grad[:7].any() and not grad[7:].any() for grad in grads), 'source rows alone'
     grads = torch.autograd.grad(objective_of()(record)['loss_align'], list(record.features.values()))
@@ -321,8 +321,8 @@ def test_a3d2_parts_and_target():
 @pytest.mark.parametrize(('build', 'match'), [
     (lambda: A3D2(3, SAME, 'x'), "anchor='x' must be one of"), (lambda: A3D2(3, CHANNELS, 'm0'), 'one width'),
     (lambda: objective_of(modality_weights=dict(a=1.)), 'modality_weights'),
-    (lambda: objective_of(determinant='x'), "determinant='x' is unknown"),
-    (lambda: objective_of(momentum=2), 'momentum'),
+    (lambda: objective_of(determinant=dict(form='x')), "determinant: form='x' is unknown"),
+    (lambda: objective_of(transport=dict(momentum=2)), 'transport: momentum=2'),
     (lambda: Amanda(CHANNELS, eps=0), 'eps=0'),
     (lambda: Amanda(CHANNELS)(record_of(*features_of())), 'this step has no classifier'),
     (lambda: objective_of()(labelled({name: torch.zeros(4, 4).double() for name in 'abc'}, [False, False, True, True],

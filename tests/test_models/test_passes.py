@@ -1,4 +1,4 @@
-"""Source and target through the encoders: separately (mmda.md A.1, the default) or in one pass."""
+"""Source and target through the encoders: separately (the default) or in one pass."""
 
 import copy
 

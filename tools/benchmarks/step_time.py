@@ -77,7 +77,7 @@ class ThreeBackwards(OptimWrapper):
 
     def update_params(self, loss: Tensor, *_: object, **__: object) -> None:
         record = self.model.take_step_record()
-        for parameters in self.model.modality_parameters().values():
+        for parameters in self.model.encoder_parameters().values():
             for task in ('cls', 'domain'):
                 torch.autograd.grad(record.losses[task], parameters, retain_graph=True, allow_unused=True)
         loss.backward()
@@ -117,7 +117,7 @@ def measure(args: argparse.Namespace, trainable: dict | None, objective: dict,
         model = build_model(trainable, objective, args.width).to(device)
         wrapper = wrapper_for(name, model)
         steps[name] = lambda model=model, wrapper=wrapper: model.train_step(batch, wrapper)
-    encoder_bytes = sum(p.numel() * p.element_size() for ps in model.modality_parameters().values() for p in ps)
+    encoder_bytes = sum(p.numel() * p.element_size() for ps in model.encoder_parameters().values() for p in ps)
     rows = ratios(steps, args.rounds, args.steps)
     for name, row in rows.items():
         row['peak_bytes'] = peak_bytes(steps[name])

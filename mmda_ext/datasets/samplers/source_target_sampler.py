@@ -7,6 +7,7 @@ import torch
 from mmengine.dataset import DefaultSampler
 from torch.utils.data import Sampler
 
+from mmda_ext.choices import choose
 from mmda_ext.registry import DATA_SAMPLERS
 
 LENGTHS = ('source', 'longest', 'shortest')
@@ -48,8 +49,7 @@ class SourceTargetBatchSampler(Sampler[list[int]]):
         if min(n_source, n_target) < 1 or n_source + n_target != batch_size:
             raise ValueError(f'n_source={n_source} and n_target={n_target} must be at least 1 and add up to '
                              f'batch_size={batch_size}')
-        if length not in LENGTHS:
-            raise ValueError(f'length={length!r} is unknown: choose one of {LENGTHS}')
+        choose('length', length, LENGTHS)
         # MMEngine's DistSamplerSeedHook sets the epoch of this attribute.
         self.sampler, self.batch_size = sampler, batch_size
         self.rank, self.world_size = sampler.rank, sampler.world_size

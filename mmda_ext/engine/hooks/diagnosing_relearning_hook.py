@@ -84,7 +84,7 @@ class DiagnosingRelearningHook(Hook):
         if self._initial is None:
             # On the host: they are needed a few times in a run.
             self._initial = {name: [value.detach().cpu().clone() for value in own]
-                             for name, own in model.modality_parameters().items()}
+                             for name, own in model.encoder_parameters().items()}
 
     def before_train_epoch(self, runner: Runner) -> None:
         last = runner.epoch - 1
@@ -114,7 +114,7 @@ class DiagnosingRelearningHook(Hook):
     def _relearn(self, runner: Runner, diagnosis: dict[str, dict[str, float]]) -> None:
         assert self._initial is not None
         model = recognizer_of(runner, type(self).__name__)
-        for name, parameters in model.modality_parameters().items():
+        for name, parameters in model.encoder_parameters().items():
             blend_(parameters, self._initial[name], diagnosis[name]['strength'])
             for key, value in diagnosis[name].items():
                 runner.message_hub.update_scalar(f'train/relearning/{key}_{name}', value)

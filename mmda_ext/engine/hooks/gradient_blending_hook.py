@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmda_ext.choices import choose
 from mmda_ext.engine.blend_weights import GAINS, blend_weights
 from mmda_ext.engine.random_state import preserved_random_state
 from mmda_ext.engine.still_samples import is_labelled_source, recognizer_of, sample_rows, training_set_of
@@ -62,8 +63,7 @@ class GradientBlendingHook(Hook):
     def __init__(self, mode: str = 'online', super_epoch: int = 5, gain: str = 'clamp',
                  train_dataloader: dict[str, Any] | None = None) -> None:
         for key, value, known in (('mode', mode, MODES), ('gain', gain, GAINS)):
-            if value not in known:
-                raise ValueError(f'GradientBlendingHook: {key}={value!r} is unknown: choose one of {known}')
+            choose(key, value, known, 'GradientBlendingHook')
         if isinstance(super_epoch, bool) or not isinstance(super_epoch, int) or super_epoch < 1:
             raise ValueError(f'GradientBlendingHook: super_epoch={super_epoch!r} must be an integer >= 1')
         self.mode, self.super_epoch, self.gain = mode, super_epoch, gain
@@ -112,9 +112,9 @@ class GradientBlendingHook(Hook):
         epochs = left if self.mode == 'offline' else min(self.super_epoch, left)
         before = self._measure(runner)
         after = torch.empty_like(before)
-        progress = _Progress(runner.logger, len(objective.names) * epochs * len(runner.train_loop.dataloader))
-        for head, name in enumerate(objective.names):
-            progress.start(f'blending: {name} alone ({head + 1} of {len(objective.names)}) for {epochs} epochs')
+        progress = _Progress(runner.logger, len(objective.predictors) * epochs * len(runner.train_loop.dataloader))
+        for head, name in enumerate(objective.predictors):
+            progress.start(f'blending: {name} alone ({head + 1} of {len(objective.predictors)}) for {epochs} epochs')
             with trial(runner):
                 objective.weights.zero_()
                 objective.weights[head] = 1
@@ -146,7 +146,7 @@ class GradientBlendingHook(Hook):
     def _set(self, runner: Runner, weights: Tensor) -> None:
         objective = self._objective(runner)
         objective.weights.copy_(weights)
-        named = dict(zip(objective.names, weights.tolist()))
+        named = dict(zip(objective.predictors, weights.tolist()))
         for name, value in named.items():
             runner.message_hub.update_scalar(f'train/blending/weight_{name}', value)
         runner.logger.info('blending: weights from epoch %d on: %s', runner.epoch + 1,

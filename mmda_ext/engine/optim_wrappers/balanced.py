@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mmda_ext.balancing import BalanceInputs, Balancer
 from mmda_ext.compat import allow_cpu_amp
 from mmda_ext.gradients import BalancedUpdate, Parameters
+from mmda_ext.models.progress import training_progress
 from mmda_ext.registry import BALANCERS, OPTIM_WRAPPERS, SCOPE
 
 
@@ -52,7 +53,8 @@ class BalancedMixin:
         if not hasattr(self._model, 'take_step_record'):
             raise TypeError(f'{type(self).__name__} balances models that keep a record of the step, such as '
                             f'mmda_ext.MultimodalRecognizer; {type(self._model).__name__} does not: use OptimWrapper')
-        with super().optim_context(model), self._model.cutting():  # type: ignore[misc]
+        probed = self.balancer.balances if self.balancer.needs & {'confidences', 'hits'} else None
+        with super().optim_context(model), self._model.cutting(probed):  # type: ignore[misc]
             if isinstance(model, nn.parallel.DistributedDataParallel) and self._update is None:
                 # DDP broadcasts buffers in the forward pass that follows a reduction, and here it never reduces.
                 model.require_forward_param_sync = True
@@ -73,7 +75,7 @@ class BalancedMixin:
         self._inner_count += 1
         if not self.should_update():  # type: ignore[attr-defined]
             return
-        epoch = self.message_hub.get_info('epoch')  # type: ignore[attr-defined]
+        epoch = training_progress(self.message_hub).epoch  # type: ignore[attr-defined]
         inputs, weights = self._finish(self._update, factor, epoch)
         self._update = None
         self._step_and_zero(step_kwargs or {}, zero_kwargs or {})
@@ -85,7 +87,7 @@ class BalancedMixin:
         if self._sorted is None or self._sorted_for != trainable:
             self._all_parameters = list(model.parameters())
             self._sorted_for = (id(model), tuple(p.requires_grad for p in self._all_parameters))
-            self._sorted = Parameters(model.modality_parameters(), model.local_parameters(), self._all_parameters)
+            self._sorted = Parameters(model.encoder_parameters(), model.local_parameters(), self._all_parameters)
             self.balancer.check({name: [p.shape for p in self._sorted.of(name)] for name in self._sorted.encoders})
         return self._sorted
 

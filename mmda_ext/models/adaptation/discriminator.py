@@ -88,8 +88,8 @@ def domain_cross_entropy(logits: Tensor, source: Tensor, target: Tensor,
     logits = widen(logits)
     weights = torch.ones_like(logits) if weights is None else weights
     value, hits = logits.new_zeros(()), logits.new_zeros(())
-    for rows, sign in ((source, 1.0), (target, -1.0)):
-        own, share = sign * logits[rows], weights[rows]
+    for index, sign in ((source, 1.0), (target, -1.0)):
+        own, share = sign * logits[index], weights[index]
         value = value + 0.5 * joined_mean(F.softplus(-own), share)
         hits = hits + 0.5 * joined_mean((own.detach() > 0).to(own), share)
     return value, dict(bce=value.detach(), acc=100.0 * hits)

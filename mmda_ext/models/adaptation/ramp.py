@@ -3,14 +3,16 @@
 import logging
 import math
 
-from mmengine.logging import MessageHub, print_log
+from mmengine.logging import print_log
+
+from mmda_ext.models.progress import training_progress
 
 
 class Ramp:
     r""":math:`\lambda(p) = \frac{2 (hi - lo)}{1 + e^{-a p}} - (hi - lo) + lo`, from ``lo`` at :math:`p = 0` to ``hi``.
 
-    The progress :math:`p` is read from the runner's iteration in MMEngine's ``MessageHub``: neither the number of
-    forward calls nor an evaluation moves it, and a resumed run goes on where it stopped.
+    The progress :math:`p` is that of the runner's iteration: neither the number of forward calls nor an evaluation
+    moves it, and a resumed run goes on where it stopped.
 
     Args:
         a (float): Steepness, > 0.
@@ -50,8 +52,8 @@ class Ramp:
 
     def progress(self) -> float:
         """0 at ``start``, 1 after ``steps``, negative before; infinite, which is said once, where no runner counts."""
-        hub = MessageHub.get_current_instance()
-        done, steps = hub.get_info('iter'), self.steps or hub.get_info('max_iters')
+        _, done, length = training_progress()
+        steps = self.steps or length
         if done is not None and steps:
             return (done / steps - self.start) / (1 - self.start)
         if not self._said:

@@ -4,6 +4,7 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmda_ext.choices import choose
 from mmda_ext.models.pretrained import load_backbone
 from mmda_ext.registry import MODELS
 
@@ -58,8 +59,7 @@ class AudioResNet(BaseModule):
                  in_channels: int = 1,
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
-        if audio_layer4_init not in LAYER4_INITS:
-            raise ValueError(f'audio_layer4_init={audio_layer4_init!r} is unknown: choose one of {LAYER4_INITS}')
+        choose('audio_layer4_init', audio_layer4_init, LAYER4_INITS)
         self.checkpoint, self.audio_layer4_init = checkpoint, audio_layer4_init
         self.conv1 = nn.Conv2d(in_channels, base_channels, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(base_channels)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmda_ext.choices import choose
 from mmda_ext.models.backbones.hf import PretrainedEncoder
 from mmda_ext.models.data_preprocessors.padding import Padded
 from mmda_ext.registry import MODELS
@@ -36,8 +37,7 @@ class FrameEncoder(PretrainedEncoder):
                  output: str = 'cls',
                  **kwargs: Any) -> None:
         self.module_config, self.output = model, output
-        if output not in OUTPUTS:
-            raise ValueError(f'output={output!r} is unknown: choose one of {OUTPUTS}')
+        choose('output', output, OUTPUTS)
         if model is not None and (kwargs.get('pretrained') or kwargs.get('config')):
             raise ValueError('`model` goes without `pretrained` and `config`: put the weights into `model`')
         super().__init__(**kwargs)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from mmda_ext import epsilons
 from mmda_ext.registry import MODELS
 
 
@@ -33,10 +34,10 @@ class Padded(NamedTuple):
         """``(N, L)``, true inside a sequence."""
         return torch.arange(self.values.shape[1], device=self.lengths.device) < self.lengths[:, None]
 
-    def take(self, rows: Tensor) -> 'Padded':
-        """The sequences at ``rows``, ``(K, )`` int64 on the host; as long as the longest one of the whole batch."""
-        keys = None if self.keys is None else tuple(self.keys[row] for row in rows.tolist())
-        index = rows.to(self.values.device, non_blocking=True)
+    def take(self, index: Tensor) -> 'Padded':
+        """The sequences at ``index``, ``(K, )`` int64 on the host; as long as the longest one of the whole batch."""
+        keys = None if self.keys is None else tuple(self.keys[row] for row in index.tolist())
+        index = index.to(self.values.device, non_blocking=True)
         return Padded(self.values[index], self.lengths[index.to(self.lengths.device)], keys)
 
     def sequences(self) -> list[Tensor]:
@@ -111,6 +112,5 @@ class PaddingPreprocessor(nn.Module):
             shape = (1, -1, *[1] * (value.dim() - 2))
             value = (value - value.new_tensor(self.mean).view(shape)) / value.new_tensor(self.std).view(shape)
         if self.normalize and value.numel():
-            # The small constant is that of the feature extractors which the speech models were trained with.
-            value = (value - value.mean()) / (value.var(correction=0) + 1e-7).sqrt()
+            value = (value - value.mean()) / (value.var(correction=0) + epsilons.WAVE_VARIANCE).sqrt()
         return value

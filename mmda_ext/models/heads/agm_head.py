@@ -7,20 +7,20 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_reduce
-from mmengine.logging import MessageHub
 from torch import Tensor
 
+from mmda_ext import epsilons
+from mmda_ext.choices import choose
 from mmda_ext.models.freezing import evaluating
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.heads.cls_head import MultimodalClsHead
 from mmda_ext.models.heads.gradient_reversal import scale_gradient
+from mmda_ext.models.progress import training_progress
 from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
 Subset = tuple[str, ...]
 BLANKS = ('input', 'feature')
-#: Smallest probability in a score, as published.
-SMALLEST = 1e-8
 
 
 @MODELS.register_module()
@@ -78,8 +78,7 @@ class AGMClsHead(MultimodalClsHead):
             raise ValueError(f'AGMClsHead: alpha={alpha!r} must be a number >= 0')
         if not cap > 0:
             raise ValueError(f'AGMClsHead: cap={cap!r} must be a number > 0')
-        if blank not in BLANKS:
-            raise ValueError(f'AGMClsHead: blank={blank!r} is unknown: choose one of {BLANKS}')
+        choose('blank', blank, BLANKS, 'AGMClsHead')
         if window is not None and not 0 <= window[0] <= window[1]:
             raise ValueError(f'AGMClsHead: window={window!r} must be two epochs, the first >= 0 and not after the '
                              'second')
@@ -89,7 +88,7 @@ class AGMClsHead(MultimodalClsHead):
 
     def loss(self, step: Step) -> Terms:
         """As :class:`MultimodalClsHead`, with ``score_<modality>`` and ``kappa_<modality>``."""
-        epoch = MessageHub.get_current_instance().get_info('epoch', 0)
+        epoch = training_progress().epoch or 0
         first, last = self.window or (0, math.inf)
         if not self.training or epoch > last:
             return super().loss(step)
@@ -130,7 +129,7 @@ class AGMClsHead(MultimodalClsHead):
         """Mean cross-entropy of each output over the labelled samples of all processes ``(M, )``, and their number."""
         known, index = labels >= 0, labels.clamp_min(0)[:, None]
         picked = [widen(value).log_softmax(1).gather(1, index)[:, 0] for value in outputs.values()]
-        sums = [-(value.clamp_min(math.log(SMALLEST)) * known).sum() for value in picked]
+        sums = [-(value.clamp_min(math.log(epsilons.SCORE_PROBABILITY)) * known).sum() for value in picked]
         total = torch.stack([*sums, known.sum().to(sums[0])])
         all_reduce(total)
         return total[:-1] / total[-1].clamp_min(1), total[-1]

@@ -1,13 +1,13 @@
 """An anchor modality that leads the others by optimal transport, beside adversaries (A3D2, Sun et al., ACL 2025)."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
-from mmengine.logging import MessageHub
 from torch import Tensor, nn
 
 from mmda_ext.models.adaptation import Comparison, MultilinearMap, Ramp, discriminators, domain_cross_entropy
-from mmda_ext.models.covariance import generalised_variance
+from mmda_ext.models.covariance import SpreadPenalty
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.heads.gradient_reversal import reverse_gradient
 from mmda_ext.models.joining import join_rows
@@ -15,10 +15,8 @@ from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.objectives.batch import SkipCounter
 from mmda_ext.models.projection import unit
 from mmda_ext.models.step import Step
-from mmda_ext.models.transport import moment_cost, transport_plan
+from mmda_ext.models.transport import AnchorTransport
 from mmda_ext.registry import MODELS
-
-DETERMINANTS = ('root', 'plain', 'off')
 
 
 @MODELS.register_module()
@@ -27,9 +25,9 @@ class A3D2(SkipCounter, Objective):
 
     One modality, the anchor ``a``, is taken to have no shift; the others drift. :math:`\mathrm{DA}_m` discriminates the
     domains by :math:`\mathrm{softmax}(O) \otimes Z_m` behind a gradient reversal of strength :math:`p^2`; the fused
-    probabilities receive its gradient too. The transport starts at iteration ``transport_start``: with the features of
-    the target, rows of length 1, :math:`K = 1 - Z_a^T Z_m / n` and a plan ``X``, the running mean of the optimal ones,
-    the loss is :math:`\langle K, X \rangle`, without gradient for the anchor; likewise with the class probabilities.
+    probabilities receive its gradient too. The transport starts later: with the features of the target, rows of length
+    1, :math:`K = 1 - Z_a^T Z_m / n` and a plan ``X``, the running mean of the optimal ones, the loss is
+    :math:`\langle K, X \rangle`, without gradient for the anchor; likewise with the class probabilities.
 
     Args:
         num_classes (int): Number of classes.
@@ -40,14 +38,9 @@ class A3D2(SkipCounter, Objective):
             the discriminator out. The public code has 0.1 for sound and text, 0.7 for faces.
         discriminator (dict, optional): As in ``mmda_ext.DomainDiscriminator``.
         ramp (dict, optional): ``lo``, ``hi`` and ``steps`` of the ramp :math:`p^2`.
-        determinant (str): ``'root'``, :math:`|C + 10^{-6} I|^{1/d}`, of the size of a variance; ``'plain'``, as
-            published: 0 without gradient where the batch has no more samples than features; ``'off'``.
-        determinant_weight (float): :math:`\delta`.
-        transport_weight (float): Factor of the transport.
-        transport_start (int): Iteration at which it starts; 200 and 120 in the public code. At once without a runner.
-        momentum (float): Part of the plan that stays in a step.
-        task (str, optional): As in :class:`Objective`; by default ``align``, ``determinant`` and ``transport``.
-        init_cfg (dict, optional): As in MMEngine.
+        determinant (dict, optional): ``form`` and ``weight`` (:math:`\delta`), as :class:`SpreadPenalty`.
+        transport (dict, optional): ``weight``, ``start`` and ``momentum``, as :class:`AnchorTransport`.
+        kwargs: As :class:`Objective`: ``task``, by default ``align``, ``determinant`` and ``transport``.
 
     Raises:
         ValueError: If the anchor is no modality, modalities differ in width, or an option is unknown or out of range.
@@ -56,7 +49,7 @@ class A3D2(SkipCounter, Objective):
     package; ``'root'``. Fewer than two samples of a domain: 0, and counted.
     """
 
-    example = dict(anchor='audio', transport_start=0)
+    example = dict(anchor='audio', transport=dict(start=0))
     example_objectives = (dict(type='mmda_ext.InformationBottleneck'), )
 
     def __init__(self,
@@ -67,31 +60,26 @@ class A3D2(SkipCounter, Objective):
                  modality_weights: Mapping[str, float] | None = None,
                  discriminator: dict | None = None,
                  ramp: dict | None = None,
-                 determinant: str = 'root',
-                 determinant_weight: float = 1e-3,
-                 transport_weight: float = 1.0,
-                 transport_start: int = 200,
-                 momentum: float = 0.95,
-                 task: str | None = None,
-                 init_cfg: dict | None = None) -> None:
-        super().__init__(fusion, task, init_cfg)
+                 determinant: dict | None = None,
+                 transport: dict | None = None,
+                 **kwargs: Any) -> None:
+        super().__init__(fusion, **kwargs)
         widths = dict(fusion['in_channels'])
         weights = dict(modality_weights or dict.fromkeys(widths, 1 / len(widths)))
-        _check(widths, anchor, weights, determinant, momentum)
-        self.anchor, self.names, self.loss_weight = anchor, tuple(widths), loss_weight
+        _check(widths, anchor, weights)
+        self.anchor, self.modalities, self.loss_weight = anchor, tuple(widths), loss_weight
         self.modality_weights = {name: weight for name, weight in weights.items() if weight}
         maps = {name: MultilinearMap(widths[name], num_classes) for name in self.modality_weights}
         self.maps = nn.ModuleDict(maps)
         self.discriminators = discriminators({name: own.out_channels for name, own in maps.items()}, discriminator)
         self.ramp = QuadraticRamp(**(ramp or {}))
-        self.determinant, self.determinant_weight = determinant, determinant_weight
-        self.transport_weight, self.transport_start, self.momentum = transport_weight, transport_start, momentum
+        self.determinant, self.transport = SpreadPenalty(**(determinant or {})), AnchorTransport(**(transport or {}))
         for name, kind, size in self._plans(widths[anchor], num_classes):
             # Each feature goes with that of the same position, at first.
             self.register_buffer(f'plan_{kind}_{name}', torch.eye(size) / size)
 
     def _plans(self, width: int, num_classes: int) -> Iterator[tuple[str, str, int]]:
-        for name in self.names:
+        for name in self.modalities:
             if name != self.anchor:
                 yield name, 'features', width
                 yield name, 'classes', num_classes
@@ -102,23 +90,19 @@ class A3D2(SkipCounter, Objective):
         Raises:
             ValueError: If the model has no heads of the modalities.
         """
-        source, target = step.source_rows, step.target_rows
+        source, target = step.source_index, step.target_index
         defined = self.enough(source, target)
-        parts = {name: Comparison(name, (name, ), step, source, target) for name in self.names}
+        parts = {name: Comparison(name, (name, ), step, source, target) for name in self.modalities}
         none = 0.0 * torch.stack([widen(value).sum() for value in step.features.values()] +
                                  [parameter.sum() for parameter in self.parameters()]).sum()
         adversary, out = self._adversary(parts) if defined else (none, {})
         out['loss_align'] = none + self.loss_weight * adversary
-        if self.determinant != 'off':
-            out['loss_determinant'] = none + self.determinant_weight * self._determinants(parts) if defined else none
-        if self.transport_weight:
-            started = defined and self._started()
-            out['loss_transport'] = none + self.transport_weight * self._transport(parts) if started else none
+        if self.determinant.weight:
+            out['loss_determinant'] = none + self.determinant.weight * self._determinants(parts) if defined else none
+        if self.transport.weight:
+            begun = defined and self.transport.begun
+            out['loss_transport'] = none + self.transport.weight * self._transport(parts) if begun else none
         return {**out, **self.skips('align'), 'align_lambda': torch.tensor(float(self.ramp()))}
-
-    def _started(self) -> bool:
-        iteration = MessageHub.get_current_instance().get_info('iter')
-        return iteration is None or iteration >= self.transport_start
 
     def _adversary(self, parts: Mapping[str, Comparison]) -> tuple[Tensor, dict[str, Tensor]]:
         values, out = [], {}
@@ -132,24 +116,14 @@ class A3D2(SkipCounter, Objective):
         return torch.stack(values).sum(), out
 
     def _determinants(self, parts: Mapping[str, Comparison]) -> Tensor:
-        values = [generalised_variance(join_rows(widen(part.joined[part.source])), root=self.determinant == 'root')
-                  for part in parts.values()]
-        return torch.stack(values).sum()
+        return self.determinant(join_rows(widen(part.joined[part.source])) for part in parts.values())
 
     def _transport(self, parts: Mapping[str, Comparison]) -> Tensor:
         """Costs of both kinds for each drift, under plans that move towards the optimum of this step."""
-        values = []
         anchor = self._compared(parts[self.anchor])
-        for name, part in parts.items():
-            if name == self.anchor:
-                continue
-            for kind, own in self._compared(part).items():
-                cost = moment_cost(anchor[kind], own)
-                plan = self.get_buffer(f'plan_{kind}_{name}')
-                if self.training:
-                    plan.lerp_(transport_plan(cost).to(plan), 1 - self.momentum)
-                values.append((cost * plan.clone()).sum())
-        return torch.stack(values).sum()
+        return torch.stack([
+            self.transport.cost(anchor[kind], own, self.get_buffer(f'plan_{kind}_{name}'), self.training)
+            for name, part in parts.items() if name != self.anchor for kind, own in self._compared(part).items()]).sum()
 
     def _compared(self, part: Comparison) -> dict[str, Tensor]:
         """Features with rows of length 1, and class probabilities, of the target samples of all processes."""
@@ -165,8 +139,7 @@ class QuadraticRamp(Ramp):
         return self.lo + (self.hi - self.lo) * min(progress, 1.0)**2
 
 
-def _check(widths: Mapping[str, int], anchor: str, weights: Mapping[str, float], determinant: str,
-           momentum: float) -> None:
+def _check(widths: Mapping[str, int], anchor: str, weights: Mapping[str, float]) -> None:
     if anchor not in widths or len(widths) < 2:
         raise ValueError(f'A3D2: anchor={anchor!r} must be one of two modalities or more, got {tuple(widths)}')
     if len(set(widths.values())) > 1:
@@ -175,7 +148,3 @@ def _check(widths: Mapping[str, int], anchor: str, weights: Mapping[str, float],
     if weights.keys() != widths.keys() or min(weights.values()) < 0 or not any(weights.values()):
         raise ValueError(f'A3D2: modality_weights={dict(weights)} must be numbers >= 0, not all 0, one for each of '
                          f'{tuple(widths)}')
-    if determinant not in DETERMINANTS:
-        raise ValueError(f'A3D2: determinant={determinant!r} is unknown: choose one of {DETERMINANTS}')
-    if not 0 <= momentum <= 1:
-        raise ValueError(f'A3D2: momentum={momentum!r} must be in [0, 1]')

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmda_ext.choices import choose
 from mmda_ext.models.adaptation import FUSED, Comparison, Ramp
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.heads.gradient_reversal import reverse_gradient
@@ -53,9 +54,8 @@ class AdaptationObjective(Objective):
                  task: str = 'align',
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, None, init_cfg)
-        if placement not in PLACEMENTS:
-            raise ValueError(f'{type(self).__name__}: placement={placement!r} is unknown: choose one of {PLACEMENTS}')
-        self.name, self.loss_weight, self.balanced = task, loss_weight, balanced
+        choose('placement', placement, PLACEMENTS, type(self).__name__)
+        self.loss_name, self.loss_weight, self.balanced = task, loss_weight, balanced
         widths = fusion['in_channels']
         #: Criterion -> modalities whose features it compares, and the width of these together.
         self.members: dict[str, tuple[str, ...]] = {}
@@ -73,23 +73,23 @@ class AdaptationObjective(Objective):
     def criterion(self, comparison: Comparison) -> tuple[Tensor, dict[str, Tensor]]:
         """Value and detached diagnostics of one criterion, for a batch of which :meth:`defined` is true."""
 
-    def defined(self, rows: Mapping[str, Tensor]) -> bool:
+    def defined(self, index: Mapping[str, Tensor]) -> bool:
         """Whether a batch, its positions by domain, has the samples that the criterion needs; all processes agree."""
-        return enough(*(rows[name] for name in self.compared), least=self.fewest)
+        return enough(*(index[name] for name in self.compared), least=self.fewest)
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar}`` or one loss per task; diagnostics are ``<task>/<criterion>_<name>``."""
-        rows = dict(source=step.source_rows, target=step.target_rows)
-        defined = self.defined(rows)
+        index = dict(source=step.source_index, target=step.target_index)
+        defined = self.defined(index)
         terms, out = {}, {}
         for name, members in self.members.items():
-            comparison = Comparison(name, members, step, **rows)
+            comparison = Comparison(name, members, step, **index)
             terms[name], seen = self.criterion(comparison) if defined else (self._none(comparison), {})
-            out.update({f'{self.name}/{name}_{key}': value for key, value in seen.items()})
+            out.update({f'{self.loss_name}/{name}_{key}': value for key, value in seen.items()})
         if self.balanced:
-            out.update({f'loss_{self.name}/{name}': self.loss_weight * value for name, value in terms.items()})
+            out.update({f'loss_{self.loss_name}/{name}': self.loss_weight * value for name, value in terms.items()})
         else:
-            out[f'loss_{self.name}'] = self.loss_weight * torch.stack(list(terms.values())).mean()
+            out[f'loss_{self.loss_name}'] = self.loss_weight * torch.stack(list(terms.values())).mean()
         return out
 
     def _none(self, comparison: Comparison) -> Tensor:
@@ -113,7 +113,7 @@ class AdversarialObjective(AdaptationObjective):
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """As :class:`AdaptationObjective`, and the diagnostic ``<task>_lambda``."""
-        return {**super().forward(step), f'{self.name}_lambda': torch.tensor(float(self.ramp()))}
+        return {**super().forward(step), f'{self.loss_name}_lambda': torch.tensor(float(self.ramp()))}
 
     def reverse(self, x: Tensor) -> Tensor:
         r"""Identity whose gradient is multiplied by :math:`-\lambda`."""
@@ -136,9 +136,7 @@ class ConditionalObjective(AdversarialObjective):
 
     def __init__(self, num_classes: int, *args: Any, condition_on: str = 'own', **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if condition_on not in CONDITIONS:
-            raise ValueError(f'{type(self).__name__}: condition_on={condition_on!r} is unknown: choose one of '
-                             f'{CONDITIONS}')
+        choose('condition_on', condition_on, CONDITIONS, type(self).__name__)
         self.num_classes, self.condition_on = num_classes, condition_on
 
     def probabilities(self, comparison: Comparison) -> Tensor:

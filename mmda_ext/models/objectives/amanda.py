@@ -68,7 +68,7 @@ class Amanda(CorrelationAlignment):
         return shifted.log(), {name: gradient / shifted for name, gradient in gradients.items()}
 
     def _label_shift(self, step: Step) -> Tensor:
-        source, target, predictions = step.source_rows, step.target_rows, step.predictions
+        source, target, predictions = step.source_index, step.target_index, step.predictions
         labels = step.labels[source]
         heads = [widen(logits[source]) for logits in (predictions.logits, *predictions.modality_logits.values())]
         weights = self._class_weights(step, source, target, heads[0].shape[1])
@@ -80,7 +80,7 @@ class Amanda(CorrelationAlignment):
     @torch.no_grad()
     def _class_weights(self, step: Step, source: Tensor, target: Tensor, num_classes: int) -> Tensor:
         """:math:`\\pi_c / \\pi_c^s` of the classes in the batch, 1 for the others, ``(C, )``; waits for the device."""
-        features = widen(torch.cat([step.features[name] for name in self.names], dim=1))
+        features = widen(torch.cat([step.features[name] for name in self.modalities], dim=1))
         rows, others = join_rows(features[source]).cpu(), join_rows(features[target]).cpu()
         labels = join_rows(step.labels[source]).cpu()
         present, index, counts = labels[labels >= 0].unique(return_inverse=True, return_counts=True)

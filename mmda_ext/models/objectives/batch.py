@@ -35,13 +35,13 @@ class BatchObjective(SkipCounter, AdaptationObjective):
     :class:`AdaptationObjective`.
     """
 
-    def defined(self, rows: Mapping[str, Tensor]) -> bool:
+    def defined(self, index: Mapping[str, Tensor]) -> bool:
         """Whether the batch has two samples of each domain that is compared."""
-        return self.enough(*(rows[name] for name in self.compared))
+        return self.enough(*(index[name] for name in self.compared))
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """As :class:`AdaptationObjective`, and the diagnostic ``<task>_skipped``."""
-        return super().forward(step) | self.skips(self.name)
+        return super().forward(step) | self.skips(self.loss_name)
 
 
 def rows_of(values: Tensor, comparison: Comparison) -> tuple[Tensor, Tensor]:

@@ -39,8 +39,8 @@ class BlendedClassification(Objective):
 
     def __init__(self, fusion: dict, task: str = 'cls', init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
-        self.names = (*fusion['in_channels'], FUSED)
-        self.register_buffer('weights', torch.full((len(self.names), ), 1 / len(self.names)))
+        self.predictors = (*fusion['in_channels'], FUSED)
+        self.register_buffer('weights', torch.full((len(self.predictors), ), 1 / len(self.predictors)))
 
     def bind(self, model: 'MultimodalRecognizer') -> None:
         """Refuse a classifier that adds its cross-entropy a second time."""
@@ -58,4 +58,4 @@ class BlendedClassification(Objective):
         Raises:
             ValueError: If the model has no heads of the modalities.
         """
-        return dict(zip(self.names, step.predictions.voters(type(self).__name__)))
+        return dict(zip(self.predictors, step.predictions.voters(type(self).__name__)))

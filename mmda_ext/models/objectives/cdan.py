@@ -5,12 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mmda_ext import epsilons
 from mmda_ext.models.adaptation import Comparison, MultilinearMap, discriminators, domain_cross_entropy
 from mmda_ext.models.objectives.adaptation import ConditionalObjective
 from mmda_ext.registry import MODELS
-
-#: Added inside the logarithm of the entropy, as in the public code.
-ENTROPY_EPS = 1e-5
 
 
 @MODELS.register_module()
@@ -60,5 +58,5 @@ class CDAN(ConditionalObjective):
 
 def certainty(probabilities: Tensor) -> Tensor:
     """``1 + exp(-H)`` of each row of ``(N, C)``: 2 for a one-hot row, ``1 + 1 / C`` for a uniform one."""
-    entropy = -(probabilities * (probabilities + ENTROPY_EPS).log()).sum(1)
+    entropy = -(probabilities * (probabilities + epsilons.ENTROPY).log()).sum(1)
     return 1.0 + torch.exp(-entropy)

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmda_ext.choices import choose
 from mmda_ext.gradients import Probe
 from mmda_ext.models.fusions.base import fused_width
 from mmda_ext.models.heads.base import masked_cross_entropy, widen
@@ -52,15 +53,14 @@ class ClassifierGuidance(Objective):
                  task: str = 'guidance',
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, None, init_cfg)
-        if direction not in DIRECTIONS:
-            raise ValueError(f'ClassifierGuidance: direction={direction!r} is unknown: choose one of {DIRECTIONS}')
+        choose('direction', direction, DIRECTIONS, 'ClassifierGuidance')
         if direction != 'off':
             fused = fused_width(fusion)
             if hidden_channels not in (None, fused):
                 raise ValueError(f'ClassifierGuidance: hidden_channels={hidden_channels} does not go with '
                                  f"direction={direction!r}: leave it out, give {fused}, or set direction='off'")
             hidden_channels = fused
-        self.name, self.direction, self.direction_weight = task, direction, direction_weight
+        self.loss_name, self.direction, self.direction_weight = task, direction, direction_weight
         widths = fusion['in_channels']
         self.auxiliary_hidden = nn.ModuleDict(
             {name: nn.Linear(width, hidden_channels or width)
@@ -74,7 +74,8 @@ class ClassifierGuidance(Objective):
         hidden = {name: own(step.features[name].detach()).relu() for name, own in self.auxiliary_hidden.items()}
         logits = {name: own(hidden[name]) for name, own in self.auxiliary_output.items()}
         losses = [masked_cross_entropy(value, step.labels) for value in logits.values()]
-        out = Terms({f'loss_{self.name}': torch.stack(losses).sum()}, probes={self.name: Probe(logits, step.labels)})
+        out = Terms({f'loss_{self.loss_name}': torch.stack(losses).sum()},
+                    probes={self.loss_name: Probe(logits, step.labels)})
         if self.direction == 'off':
             return out
         with torch.set_grad_enabled(self.direction == 'live'):

@@ -61,11 +61,11 @@ class CrossModalTranslation(Objective):
         super().__init__(fusion, task, init_cfg)
         if not 0 <= mask_ratio < 1:
             raise ValueError(f'CrossModalTranslation: mask_ratio={mask_ratio!r} must be in [0, 1)')
-        self.names = modalities_of(fusion, 'CrossModalTranslation')
-        self.pairs = tuple(permutations(self.names, 2))
-        if isinstance(missing, str) or not set(missing) <= set(self.names):
+        self.modalities = modalities_of(fusion, 'CrossModalTranslation')
+        self.pairs = tuple(permutations(self.modalities, 2))
+        if isinstance(missing, str) or not set(missing) <= set(self.modalities):
             raise ValueError(f'CrossModalTranslation: missing={missing!r} must be a list of modalities among '
-                             f'{self.names}')
+                             f'{self.modalities}')
         self.mask_ratio, self.loss_weight = mask_ratio, loss_weight
         self.distance, self.missing = direction_distance if normalize else distance, tuple(missing)
         widths = fusion['in_channels']
@@ -93,7 +93,7 @@ class CrossModalTranslation(Objective):
     def replaced(self, name: str, features: Mapping[str, Tensor]) -> Tensor:
         """Feature ``(N, D_m)`` of modality ``name`` from those of all others."""
         return torch.stack([self.translators[f'{other}_to_{name}'](features[other])
-                            for other in self.names if other != name]).mean(0)
+                            for other in self.modalities if other != name]).mean(0)
 
     def _masked(self, feature: Tensor) -> Tensor:
         if not self.training or not self.mask_ratio:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from mmda_ext import epsilons
 from mmda_ext.models.adaptation import FUSED, Comparison
 from mmda_ext.models.freezing import held
 from mmda_ext.models.fusions.base import fused_width
@@ -14,9 +15,6 @@ from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import joined_mean
 from mmda_ext.models.objectives.adaptation import AdversarialObjective
 from mmda_ext.registry import MODELS
-
-#: Probabilities in a logarithm are not smaller than this.
-FLOOR = 1e-6
 
 
 @MODELS.register_module()
@@ -49,9 +47,9 @@ class DADA2020(AdversarialObjective):
         widths = {**fusion['in_channels'], FUSED: fused_width(fusion)}
         self.units = nn.ModuleDict({name: nn.Linear(widths[name], 1) for name in self.members})
 
-    def defined(self, rows: Mapping[str, Tensor]) -> bool:
+    def defined(self, index: Mapping[str, Tensor]) -> bool:
         """As everywhere, and only after the pre-training."""
-        return self.ramp.started and super().defined(rows)
+        return self.ramp.started and super().defined(index)
 
     def criterion(self, comparison: Comparison) -> tuple[Tensor, dict[str, Tensor]]:
         """Each side on a pass that the other's parameters have no gradient from."""
@@ -88,4 +86,4 @@ def target_terms(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _log(probability: Tensor) -> Tensor:
-    return probability.clamp_min(FLOOR).log()
+    return probability.clamp_min(epsilons.PROBABILITY).log()

@@ -26,7 +26,7 @@ class DomainAdversarial(Objective):
                  task: str = 'domain',
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
-        self.name = task
+        self.loss_name = task
         self.head = None
         if not self.can_discriminate(head['num_domains']):
             return
@@ -35,4 +35,4 @@ class DomainAdversarial(Objective):
 
     def forward(self, step: Step) -> Terms:
         """``{'loss_<task>': L_d, '<task>_acc': percent}``, and what each modality alone says of the domain."""
-        return Terms({}) if self.head is None else self.head.loss(step.features, step.domain_labels, self.name)
+        return Terms({}) if self.head is None else self.head.loss(step.features, step.domain_labels, self.loss_name)

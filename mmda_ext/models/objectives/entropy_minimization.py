@@ -3,13 +3,11 @@
 import torch
 from torch import Tensor
 
+from mmda_ext import epsilons
 from mmda_ext.models.heads.base import entropies
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
-
-#: In the logarithm of the release.
-EPS = 1e-5
 
 
 @MODELS.register_module()
@@ -42,4 +40,4 @@ class EntropyMinimization(Objective):
             ValueError: If the model has no heads of the modalities.
         """
         logits = torch.stack(step.predictions.voters('EntropyMinimization'))
-        return {'loss_entropy_min': self.loss_weight * entropies(logits, EPS).mean()}
+        return {'loss_entropy_min': self.loss_weight * entropies(logits, epsilons.ENTROPY).mean()}

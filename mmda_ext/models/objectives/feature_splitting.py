@@ -39,14 +39,15 @@ class FeatureSplitting(Objective):
                  task: str | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
-        self.names = tuple(half_widths(fusion, 'FeatureSplitting'))
+        self.modalities = tuple(half_widths(fusion, 'FeatureSplitting'))
         if margin is not None and not margin > 0:
             raise ValueError(f'FeatureSplitting: margin={margin!r} must be a number > 0, or None for no bound')
         self.loss_weight, self.margin = loss_weight, margin
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_splitting': scalar}``, at most 0."""
-        gaps = [shared - specific for shared, specific in (halves(widen(step.features[name])) for name in self.names)]
+        pairs = [halves(widen(step.features[name])) for name in self.modalities]
+        gaps = [shared - specific for shared, specific in pairs]
         # The bound is one of the joined batch.
         terms = torch.stack([joined_mean(gap.square().mean(1)) for gap in gaps])
         return {'loss_splitting': -self.loss_weight * terms.clamp(max=self.margin or math.inf).mean()}

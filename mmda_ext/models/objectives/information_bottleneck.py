@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from mmda_ext import epsilons
+from mmda_ext.choices import choose
 from mmda_ext.gradients import Probe
-from mmda_ext.models.alignment import EPS
 from mmda_ext.models.heads.base import masked_cross_entropy, widen
 from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.modality_heads import ModalityHeads
@@ -54,8 +55,7 @@ class InformationBottleneck(ModalityHeads):
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
         for key, value in dict(entropy=entropy, estimator=estimator).items():
-            if value not in OPTIONS[key]:
-                raise ValueError(f'InformationBottleneck: {key}={value!r} is unknown: choose one of {OPTIONS[key]}')
+            choose(key, value, OPTIONS[key], 'InformationBottleneck')
         if not 0 <= momentum < 1:
             raise ValueError(f'InformationBottleneck: momentum={momentum!r} must be in [0, 1)')
         self.beta, self.entropy, self.loss_weight = beta, entropy, loss_weight
@@ -66,13 +66,13 @@ class InformationBottleneck(ModalityHeads):
 
     def forward(self, step: Step) -> Terms:
         """``{'loss_heads': scalar, 'loss_entropy': scalar}``, and what the heads predict."""
-        rows = step.source_rows
-        labels = step.labels[rows]
-        logits = {name: value[rows] for name, value in step.predictions.modality_logits.items()}
+        index = step.source_index
+        labels = step.labels[index]
+        logits = {name: value[index] for name, value in step.predictions.modality_logits.items()}
         losses = [masked_cross_entropy(value, labels) for value in logits.values()]
         out = {'loss_heads': self.loss_weight * torch.stack(losses).sum()}
         if self.entropy != 'off':
-            terms = [log_determinant(join_rows(step.features[name][rows]), self.entropy, self.averages[name])
+            terms = [log_determinant(join_rows(step.features[name][index]), self.entropy, self.averages[name])
                      for name in self.averages]
             # Half of beta for the modalities, the other half for the fused features, whose term is the same sum.
             out['loss_entropy'] = self.beta * torch.stack(terms).sum()
@@ -122,4 +122,4 @@ def log_determinant(features: Tensor, entropy: str = 'log_eps', average: nn.Modu
         return 0.0 * widen(features).sum()
     variance = widen(features).var(0, correction=0)
     variance = variance if average is None else average(variance)
-    return torch.log1p(variance).sum() if entropy == 'log1p' else (variance + EPS).log().sum()
+    return torch.log1p(variance).sum() if entropy == 'log1p' else (variance + epsilons.VARIANCE).log().sum()

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmda_ext import epsilons
+from mmda_ext.choices import choose
 from mmda_ext.models.adaptation import Comparison
-from mmda_ext.models.alignment import EPS
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import join_rows
 from mmda_ext.models.kernels import squared_distances
@@ -68,8 +69,7 @@ class JDDA(BatchObjective):
                  task: str = 'discriminative',
                  **kwargs: Any) -> None:
         super().__init__(fusion, loss_weight=loss_weight, task=task, **kwargs)
-        if form not in FORMS:
-            raise ValueError(f'JDDA: form={form!r} is unknown: choose one of {FORMS}')
+        choose('form', form, FORMS, 'JDDA')
         if min(margins) < 0 or not 0 <= rate <= 1 or (form == 'centre' and not squared):
             raise ValueError(f'JDDA: margins={margins!r} must not be negative, rate={rate!r} must be in [0, 1], and '
                              f"squared={squared!r} can only be chosen with form='instance'")
@@ -91,7 +91,7 @@ class JDDA(BatchObjective):
     def _of_instances(self, rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         distances = squared_distances(rows)
         if not self.squared:
-            distances = (distances + EPS).sqrt()
+            distances = (distances + epsilons.VARIANCE).sqrt()
         known = labels >= 0
         pairs = known[:, None] & known
         same = labels[:, None] == labels

@@ -47,21 +47,21 @@ class LocalClassification(ModalityHeads):
                  balanced_heads: bool = True,
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, None if by_modality else task, init_cfg)
-        self.name, self.by_modality, self.balanced_heads = name or task, by_modality, balanced_heads
+        self.loss_name, self.by_modality, self.balanced_heads = name or task, by_modality, balanced_heads
         self.loss_weight = loss_weight
         self.modality_weights = weights_by_modality(modality_weights, fusion, type(self).__name__)
 
     def forward(self, step: Step) -> Terms:
         """``{'loss_<name>': scalar}``, or ``{'loss_<name>/<modality>': scalar, ...}``, and what the heads predict."""
         logits = step.predictions.modality_logits
-        probes = {self.name: Probe(logits, step.labels)}
+        probes = {self.loss_name: Probe(logits, step.labels)}
         losses = {
             name: self.loss_weight * self.modality_weights[name] * masked_cross_entropy(value, step.labels)
             for name, value in logits.items()
         }
         if self.by_modality:
-            return Terms({f'loss_{self.name}/{name}': value for name, value in losses.items()}, probes)
-        return Terms({f'loss_{self.name}': torch.stack(list(losses.values())).sum()}, probes)
+            return Terms({f'loss_{self.loss_name}/{name}': value for name, value in losses.items()}, probes)
+        return Terms({f'loss_{self.loss_name}': torch.stack(list(losses.values())).sum()}, probes)
 
     def local_parameters(self, heads: Mapping[str, nn.Module]) -> dict[str, list[nn.Parameter]]:
         """The class head of each modality, if it is balanced."""

@@ -43,7 +43,7 @@ class LocalDomainAdversarial(Objective):
                  task: str = 'domain',
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
-        self.name = task
+        self.loss_name = task
         self.reversal, self.loss_weight = reversal, loss_weight
         self.active = self.can_discriminate(num_domains)
         if not self.active:
@@ -67,4 +67,4 @@ class LocalDomainAdversarial(Objective):
         domains = step.domain_labels
         losses = [masked_cross_entropy(value, domains) for value in logits.values()]
         total = self.loss_weight * torch.stack(losses).sum()
-        return Terms({f'loss_{self.name}': total}, probes={self.name: Probe(logits, domains)})
+        return Terms({f'loss_{self.loss_name}': total}, probes={self.loss_name: Probe(logits, domains)})

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmda_ext.choices import choose
 from mmda_ext.models.adaptation import Comparison, discriminators, domain_cross_entropy
 from mmda_ext.models.objectives.adaptation import ConditionalObjective
 from mmda_ext.registry import MODELS
@@ -33,8 +34,7 @@ class MADA(ConditionalObjective):
 
     def __init__(self, *args: Any, discriminator: dict | None = None, reduction: str = 'mean', **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if reduction not in self.reductions:
-            raise ValueError(f'MADA: reduction={reduction!r} is unknown: choose one of {self.reductions}')
+        choose('reduction', reduction, self.reductions, 'MADA')
         self.reduction = reduction
         self.discriminators = discriminators(self.widths, discriminator, self.num_classes)
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmda_ext.choices import choose
 from mmda_ext.models.adaptation import FUSED, Comparison, discriminators, domain_cross_entropy
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import joined_mean, joined_sum
@@ -58,8 +59,7 @@ class MDAN(AdversarialObjective):
                  ramp: dict | None = None,
                  **kwargs: Any) -> None:
         super().__init__(*args, ramp=dict(lo=1.0) if ramp is None else ramp, **kwargs)
-        if mode not in MODES:
-            raise ValueError(f'MDAN: mode={mode!r} is unknown: choose one of {MODES}')
+        choose('mode', mode, MODES, 'MDAN')
         if not gamma > 0 or num_domains < 1:
             raise ValueError(f'MDAN: gamma={gamma!r} and num_domains={num_domains!r} must be positive')
         self.mu, self.mode, self.gamma = mu, mode, gamma

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmda_ext.choices import choose
 from mmda_ext.models.adaptation import Comparison
 from mmda_ext.models.kernels import ALPHAS, discrepancy, gaussian_kernels, linear_kernel
 from mmda_ext.models.objectives.batch import BatchObjective, rows_of
@@ -43,8 +44,7 @@ class MKMMD(BatchObjective):
                  **kwargs: Any) -> None:
         super().__init__(fusion, **kwargs)
         for key, value, known in (('kernel', kernel, KERNELS), ('estimator', estimator, ESTIMATORS)):
-            if value not in known:
-                raise ValueError(f'MKMMD: {key}={value!r} is unknown: choose one of {known}')
+            choose(key, value, known, 'MKMMD')
         if not alphas or min(alphas) <= 0:
             raise ValueError(f'MKMMD: alphas={alphas!r} must be positive numbers, one for each kernel')
         self.kernel, self.unbiased, self.alphas = kernel, estimator == 'unbiased', tuple(alphas)

@@ -58,7 +58,7 @@ class MultimodalJigsaw(Objective):
         if not 2 <= num_permutations <= math.factorial(count):
             raise ValueError(f'MultimodalJigsaw: num_permutations={num_permutations} must be between 2 and the number '
                              f'of permutations of {count} parts, {math.factorial(count)}: change it or num_parts')
-        self.names, self.loss_weight = tuple(widths), loss_weight
+        self.modalities, self.loss_weight = tuple(widths), loss_weight
         parts = torch.arange(sum(widths.values()), device='cpu').split(
             [width // num_parts for width in widths.values() for _ in range(num_parts)])
         columns = [torch.cat([parts[index] for index in permutation(rank, count)])
@@ -70,7 +70,7 @@ class MultimodalJigsaw(Objective):
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_jigsaw': scalar, 'jigsaw_acc': percent}``."""
-        joined = torch.cat([step.features[name] for name in self.names], dim=1)
+        joined = torch.cat([step.features[name] for name in self.modalities], dim=1)
         classes = len(self.columns)
         # Permutation-major rows, as in the release; which order it is does not change the mean.
         logits = self.head(joined[:, self.columns].transpose(0, 1).flatten(0, 1))

@@ -34,7 +34,7 @@ class MutualDistillation(Objective):
 
     def __init__(self, fusion: dict, loss_weight: float = 1.0, task: str = 'kl', init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
-        self.name, self.loss_weight = task, loss_weight
+        self.loss_name, self.loss_weight = task, loss_weight
         modalities_of(fusion, 'MutualDistillation')
 
     def forward(self, step: Step) -> dict[str, Tensor]:
@@ -48,4 +48,4 @@ class MutualDistillation(Objective):
         fixed = own.detach()
         others = (fixed.sum(0) - fixed) / (len(own) - 1)
         divergence = F.kl_div(own.log_softmax(-1), others.log_softmax(-1), reduction='none', log_target=True)
-        return {f'loss_{self.name}': self.loss_weight * divergence.sum() / max(own.shape[1], 1)}
+        return {f'loss_{self.loss_name}': self.loss_weight * divergence.sum() / max(own.shape[1], 1)}

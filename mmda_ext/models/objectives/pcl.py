@@ -64,16 +64,16 @@ class PCL(BatchObjective):
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """As :class:`BatchObjective`, after one more pass of the target samples through the encoders."""
-        rows = step.target_rows
-        self._second = self._second_pass(step, rows) if len(rows) else {m: v[:0] for m, v in step.features.items()}
+        index = step.target_index
+        self._second = self._second_pass(step, index) if len(index) else {m: v[:0] for m, v in step.features.items()}
         out = super().forward(step)
         self._second = {}
         return out
 
-    def _second_pass(self, step: Step, rows: Tensor) -> dict[str, Tensor]:
-        inputs = {name: view(select(step.inputs[name], rows, step.num_samples))
+    def _second_pass(self, step: Step, index: Tensor) -> dict[str, Tensor]:
+        inputs = {name: view(select(step.inputs[name], index, step.num_samples))
                   for name, view in self.views.items()}
-        return step.encode(inputs, len(rows))
+        return step.encode(inputs, len(index))
 
     def criterion(self, comparison: Comparison) -> tuple[Tensor, dict[str, Tensor]]:
         """The contrast of the predictions of one classifier."""

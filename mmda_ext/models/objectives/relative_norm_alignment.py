@@ -6,7 +6,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from mmda_ext.models.alignment import EPS
+from mmda_ext import epsilons
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import joined_mean
 from mmda_ext.models.objectives.base import Objective, modalities_of
@@ -50,5 +50,5 @@ class RelativeNormAlignment(Objective):
     def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_relative_norm': scalar}``."""
         norms = [joined_mean(torch.linalg.vector_norm(widen(step.features[name]), dim=1)) for name in self.order]
-        terms = [(above / below.clamp_min(EPS) - 1).square() for above, below in combinations(norms, 2)]
+        terms = [(above / below.clamp_min(epsilons.VARIANCE) - 1).square() for above, below in combinations(norms, 2)]
         return {'loss_relative_norm': self.loss_weight * torch.stack(terms).mean()}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from mmda_ext.choices import choose
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import join_rows
 from mmda_ext.models.objectives.base import Objective
@@ -51,8 +52,7 @@ class SupervisedContrastive(Objective):
                  task: str | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
-        if features not in FEATURES:
-            raise ValueError(f'SupervisedContrastive: features={features!r} is unknown: choose one of {FEATURES}')
+        choose('features', features, FEATURES, 'SupervisedContrastive')
         for key, value in (('temperature', temperature), ('base_temperature', base_temperature)):
             if not value > 0:
                 raise ValueError(f'SupervisedContrastive: {key}={value!r} must be a number > 0')

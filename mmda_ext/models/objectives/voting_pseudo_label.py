@@ -9,6 +9,8 @@ from mmengine.logging import print_log
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmda_ext import epsilons
+from mmda_ext.choices import choose
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import joined_mean
 from mmda_ext.models.objectives.base import Objective
@@ -52,14 +54,13 @@ class VotingPseudoLabel(Objective):
                  task: str = 'pseudo',
                  init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
-        if pl_heads not in PL_HEADS:
-            raise ValueError(f'VotingPseudoLabel: pl_heads={pl_heads!r} is unknown: choose one of {PL_HEADS}')
+        choose('pl_heads', pl_heads, PL_HEADS, 'VotingPseudoLabel')
         voters = len(fusion['in_channels']) + 1
         self.min_votes = _count(min_votes, voters)
         if self.min_votes > voters:
             print_log(f'VotingPseudoLabel: min_votes={min_votes} can never be reached by {voters} voters, so no target '
                       'sample gets a label: lower it, or give a fraction', logger='current', level=logging.WARNING)
-        self.name, self.pl_heads, self.loss_weight = task, pl_heads, loss_weight
+        self.loss_name, self.pl_heads, self.loss_weight = task, pl_heads, loss_weight
 
     def forward(self, step: Step) -> dict[str, Tensor]:
         """``{'loss_<task>': scalar, '<task>_kept': number, '<task>_kept_fraction': of the target samples}``.
@@ -69,8 +70,8 @@ class VotingPseudoLabel(Objective):
         Raises:
             ValueError: If the model has no heads of the modalities.
         """
-        rows = step.target_rows
-        heads = [value[rows] for value in step.predictions.voters('VotingPseudoLabel')]
+        index = step.target_index
+        heads = [value[index] for value in step.predictions.voters('VotingPseudoLabel')]
         labels, votes = vote([value.detach() for value in heads])
         kept = votes >= self.min_votes
         learning = heads if self.pl_heads == 'all' else heads[-1:]
@@ -79,13 +80,13 @@ class VotingPseudoLabel(Objective):
         not_finite = 0 * torch.stack([widen(value.detach()) for value in heads]).sum((0, 2))
         total, count = torch.stack(entropies).sum(0) + not_finite, kept.sum().float()
         out = {
-            f'loss_{self.name}': self.loss_weight * joined_mean(total, kept),
-            f'{self.name}_kept': count,
-            f'{self.name}_kept_fraction': count / max(len(rows), 1)}
+            f'loss_{self.loss_name}': self.loss_weight * joined_mean(total, kept),
+            f'{self.loss_name}_kept': count,
+            f'{self.loss_name}_kept_fraction': count / max(len(index), 1)}
         truth = _monitored(step)
         if truth is not None:
             hits, known = (kept & (labels == truth)).sum(), (kept & (truth >= 0)).sum()
-            out[f'{self.name}_accuracy'] = 100.0 * hits / known.clamp_min(1)
+            out[f'{self.loss_name}_accuracy'] = 100.0 * hits / known.clamp_min(1)
         return out
 
 
@@ -123,8 +124,7 @@ def _count(min_votes: int | float, voters: int) -> int:
     if isinstance(min_votes, float):
         if not 0 < min_votes <= 1:
             raise ValueError(f'VotingPseudoLabel: min_votes={min_votes} as a fraction must be in (0, 1]')
-        # The subtraction keeps 0.75 * 4 at 3 where rounding would make it a hair more.
-        return max(1, math.ceil(min_votes * voters - 1e-9))
+        return max(1, math.ceil(min_votes * voters - epsilons.ROUNDING))
     if isinstance(min_votes, bool) or min_votes < 1:
         raise ValueError(f'VotingPseudoLabel: min_votes={min_votes!r} must be an integer >= 1 or a fraction')
     return min_votes

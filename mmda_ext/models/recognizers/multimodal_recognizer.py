@@ -1,6 +1,6 @@
 """The one recognizer: backbones, fusion, head, objectives, for any number of modalities."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
@@ -84,6 +84,7 @@ class MultimodalRecognizer(BaseModel):
         #: Which samples of the last training batch have finite logits, ``(N, )`` bool, for who must name the others.
         self.finite_rows: Tensor | None = None
         self._cuts = False
+        self._probed: Callable[[str], bool] | None = None
         self._register_load_state_dict_pre_hook(rename_heads)
         for objective in self.objectives:
             objective.bind(self)
@@ -124,7 +125,7 @@ class MultimodalRecognizer(BaseModel):
             set_frozen_norm(self.backbones[name], norm)
         return self
 
-    def modality_parameters(self) -> dict[str, list[nn.Parameter]]:
+    def encoder_parameters(self) -> dict[str, list[nn.Parameter]]:
         """Trainable parameters in front of the features, by modality: what a balancer moves."""
         return {
             name: [p for part in (self.backbones[name], self.necks[name]) for p in part.parameters() if p.requires_grad]
@@ -197,6 +198,8 @@ class MultimodalRecognizer(BaseModel):
         for objective in sorted(self.objectives, key=lambda own: own.reads_losses):
             told = (dict(record.losses), ) if objective.reads_losses else ()
             out.update(record.add(objective(step, *told), objective.task))
+        if self._probed is not None:
+            record.look(self._probed)
         self.step_record = record
         return out
 
@@ -220,13 +223,17 @@ class MultimodalRecognizer(BaseModel):
         return data_samples
 
     @contextmanager
-    def cutting(self) -> Iterator[None]:
-        """Inside, the graph of a training step ends at the features: :attr:`Step.cut` has the rest."""
-        self._cuts = True
+    def cutting(self, probed: Callable[[str], bool] | None = None) -> Iterator[None]:
+        """Inside, the graph of a training step ends at the features: :attr:`Step.cut` has the rest.
+
+        Args:
+            probed (Callable, optional): Task -> whether somebody will read what each modality alone predicts.
+        """
+        self._cuts, self._probed = True, probed
         try:
             yield
         finally:
-            self._cuts = False
+            self._cuts, self._probed = False, None
 
     def parse_losses(self, losses: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """As in MMEngine; a loss that a subclass or a hook added to the dict is filed in the record, too."""

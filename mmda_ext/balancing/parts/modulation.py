@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-#: Smallest denominator of a ratio of confidence sums. A floor, not an addend: it leaves ordinary ratios exact.
-EPS = 1e-6
+from mmda_ext import epsilons
 
 
 def confidence_ratio(sums: Tensor, form: str = 'mean', inverse: bool = False) -> Tensor:
@@ -23,9 +22,9 @@ def confidence_ratio(sums: Tensor, form: str = 'mean', inverse: bool = False) ->
     if not others:
         return torch.ones_like(sums)
     if form == 'pairwise':
-        return (sums[:, None] / sums.clamp_min(EPS)).fill_diagonal_(0).sum(1) / others
+        return (sums[:, None] / sums.clamp_min(epsilons.CONFIDENCE)).fill_diagonal_(0).sum(1) / others
     mean = (sums.sum() - sums) / others
-    return mean / sums.clamp_min(EPS) if inverse else sums / mean.clamp_min(EPS)
+    return mean / sums.clamp_min(epsilons.CONFIDENCE) if inverse else sums / mean.clamp_min(epsilons.CONFIDENCE)
 
 
 def suppress(ratio: Tensor, alpha: float, smooth: bool = False) -> Tensor:

@@ -6,10 +6,7 @@ import torch
 from torch import Tensor
 
 from mmda_ext.balancing.base import BalanceInputs
-from mmda_ext.balancing.shared.task_weights import TaskWeights
-
-#: CORAL losses can be exactly 0: smallest loss in a logarithm or a denominator.
-FLOOR = 1e-8
+from mmda_ext.balancing.parts.task_weights import TaskWeights
 
 
 class LearnedWeights(TaskWeights):

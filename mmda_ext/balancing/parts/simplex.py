@@ -13,10 +13,10 @@ from itertools import chain, combinations
 import torch
 from torch import Tensor
 
+from mmda_ext import epsilons
+
 #: Enumeration of supports beyond this size takes longer than the training step.
 LARGEST = 8
-#: Added to the diagonal of the scaled matrix: without it, enumeration misses the optimum of singular ones.
-RIDGE = 1e-10
 
 
 def inverse_squared_norms(diagonal: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ def exact(Q: Tensor) -> Tensor:
     if size > LARGEST:
         raise ValueError(f"solver='exact' enumerates supports of at most {LARGEST} objectives, got {size}: use "
                          "solver='frank_wolfe'")
-    Q = Q / Q.trace() + RIDGE * torch.eye(size, dtype=Q.dtype)
+    Q = Q / Q.trace() + epsilons.RIDGE * torch.eye(size, dtype=Q.dtype)
     full = _stationary(Q, tuple(range(size)))
     if (full >= 0).all():
         return full
@@ -93,14 +93,14 @@ def arrowhead(Q: Tensor) -> Tensor:
     scaled = Q / Q.trace()
     q, b, c = torch.diagonal(scaled)[:-1], scaled[:-1, -1], scaled[-1, -1]
     s = c - (b * b / q).sum()
-    if s <= RIDGE:
+    if s <= epsilons.RIDGE:
         return exact(Q)
     last = (1 - (b / q).sum()) / s
     x = torch.cat([(1 - b * last) / q, last.reshape(1)])
     return x / x.sum() if (x >= 0).all() else exact(Q)
 
 
-def frank_wolfe(Q: Tensor, max_iterations: int = 250, tolerance: float = 1e-6) -> Tensor:
+def frank_wolfe(Q: Tensor, max_iterations: int = 250, tolerance: float = epsilons.FRANK_WOLFE) -> Tensor:
     """Minimiser to about three digits, for any ``K``: best pair, then line searches towards vertices.
 
     Differences from the published code: keeps its last update, has no cap on the size of gradients, takes ``K = 1``,

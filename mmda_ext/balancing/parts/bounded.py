@@ -6,10 +6,7 @@ r"""The shortest vector among combinations whose coefficients have lower bounds.
 import torch
 from torch import Tensor
 
-from mmda_ext.balancing.solvers.simplex import RIDGE
-
-#: Slopes of the scaled problem above minus this count as not descending.
-TOLERANCE = 1e-12
+from mmda_ext import epsilons
 
 
 def shortest_above(Q: Tensor, lower: Tensor) -> Tensor:
@@ -22,13 +19,13 @@ def shortest_above(Q: Tensor, lower: Tensor) -> Tensor:
         Q (Tensor): Symmetric, positive semi-definite, ``(K, K)``, not all zero; host, float64.
         lower (Tensor): Bounds :math:`l`, ``(K, )``.
     """
-    Q = Q / Q.trace() + RIDGE * torch.eye(len(Q), dtype=Q.dtype)
+    Q = Q / Q.trace() + epsilons.RIDGE * torch.eye(len(Q), dtype=Q.dtype)
     linear = Q @ lower
     u, free = torch.zeros_like(lower), torch.zeros(len(Q), dtype=torch.bool)
     while True:
         slope = torch.where(free, 0.0, Q @ u + linear)
         steepest = int(slope.argmin())
-        if slope[steepest] >= -TOLERANCE:
+        if slope[steepest] >= -epsilons.ACTIVE_SET:
             return lower + u
         free[steepest] = True
         u = _descend(Q, linear, u, free)
@@ -44,5 +41,5 @@ def _descend(Q: Tensor, linear: Tensor, u: Tensor, free: Tensor) -> Tensor:
         if not crossing.any():
             return goal
         u = u + (u / (u - goal))[crossing].amin() * (goal - u)
-        free &= u > TOLERANCE
+        free &= u > epsilons.ACTIVE_SET
         u = torch.where(free, u, 0.0)

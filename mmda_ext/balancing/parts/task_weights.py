@@ -50,12 +50,16 @@ class TaskWeights(Balancer):
             total = gamma.sum(-1, keepdim=True)
             gamma = torch.where(total > 0, gamma / total, gamma)
         if gamma.dim() == 1:
-            self.diagnostics.update({f'gamma_{self.short(task)}': gamma[t] for t, task in enumerate(inputs.tasks)})
+            self.log('gamma', gamma, inputs)
         return gamma.expand_as(table).clone()
 
     @abstractmethod
     def task_weights(self, inputs: BalanceInputs) -> Tensor:
         """Weights ``(T, )``, or ``(M, T)`` where modalities differ."""
+
+    def log(self, name: str, values: Tensor, inputs: BalanceInputs) -> None:
+        """Log ``values`` ``(..., T)`` as ``<name>_<task>``, the task without its prefix."""
+        self.diagnostics.update({f'{name}_{self.short(task)}': values[..., t] for t, task in enumerate(inputs.tasks)})
 
     def short(self, task: str) -> str:
         """The name of a task in the log."""

@@ -1,75 +1,82 @@
-"""The worked example of docs/add_a_balancer.md runs as written; links of the docs lead somewhere."""
+"""The worked examples of docs/add_a_method.md run as written; links of the docs lead somewhere."""
 
-import importlib.util
+import os
 import re
+import shutil
+import subprocess
 import sys
+from collections import Counter
 
 import pytest
 import torch
-from mmengine.registry import init_default_scope
 
 import mmda_ext.balancing
-from mmda_ext.apis.compose import load_recipe
 from mmda_ext.balancing.parts.draws import Draws
-from mmda_ext.registry import BALANCERS, MODELS, OPTIM_WRAPPERS
 from tests.conftest import ROOT
-from tests.recipes import METHODS
-from tests.tiny import batch_of, model_of, parameters_of, sample_of, wrapper_of
+from tests.tiny import batch_of, model_of, parameters_of, wrapper_of
 
 PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').rglob('*.md'))]
 
 
+COPIED = ('mmda_ext', 'configs', 'tests', 'tools', 'docs')
+#: The tests that are the same for all classes, where they concern the new ones.
+SHARED = (
+    'tests/test_layout.py', 'tests/test_discovery.py', 'tests/test_methods_page.py', 'tests/test_compatibility.py',
+    'tests/test_configs.py::test_methods_are_told_apart', 'tests/test_configs.py::test_every_method_on_every_dataset',
+    'tests/test_configs.py::test_no_file_repeats_another', 'tests/test_configs.py::test_base_names_are_unique',
+    'tests/test_configs.py::test_configs_are_short', 'tests/test_models/test_fusions.py',
+    'tests/test_engine/test_mixed_precision.py', 'tests/test_engine/test_memory_of_balancers.py',
+    'tests/test_engine/test_distributed.py', 'tests/test_engine/test_distributed_adaptation.py',
+    'tests/test_tools/test_gallery.py::test_the_methods_of_this_repository_are_all_found')
+CONCERNED = ('EqualPull or HardFeatureNorm or ProductFusion or test_layout or test_discovery or told_apart '
+             'or repeats or unique or short or all_found or (test_every_method and mine) '
+             'or (test_methods_page and not costs)')
+
+
 def blocks():
     """File name -> text of each block of the page that names one."""
-    page = (ROOT / 'docs' / 'add_a_balancer.md').read_text()
-    found = re.findall(r'```python\n# file: (\S+)\n(.*?)```', page, flags=re.S)
-    assert len(found) == 3
-    return dict(found)
+    page = (ROOT / 'docs' / 'add_a_method.md').read_text()
+    return dict(re.findall(r'```python\n# file: (\S+)\n(.*?)```', page, flags=re.S))
 
 
-@pytest.fixture
-def example(tmp_path, monkeypatch):
-    """The balancer of the page, placed as one more file of the package for the time of a test."""
-    from mmda_ext.engine.balancers import register_balancers
-    files = blocks()
-    source = next(text for name, text in files.items() if name.startswith('mmda_ext/'))
-    (tmp_path / 'equal_pull.py').write_text(source)
-    monkeypatch.setattr(mmda_ext.balancing, '__path__', [*mmda_ext.balancing.__path__, str(tmp_path)])
-    register_balancers()
-    yield files
-    BALANCERS._module_dict.pop('EqualPull', None)
-    sys.modules.pop('mmda_ext.balancing.equal_pull', None)
+def test_a_method_is_one_file_one_test_one_config():
+    """Three methods, nine files, none of which is there already."""
+    kinds = Counter(next(kind for kind in ('mmda_ext', 'tests', 'configs') if name.startswith(f'{kind}/'))
+                    for name in blocks())
+    assert kinds == dict(mmda_ext=3, tests=3, configs=3)
+    assert not [name for name in blocks() if (ROOT / name).exists()]
 
 
-def test_one_file_is_found_and_its_test_passes(example, tmp_path):
-    assert 'EqualPull' in BALANCERS
-    path = tmp_path / 'test_equal_pull.py'
-    path.write_text(next(text for name, text in example.items() if name.startswith('tests/')))
-    spec = importlib.util.spec_from_file_location('test_equal_pull', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    tests = [getattr(module, name) for name in dir(module) if name.startswith('test_')]
-    assert len(tests) == 2
-    for test in tests:
-        test()
+def run(place, *command):
+    done = subprocess.run([sys.executable, *command], cwd=place, env={**os.environ, 'PYTHONPATH': str(place)},
+                          capture_output=True, text=True)
+    assert not done.returncode, done.stdout[-4000:] + done.stderr[-2000:]
+    return done.stdout
 
 
-def test_its_config_trains_a_step(example, tmp_path):
-    init_default_scope('mmaction')
-    text = next(text for name, text in example.items() if name.startswith('configs/'))
-    (tmp_path / 'equal-pull.py').write_text(text.replace("'./", f"'{METHODS}/"))
-    cfg = load_recipe(tmp_path / 'equal-pull.py', dataset='ravdess')
-    model = MODELS.build(cfg.model)
-    wrapper = OPTIM_WRAPPERS.build(
-        {**cfg.optim_wrapper, 'optimizer': torch.optim.Adam(model.parameters(), lr=cfg.optim_wrapper.optimizer.lr)})
-    batch = dict(inputs=dict(face=list(torch.randn(6, 35)), audio=list(torch.randn(6, 116))),
-                 data_samples=[sample_of(index % 8, index % 3) for index in range(6)])
-    assert torch.isfinite(model.train_step(batch, wrapper)['loss'])
-    assert 'train/balance/longest_face' in wrapper.message_hub.log_scalars
+@pytest.mark.slow
+def test_three_methods_added_by_the_page_pass_every_shared_test(tmp_path):
+    for folder in COPIED:
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns('__pycache__', '.mim'))
+    for name in ('pyproject.toml', 'README.md', 'CONTRIBUTING.md', 'model-index.yml'):
+        shutil.copy(ROOT / name, tmp_path / name)
+    for name, text in blocks().items():
+        (tmp_path / name).write_text(text)
+    own = [name for name in blocks() if name.startswith('tests/')]
+    said = run(tmp_path, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *own)
+    assert '4 passed' in said
+    said = run(tmp_path, '-m', 'pytest', '-q', '-p', 'no:cacheprovider', *SHARED, '-k', CONCERNED)
+    assert 'has no row of base-product, equal-pull, hard-feature-norm yet: python tools/methods_page.py' in said
+    run(tmp_path, 'tools/methods_page.py')
+    page = (tmp_path / 'docs' / 'methods.md').read_text()
+    assert '| Equal pull | `equal-pull` | `EqualPull`: `balancing/equal_pull.py` | two losses | 1 + 2 | | | |' in page
+    assert '`HardFeatureNorm`: `models/objectives/hard_feature_norm.py` | | 1 + 1 |' in page
+    assert '`ProductFusion`: `models/fusions/product.py` | | 1 + 1 |' in page
+    assert set((ROOT / 'docs' / 'methods.md').read_text().splitlines()) <= set(page.splitlines())
 
 
 def test_the_example_of_single_tensors_adds_its_noise():
-    page = (ROOT / 'docs' / 'add_a_balancer.md').read_text()
+    page = (ROOT / 'docs' / 'add_a_method.md').read_text()
     text = re.search(r'```python\n(class NoisySum.*?)```', page, flags=re.S).group(1)
     names = {'Balancer': mmda_ext.balancing.Balancer, 'Draws': Draws, 'torch': torch}
     exec(text, names)

@@ -13,8 +13,9 @@ PACKAGE = Path(mmda_ext.__file__).parent
 SOURCES = sorted(PACKAGE.rglob('*.py'))
 BALANCERS = [path.stem for path in sorted((PACKAGE / 'balancing').glob('*.py'))
              if path.stem not in ('__init__', 'base')]
-OBJECTIVES = [path.stem for path in sorted((PACKAGE / 'models' / 'objectives').glob('*.py'))
-              if '@MODELS.register_module()' in path.read_text()]  # bases are not registered
+MODELS = [path for room in ('objectives', 'fusions') for path in sorted((PACKAGE / 'models' / room).glob('*.py'))
+          if '@MODELS.register_module()' in path.read_text()]  # bases are not registered
+OBJECTIVES = [path.stem for path in MODELS if path.parent.name == 'objectives']
 
 
 def class_of(path):
@@ -22,18 +23,17 @@ def class_of(path):
 
 
 @pytest.mark.parametrize('name', BALANCERS)
-def test_a_balancer_has_its_test_its_page_and_its_recipe(name):
+def test_a_balancer_has_its_test_and_its_recipe(name):
     assert (ROOT / 'tests' / 'test_balancing' / f'test_{name}.py').exists()
-    if name == 'sum':  # the plain sum is what the stock wrapper does: no method, no page
+    if name == 'sum':  # the plain sum is what the stock wrapper does: no method
         return
-    assert (ROOT / 'docs' / 'methods' / f'{name}.md').exists()
     kind = class_of(PACKAGE / 'balancing' / f'{name}.py')
     assert any(f'mmda_ext.{kind}' in path.read_text() for path in (ROOT / 'configs').rglob('*.py'))
 
 
-@pytest.mark.parametrize('name', OBJECTIVES)
-def test_an_objective_has_a_recipe_and_a_test(name):
-    kind = class_of(PACKAGE / 'models' / 'objectives' / f'{name}.py')
+@pytest.mark.parametrize('path', MODELS, ids=lambda path: path.stem)
+def test_an_objective_or_a_fusion_has_a_recipe_and_a_test(path):
+    kind = class_of(path)
     for folder in ('configs', 'tests'):
         assert any(kind in path.read_text() for path in (ROOT / folder).rglob('*.py')), f'{kind} is not in {folder}/'
 

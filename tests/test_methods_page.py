@@ -1,25 +1,25 @@
-"""docs/methods.md names all there is, nothing that is not there, and the cost of a step as it is counted here."""
+"""docs/methods.md says what the configs say, names nothing that is not there, and the cost that is counted here.
+
+A method that has no row yet is no fault: `python tools/methods_page.py` writes it.
+"""
 
 import re
+import sys
+import warnings
+from types import SimpleNamespace
 
 import pytest
-import torch
-from mmengine.config import Config
-from mmengine.logging import MessageHub
-from mmengine.registry import DefaultScope, init_default_scope
 
-import mmda_ext.engine.balancers  # noqa: F401  (registers them)
 from mmda_ext.apis.recipe_files import methods
 from mmda_ext.models.fusions import Fusion
 from mmda_ext.models.heads import MultimodalHead
 from mmda_ext.models.objectives import Objective
-from mmda_ext.registry import BALANCERS, MODELS, OPTIM_WRAPPERS
+from mmda_ext.registry import BALANCERS
 from tests.conftest import ROOT
-from tests.recipes import recipe
-from tests.test_compatibility import names_of
-from tests.tiny import sample_of
+from tests.examples import names_of
 
 PAGE = (ROOT / 'docs' / 'methods.md').read_text(encoding='utf-8')
+COMMAND = 'python tools/methods_page.py'
 CODE = re.compile(r'`([^`]+)`')
 PLACEHOLDER = '<recipe>'
 
@@ -54,13 +54,68 @@ def test_the_tables_are_read():
     assert all({'recipe', 'cost'} <= cells.keys() and recipes_of(cells) for cells in ROWS)
 
 
+@pytest.fixture
+def tool(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.syspath_prepend(str(ROOT / 'tools'))
+    import methods_page
+    return methods_page
+
+
+def cost_on_the_page(name: str) -> tuple[float, float]:
+    return tuple(map(float, COSTS.get(name, (0, 0))))
+
+
+def test_every_row_is_what_its_config_says(tool):
+    made = tool.render(PAGE, cost_on_the_page)
+    stale = sorted(set(PAGE.splitlines()) - set(made.splitlines()))
+    assert not stale, f'not what the heads of the configs say, {COMMAND} rewrites them: {stale}'
+    kept = [line for line in made.splitlines() if line in PAGE.splitlines()]
+    assert kept == PAGE.splitlines(), f'{COMMAND} gives another order'
+
+
+def test_a_new_method_is_written_where_its_head_says(tool, tmp_path, monkeypatch):
+    monkeypatch.setattr(tool, 'METHODS', tmp_path)
+    page = '## Here\n\n| method | recipe | code | cost | table |\n|---|---|---|---|---|\n' \
+           '| old | `old` | | 1 + 1 | |\n| gone | `gone` | | 1 + 1 | |\n\nText | with a bar.\n'
+    (tmp_path / 'old.py').write_text('# Not a key: text.\n#\n# section: Here\n# method: long\n#     line\nx = 1\n')
+    new = tmp_path / 'new.py'
+    new.write_text("# section: Here\n# method: New\n# cost: and more\n\nbalancer = dict(type='mmda_ext.GMP')\n")
+    made = tool.render(page, lambda name: (1., 1.5)).splitlines()
+    assert made[4:6] == ['| long line | `old` | | 1 + 1.5 | |',
+                         '| New | `new` | `GMP`: `balancing/gmp.py` | 1 + 1.5, and more | |']
+    assert made[6:] == ['', 'Text | with a bar.']
+    new.write_text('# section: Nowhere\n# method: New\n')
+    with pytest.raises(ValueError, match="new.py: .* no table under the heading 'Nowhere': choose one of Here"):
+        tool.render(page, cost_on_the_page)
+    new.write_text('# section: Here\n# methods: New\n')
+    with pytest.raises(ValueError, match="new.py: the head must say 'method' and may say code, cost, table"):
+        tool.render(page, cost_on_the_page)
+
+
+def test_the_command_checks_and_writes(tool, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, 'encoder_passes', SimpleNamespace(passes_of=cost_on_the_page))
+    assert tool.main(['--check']) == 0
+    page = tmp_path / 'methods.md'
+    monkeypatch.setattr(tool, 'PAGE', page)
+    lines = PAGE.splitlines(keepends=True)
+    page.write_text(''.join(line for line in lines if '| `gmp` |' not in line))
+    assert tool.main(['--check']) == 0  # a row that is not there yet
+    assert '+ | [GMP]' in capsys.readouterr().out
+    page.write_text(PAGE.replace('two source domains', 'one'))
+    assert tool.main(['--check']) == 1
+    assert tool.main([]) == 0
+    assert page.read_text() == tool.render(PAGE, cost_on_the_page)
+
+
 @pytest.mark.parametrize('kind', ['balancer', 'objective', 'head', 'fusion'])
-def test_everything_registered_is_named(kind):
+def test_everything_registered_is_named(kind, tool):
     names = dict(balancer=list(BALANCERS.module_dict), objective=names_of(Objective), head=names_of(MultimodalHead),
                  fusion=names_of(Fusion))[kind]
     assert names
-    missing = [name for name in names if f'`{name}`' not in PAGE]
-    assert not missing, f'docs/methods.md does not name {missing}'
+    page = tool.render(PAGE, cost_on_the_page)
+    missing = [name for name in names if f'`{name}`' not in page]
+    assert not missing, f'no method of configs/methods names {missing}'
 
 
 def test_every_page_of_a_method_is_linked():
@@ -68,8 +123,13 @@ def test_every_page_of_a_method_is_linked():
     assert not missing
 
 
-def test_the_rows_are_the_methods():
-    assert sorted(NAMES) == methods(), 'docs/methods.md and configs/methods name other methods'
+def test_the_rows_are_the_methods(tool):
+    assert set(NAMES) <= set(methods()), f'docs/methods.md names a method that is not there: {COMMAND}'
+    made = tool.render(PAGE, cost_on_the_page)
+    unsaid = [name for name in methods() if f'`{name}`' not in made]
+    assert not unsaid, f'configs/methods/{unsaid[0]}.py has no `# section:` in its head (docs/add_a_method.md)'
+    if missing := sorted(set(methods()) - set(NAMES)):
+        warnings.warn(f'docs/methods.md has no row of {", ".join(missing)} yet: {COMMAND}', stacklevel=1)
 
 
 def test_every_file_named_exists():
@@ -77,67 +137,6 @@ def test_every_file_named_exists():
     assert len(named) > 40
     for word in named:
         assert (ROOT / word).exists() or (ROOT / 'mmda_ext' / word).exists(), word
-
-
-def test_the_gallery_keeps_the_order_of_the_page(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / 'tools'))
-    import gallery
-    for family, order in gallery.ORDER.items():
-        assert [name for name in NAMES if name in order] == list(order), family
-
-
-SHAPES = dict(face=35, audio=116)
-SIZE = 16
-
-
-def batch(adaptation: bool) -> dict:
-    """Labelled samples of all source domains; for adaptation the second half is of the target, without label."""
-    samples = [sample_of(index % 8, index % (2 if adaptation else 3)) for index in range(SIZE)]
-    for sample in samples[SIZE // 2:] if adaptation else ():
-        sample.set_metainfo(dict(is_target=True, domain_label=-1))
-        del sample.gt_label
-    inputs = {name: list(torch.randn(SIZE, width)) for name, width in SHAPES.items()}
-    return dict(inputs=inputs, data_samples=samples)
-
-
-def recipe_of(name: str) -> Config:
-    """A method on RAVDESS features; with an unlabelled target where it is a method of adaptation, as in its table."""
-    return recipe(name, 'ravdess-adaptation' if name in methods(reads_target=True) else 'ravdess')
-
-
-def passes(cfg: Config) -> tuple[float, float]:
-    """Forward and backward passes of a whole batch through an encoder in one step."""
-    torch.manual_seed(0)
-    model = MODELS.build(cfg.model).train()
-    options = {key: value for key, value in cfg.optim_wrapper.items() if key != 'paramwise_cfg'}
-    wrapper = OPTIM_WRAPPERS.build({**options, 'optimizer': torch.optim.Adam(model.parameters(), lr=1e-3)})
-    forward, backward = [], []
-
-    def count(layer, args, out):
-        forward.append(len(out))
-        if out.requires_grad:
-            out.register_hook(lambda gradient: backward.append(len(out)))
-
-    model.backbones['audio'].layers[0].register_forward_hook(count)
-    objectives = {own.type for own in cfg.model.get('objectives', ())}
-    model.train_step(batch('mmda_ext.InformationBottleneck' in objectives), wrapper)
-    # The teacher's pass: AveragedTeacherHook makes the teacher, and a recipe without a runner has no hooks.
-    teachers = int('mmda_ext.CrossModalDistillation' in objectives)
-    return sum(forward) / SIZE + teachers, sum(backward) / SIZE
-
-
-@pytest.fixture
-def training_under_way():
-    """What depends on progress is in action: the end of the ramps, the transport of A3D2."""
-    before = DefaultScope.get_current_instance()
-    init_default_scope('mmaction')
-    hub = MessageHub.get_instance('methods page')
-    for key, value in dict(iter=250, max_iters=300, epoch=10, max_epochs=12).items():
-        hub.update_info(key, value)
-    yield
-    MessageHub._instance_dict.pop('methods page')
-    if before is None:
-        DefaultScope._instance_dict.clear()
 
 
 #: Once for each recipe, however many tables it is in.
@@ -150,9 +149,12 @@ def test_most_rows_are_counted():
 
 
 @pytest.mark.parametrize('name', COSTS)
-def test_a_step_costs_what_the_page_says(name, training_under_way):
-    cfg = recipe_of(name)
+def test_a_step_costs_what_the_page_says(name, tool):
+    import encoder_passes
+    cfg = encoder_passes.recipe_of(name)
     if cfg.optim_wrapper.get('balancer', {}).get('type') == 'mmda_ext.TorchJDWeighting':
         pytest.importorskip('torchjd')
     # AGM's single zero sample is a sixteenth of this batch.
-    assert passes(cfg) == pytest.approx([float(number) for number in COSTS[name]], abs=1 / SIZE)
+    counted = encoder_passes.count(cfg)
+    assert counted == pytest.approx([float(number) for number in COSTS[name]], abs=1 / encoder_passes.SIZE), COMMAND
+    assert encoder_passes.passes_of(name) == cost_on_the_page(name)

@@ -20,28 +20,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import sweep  # noqa: E402
 from analysis import report_results  # noqa: E402
+from methods_page import PAGE, names_in_order  # noqa: E402
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors  # noqa: E402
 from mmda_ext.apis.recipe_files import methods  # noqa: E402
 from sweep_cell import read_json  # noqa: E402
 
 FAMILIES = ('generalization', 'adaptation')
-#: The reference first, then as docs/methods.md lists them; a method that is not named here comes last.
-ORDER = {
-    'generalization': (
-        'base', 'erm', 'g-blend', 'g-blend-online', 'g-blend-offline', 'ogm', 'ogm-ge', 'agm', 'cggm', 'drb', 'balgrad',
-        'pcgrad', 'gmp', 'gmp-local', 'rna-net', 'rna-net-gmp', 'simmmdg', 'simmmdg-gmp', 'simmmdg-gmp-aligned',
-        'simmmdg-translators', 'moosa', 'moosa-gmp', 'cmrf', 'cmrf-gmp', 'aligned-mtl', 'cagrad', 'imtl-g', 'nash-mtl',
-        'upgrad', 'dwa', 'famo', 'gradnorm', 'uncertainty-weighting', 'base-sum', 'gmp-sum', 'base-film', 'gmp-film',
-        'base-gated', 'gmp-gated', 'gmp-igdm-only', 'gmp-unified', 'gmp-wo-k', 'gmp-wo-p', 'gmp-cagp-only',
-        'gmp-proj-class', 'gmp-proj-domain', 'gmp-reverse-cagp', 'gmp-feature-space',
-    ),
-    'adaptation': (
-        'dt', 'dann', 'cdan', 'cdan-e', 'cdan-balanced', 'mada', 'daln', 'pcl', 'dada2020', 'dada2024', 'mdan', 'dan',
-        'ddc', 'jan', 'deep-coral', 'jdda', 'amanda', 'a3d2', 'aligned-mtl', 'cagrad', 'imtl-g', 'nash-mtl', 'upgrad',
-        'dwa', 'famo', 'gradnorm', 'uncertainty-weighting', 'ca', 'pl', 'uniform', 'boomda', 'boomda-exact',
-        'boomda-arrowhead', 'boomda-frank-wolfe', 'boomda-sister',
-    ),
-}  # fmt: skip
+#: The row that all others are compared with; the others are in the order of docs/methods.md.
+REFERENCE = {'generalization': 'base', 'adaptation': 'dt'}
 #: It changes the rate of pre-trained encoders, which features have not: the same run as Boomda.
 LEFT_OUT = ('boomda-paper-lr',)
 #: What the tools return at least when a signal stopped them.
@@ -71,12 +57,13 @@ class Part:
         Raises:
             ValueError: If the command does not run where the methods are.
         """
-        order = ORDER[self.family]
-        if not Path(sweep.METHODS, f'{order[0]}.py').is_file():
-            raise ValueError(f'no {sweep.METHODS}/{order[0]}.py here: run the command in the root of the repository')
+        reference = REFERENCE[self.family]
+        if not Path(sweep.METHODS, f'{reference}.py').is_file():
+            raise ValueError(f'no {sweep.METHODS}/{reference}.py here: run the command in the root of the repository')
+        order = names_in_order() if PAGE.is_file() else []
         place = {name: index for index, name in enumerate(order)}
         found = set(methods(reads_target=self.family == 'adaptation')) - {*LEFT_OUT}
-        return sorted(found, key=lambda name: (place.get(name, len(order)), name))
+        return sorted(found, key=lambda name: (name != reference, place.get(name, len(order)), name))
 
 
 _ACTORS = ('actors01-06', 'actors07-12', 'actors13-18', 'actors19-24')

@@ -1,5 +1,11 @@
 # A3D2: one modality is the anchor, the others drift towards it. Words before sound, which the release trusts more than
 # pictures.
+#
+# section: Adaptation
+# method: [A3D2](methods/a3d2.md), Sun et al., ACL 2025
+# needs: an anchor modality, logits of both domains, features of one width
+# keeps: transport plans
+# differs: standardised determinant
 _base_ = ['../_base_/adaptation.py']
 
 _trusted = [name for name in ('text', 'speech', 'audio') if name in _base_.modalities]

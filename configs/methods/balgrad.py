@@ -1,4 +1,11 @@
 # BALGRAD: heads of the modalities learn from each other, and the classification gradient yields where it opposes that.
+#
+# section: Balancing strategies
+# method: [BALGRAD](methods/balgrad.md), Kwon, Kim, Lee, Choi, Kim, NAACL 2025
+# code: `BalGrad`: `balancing/balgrad.py`, `MutualDistillation`: `models/objectives/mutual_distillation.py`
+# needs: a head for each modality
+# table: GMP 2
+# differs: **unverified**: no public code, formula of the weights is our reading
 _base_ = ['./base.py']
 
 model = dict(

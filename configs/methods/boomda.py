@@ -1,5 +1,10 @@
 # Boomda: information bottleneck, pseudo labels by voting, and correlation alignment balanced in closed form. Alignment
 # as printed in Eq. 10 (factor 1, features as they are), three of four voters; with two modalities that is all three.
+#
+# section: Boomda's rows
+# row: Boomda
+# what it is: both, closed form
+# table: Boomda, comparison, ablation and running time
 _base_ = ['../_base_/adaptation.py']
 
 model = dict(

@@ -1,4 +1,11 @@
 # CDAN for each modality and for all of them together, balanced as Boomda balances its alignment losses.
+#
+# section: Adaptation
+# method: CDAN for each modality, balanced by Boomda's closed form
+# code: with `MGDA`
+# needs: target logits of each modality
+# keeps: as above
+# differs: in no paper
 _base_ = ['../_base_/adaptation.py']
 
 model = dict(

@@ -1,4 +1,11 @@
 # CDAN+E: samples that the classifier is sure of count more.
+#
+# section: Adaptation
+# method: CDAN+E
+# code: the same
+# needs: target logits
+# keeps: as above
+# differs: entropy weights pass on no gradient
 _base_ = ['../_base_/adaptation.py']
 
 model = dict(

@@ -1,4 +1,12 @@
 # CGGM: classification gradients scaled by what auxiliary classifiers gained; the adversarial one is left alone.
+#
+# section: Balancing strategies
+# method: [CGGM](methods/cggm.md), Guo, Jin, Chen, Zhao, NeurIPS 2024
+# code: `CGGM`: `balancing/cggm.py`, `ClassifierGuidance`: `models/objectives/classifier_guidance.py`
+# needs: classifiers on detached features
+# keeps: accuracies of the last batch
+# table: GMP 2
+# differs: factors clamped to [0, 2]; linear classifiers; one optimizer
 _base_ = ['./base.py']
 
 model = dict(

@@ -1,4 +1,11 @@
 # CMRF with GMP: its own terms keep weight 1 beside the balanced classification and domain losses.
+#
+# section: Multimodal domain generalization
+# method: with GMP
+# needs: and of GMP
+# keeps: as above
+# table: GMP 3
+# differs: as above
 _base_ = ['./gmp.py', '../_base_/objectives/cmrf_terms.py']
 
 # The release halves the weight of sound and leaves pictures and flow at 1.

@@ -1,4 +1,14 @@
 # CMRF.
+#
+# section: Multimodal domain generalization
+# method: [CMRF](methods/cmrf.md), Fan, Xu, Wang, Guo, NeurIPS 2024
+# code: `CrossModalDistillation`: `models/objectives/cross_modal_distillation.py`, `models/teacher.py`,
+#     `LocalClassification`
+# needs: memory for a second model
+# cost: one of them the teacher's
+# keeps: averaged teacher; `AveragedTeacherHook`
+# table: GMP 3
+# differs: the method's own terms are the default
 _base_ = ['./erm.py', '../_base_/objectives/cmrf_terms.py']
 
 # The release halves the weight of sound and leaves pictures and flow at 1.

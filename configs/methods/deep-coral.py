@@ -1,4 +1,8 @@
 # Deep CORAL: covariances of the concatenated features.
+#
+# section: Adaptation
+# method: [Deep CORAL](methods/deep_coral.md), Sun and Saenko, ECCV workshops 2016
+# needs: two samples of each domain
 _base_ = ['../_base_/adaptation.py']
 
 model = dict(

@@ -1,4 +1,9 @@
 # Direct transfer: the losses of the source alone; nothing reads samples of the target.
+#
+# section: Adaptation
+# method: direct transfer
+# needs: source labels; reads no target sample
+# table: Boomda, comparison and ablation (D.T.)
 _base_ = ['./erm.py']
 
 model = dict(

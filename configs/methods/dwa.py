@@ -1,5 +1,11 @@
 # Dynamic weight average: more weight for the loss that falls slowly.
 # Over classification and the adversarial loss, or, on a dataset with an unlabelled target, Boomda's alignment losses.
+#
+# section: Balancers that learn or read losses
+# method: [DWA](methods/dwa.md), Liu, Johns, Davison, CVPR 2019
+# needs: losses of two epochs
+# keeps: means of two epochs
+# differs: weights the encoders' gradients, not the heads'
 _base_ = ['./{{$MMDA_LOSSES:base}}.py']
 
 optim_wrapper = dict(

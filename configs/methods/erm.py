@@ -1,5 +1,9 @@
 # ERM: the fused classification loss alone, of the networks that the dataset names for the modalities in use. All
 # methods begin here; the tools put the dataset's config in.
+#
+# section: Balancing strategies
+# method: ERM: classification alone
+# code: `MultimodalClsHead`: `models/heads/cls_head.py`
 _base_ = ['{{$MMDA_DATASET:}}']
 
 _used = {name: _base_.networks[name] for name in _base_.modalities}

@@ -1,4 +1,13 @@
 # Gradient-Blending without trainings beside the run: weights from the losses of all heads every five epochs.
+#
+# section: Balancing strategies
+# method: [Gradient-Blending](methods/g-blend.md), Wang, Tran, Feiszli, CVPR 2020: between epochs, from losses of the
+#     jointly trained heads
+# code: `BlendedClassification`: `models/objectives/blended_classification.py`, `engine/blend_weights.py`
+# needs: heads of the modalities, source validation
+# keeps: weights; `GradientBlendingHook`
+# table: GMP 1, 2
+# differs: an approximation of the published estimate, without its trainings
 _base_ = ['./base.py']
 
 model = dict(

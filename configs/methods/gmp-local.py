@@ -1,4 +1,11 @@
 # GMP in the form of the first author's later release, without its three defects (docs/methods/gmp.md).
+#
+# section: Balancing strategies
+# method: GMP, the first author's later form
+# code: `LocalClassification`, `LocalDomainAdversarial`: `models/objectives/local_classification.py`,
+#     `models/objectives/local_domain_adversarial.py`
+# needs: heads and domain projections for each modality
+# differs: its three defects are not reproduced
 _base_ = ['./erm.py']
 
 model = dict(

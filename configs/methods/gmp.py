@@ -1,4 +1,10 @@
 # GMP as published.
+#
+# section: Balancing strategies
+# method: [GMP](methods/gmp.md), Li, Shen, Li, Xu, Khan, AAAI 2026
+# needs: logits of each modality, two source domains
+# table: GMP 1-5
+# differs: logits of single modalities from an MLP head are an option of the head
 _base_ = ['./base.py']
 
 _adversary = _base_.model.objectives[0]

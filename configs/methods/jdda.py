@@ -1,4 +1,11 @@
 # JDDA, instance form: CORAL as a mean of squares, and pairs of source samples close within a class, apart between.
+#
+# section: Adaptation
+# method: [JDDA](methods/jdda.md), Chen et al., AAAI 2019
+# code: `JDDA`: `models/objectives/jdda.py`
+# needs: source labels
+# keeps: centres, in their form
+# differs: squared distances, as the code
 _base_ = ['../_base_/adaptation.py']
 
 _n = _base_.train_dataloader.get('batch_sampler', {}).get('n_source', _base_.train_dataloader.batch_size)

@@ -1,4 +1,9 @@
 # MDAN: each source domain against the target. The cross-entropy of the classifier is in the objective.
+#
+# section: Adaptation
+# method: [MDAN](methods/mdan.md), Zhao et al., NeurIPS 2018
+# needs: two source domains
+# differs: means instead of sums
 _base_ = ['../_base_/adaptation.py']
 
 model = dict(

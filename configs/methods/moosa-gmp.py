@@ -1,4 +1,11 @@
 # MOOSA with GMP: its own terms keep weight 1 beside the balanced classification and domain losses.
+#
+# section: Multimodal domain generalization
+# method: with GMP
+# needs: and of GMP
+# keeps: permutations
+# table: GMP 3
+# differs: as above
 _base_ = ['./gmp.py', '../_base_/objectives/moosa_terms.py']
 
 _entropy, _jigsaw, *_terms, _splitting = _base_.moosa

@@ -1,4 +1,14 @@
 # MOOSA.
+#
+# section: Multimodal domain generalization
+# method: [MOOSA](methods/moosa.md), Dong, Chatzi, Fink, ECCV 2024
+# code: `EntropyWeightedClassification`, `EntropyMinimization`, `MultimodalJigsaw`:
+#     `models/objectives/entropy_weighted_classification.py`, `models/objectives/entropy_minimization.py`,
+#     `models/objectives/multimodal_jigsaw.py`, and those of SimMMDG
+# needs: widths that divide into parts
+# keeps: permutations
+# table: GMP 3
+# differs: closed set; one setting for all targets
 _base_ = ['./erm.py', '../_base_/objectives/moosa_terms.py']
 
 _entropy, _jigsaw, *_terms, _splitting = _base_.moosa

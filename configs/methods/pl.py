@@ -1,4 +1,9 @@
 # Pseudo labels alone, with the votes of Boomda.
+#
+# section: Boomda's rows
+# row: pseudo labels only
+# what it is: voting of all heads
+# table: Boomda, ablation
 _base_ = ['../_base_/adaptation.py']
 
 model = dict(

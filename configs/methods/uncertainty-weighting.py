@@ -1,5 +1,11 @@
 # Uncertainty weighting: a learned log-variance per loss.
 # Over classification and the adversarial loss, or, on a dataset with an unlabelled target, Boomda's alignment losses.
+#
+# section: Balancers that learn or read losses
+# method: [uncertainty weighting](methods/uncertainty_weighting.md), Kendall, Gal, Cipolla, CVPR 2018
+# needs: losses
+# keeps: log-variances, their Adam
+# differs: normalised
 _base_ = ['./{{$MMDA_LOSSES:base}}.py']
 
 optim_wrapper = dict(

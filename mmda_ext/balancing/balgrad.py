@@ -38,6 +38,11 @@ class BalGrad(Balancer):
     unverified; more than two modalities are ours (the paper has two).
     """
 
+    example = dict(kl_task='own_kl', head_prefix='own/')
+    example_objectives = (
+        dict(type='mmda_ext.LocalClassification', task='own', by_modality=True, balanced_heads=False),
+        dict(type='mmda_ext.MutualDistillation', task='own_kl'))
+
     weightings = ('loss', 'gradnorm', 'uniform')
     scopes = ('shared', 'per_modality')
 

@@ -94,6 +94,10 @@ class Balancer(ABC):
     needs: frozenset[str] = frozenset()
     space: str = 'parameter'
     spaces: ClassVar[tuple[str, ...]] = ('parameter', 'feature')
+    #: Arguments of a small example, beside classes, domains and tasks: what the tests of all classes build.
+    example: ClassVar[Mapping[str, Any]] = {}
+    #: Objectives that the example reads.
+    example_objectives: ClassVar[Sequence[Mapping[str, Any]]] = ()
 
     def __init__(self, space: str | None = None) -> None:
         self.space = choose('space', space or self.space, self.spaces)

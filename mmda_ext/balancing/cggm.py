@@ -42,6 +42,9 @@ class CGGM(Balancer):
     ``balance/direction``.
     """
 
+    example = dict(guidance_task='own')
+    example_objectives = (dict(type='mmda_ext.ClassifierGuidance', task='own', direction='off'), )
+
     needs = frozenset({'hits', 'losses'})
 
     def __init__(self,

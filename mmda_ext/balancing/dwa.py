@@ -31,6 +31,8 @@ class DWA(TaskWeights):
     loss that is not finite are left out of the means.
     """
 
+    example = dict(period=1)
+
     needs = frozenset({'losses'})
 
     def __init__(self, temperature: float = 2.0, period: int | None = None, **kwargs: Any) -> None:

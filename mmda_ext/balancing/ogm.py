@@ -48,6 +48,8 @@ class OGM(Balancer):
     Differences from the public code: it asks for rank 4 exactly, which leaves out every weight of a 3D convolution.
     """
 
+    example = dict(min_rank=2)
+
     ratios = ('pairwise', 'mean')
 
     def __init__(self,

@@ -32,6 +32,8 @@ class TorchJDWeighting(GramianWeights):
         ValueError: If TorchJD has no such weighting, or one with a memory, which no checkpoint would hold.
     """
 
+    example = dict(name='IMTLG')
+
     def __init__(self, name: str, options: Mapping[str, Any] | None = None, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         aggregation = _import()

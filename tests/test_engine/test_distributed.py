@@ -3,6 +3,7 @@
 import copy
 import tempfile
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import torch.multiprocessing as mp
 
 from mmda_ext.balancing import Sum
 from mmda_ext.models.objectives import Objective
+from tests.examples import BALANCER_NAMES, balancer_example
 from tests.tiny import batch_of, model_of, wrapper_of
 
 STEPS = 3
@@ -58,11 +60,18 @@ CASES = {
     'bfloat16': dict(kind='mmda_ext.AmpBalancedOptimWrapper', dtype='bfloat16', balancer=dict(type='GMP')),
     'accumulated feature': dict(balancer=dict(type='GMP', space='feature'), accumulative_counts=2),
 }
+for name in BALANCER_NAMES:
+    if name != 'TorchJDWeighting' or find_spec('torchjd'):
+        example, read = balancer_example(name)
+        CASES[name] = dict(balancer=example, model=dict(objectives=[ADVERSARY, *read]))
 
 
 def build(dtype, **options):
-    """Frozen statistics, no dropout: nothing ties a sample to its own process."""
-    model = model_of(dtype=dtype, seed=11, **options)
+    return freeze_statistics(model_of(dtype=dtype, seed=11, **options))
+
+
+def freeze_statistics(model):
+    """No dropout either: nothing ties a sample to its own process."""
     for module in model.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0

@@ -5,6 +5,8 @@ import torch
 
 from mmda_ext.models import ConcatFusion, FiLMFusion, GatedFusion, SumFusion
 from mmda_ext.models.heads import MultimodalClsHead
+from mmda_ext.registry import MODELS
+from tests.examples import FUSION_NAMES
 from tests.steps import given
 
 TWO = dict(v=2, a=2)
@@ -126,7 +128,7 @@ def test_film_closed_forms():
     torch.testing.assert_close(masked['v'], fusion.output(gamma_0 * content + beta_0))
 
 
-@pytest.mark.parametrize('kind', [ConcatFusion, SumFusion, GatedFusion, FiLMFusion])
+@pytest.mark.parametrize('kind', map(MODELS.get, FUSION_NAMES), ids=FUSION_NAMES)
 @pytest.mark.parametrize('hidden', [None, 8])
 def test_no_gradient_no_lasting_mode_and_every_parameter_trains(kind, hidden):
     fusion = kind(dict(v=3, a=4, f=2), 5, hidden, dropout=.5)

@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 TOOLS = sorted(path for path in (ROOT / 'tools').rglob('*.py'))
 #: Used by other tools.
-PARTS = ('preload.py', 'sweep_cell.py', 'interleaved.py')
+PARTS = ('preload.py', 'sweep_cell.py', 'interleaved.py', 'encoder_passes.py')
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from mmengine.model import BaseModule
@@ -27,6 +27,8 @@ class Fusion(BaseModule):
 
     #: Ways to split the prediction by modality that make sense for this fusion.
     modes: ClassVar[tuple[str, ...]] = ('masked', )
+    #: Arguments of a small example, beside classes, domains and tasks: what the tests of all classes build.
+    example: ClassVar[Mapping[str, Any]] = {}
 
     def __init__(self,
                  in_channels: Mapping[str, int],

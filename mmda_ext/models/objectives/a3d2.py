@@ -49,6 +49,9 @@ class A3D2(SkipCounter, Objective):
     package; ``'root'``. Fewer than two samples of a domain: 0, and counted.
     """
 
+    example = dict(anchor='audio', transport=dict(start=0))
+    example_objectives = (dict(type='mmda_ext.InformationBottleneck'), )
+
     def __init__(self,
                  num_classes: int,
                  fusion: dict,

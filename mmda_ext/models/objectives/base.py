@@ -2,8 +2,8 @@
 
 import logging
 from abc import abstractmethod
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
@@ -30,6 +30,10 @@ class Objective(BaseModule):
 
     #: Called after all those that do not, with the losses of the step by task.
     reads_losses = False
+    #: Arguments of a small example, beside classes, domains and tasks: what the tests of all classes build.
+    example: ClassVar[Mapping[str, Any]] = {}
+    #: Objectives beside it that the example reads.
+    example_objectives: ClassVar[Sequence[Mapping[str, Any]]] = ()
 
     def __init__(self, fusion: dict | None = None, task: str | None = None, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)

@@ -33,6 +33,8 @@ class BlendedClassification(Objective):
         ValueError: If the classifier adds its own cross-entropy as well.
     """
 
+    example_objectives = (dict(type='mmda_ext.LocalClassification', loss_weight=0.0), )
+
     weights: Tensor
 
     def __init__(self, fusion: dict, task: str = 'cls', init_cfg: dict | None = None) -> None:

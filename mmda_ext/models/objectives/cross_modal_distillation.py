@@ -50,6 +50,8 @@ class CrossModalDistillation(Objective):
             names a modality that the model does not have, or the model has no projections.
     """
 
+    example_objectives = (dict(type='mmda_ext.SupervisedContrastive'), )
+
     teacher: AveragedTeacher
 
     def __init__(self,

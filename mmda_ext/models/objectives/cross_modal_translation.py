@@ -46,6 +46,8 @@ class CrossModalTranslation(Objective):
             the model does not have.
     """
 
+    example = dict(hidden_channels=8)
+
     def __init__(self,
                  fusion: dict,
                  hidden_channels: int = 2048,

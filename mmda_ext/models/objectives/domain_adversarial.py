@@ -18,6 +18,8 @@ class DomainAdversarial(Objective):
         init_cfg (dict, optional): As in MMEngine.
     """
 
+    example = dict(head=dict(num_domains=2))
+
     def __init__(self,
                  head: dict,
                  fusion: dict | None = None,

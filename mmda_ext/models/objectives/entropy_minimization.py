@@ -23,6 +23,8 @@ class EntropyMinimization(Objective):
         init_cfg (dict, optional): As in MMEngine.
     """
 
+    example_objectives = (dict(type='mmda_ext.InformationBottleneck'), )
+
     def __init__(self,
                  fusion: dict | None = None,
                  loss_weight: float = 0.001,

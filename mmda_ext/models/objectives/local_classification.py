@@ -35,6 +35,8 @@ class LocalClassification(ModalityHeads):
         ValueError: If ``modality_weights`` names a modality that the model does not have.
     """
 
+    example = dict(task='heads')
+
     def __init__(self,
                  fusion: dict,
                  loss_weight: float = 3.0,

@@ -30,6 +30,8 @@ class LocalDomainAdversarial(Objective):
         init_cfg (dict, optional): As in MMEngine.
     """
 
+    example = dict(projection_channels=8, hidden_channels=8)
+
     def __init__(self,
                  num_domains: int,
                  fusion: dict,

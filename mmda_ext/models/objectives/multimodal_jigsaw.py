@@ -37,6 +37,8 @@ class MultimodalJigsaw(Objective):
     listing all :math:`P!`; the draw comes from Python's generator, which MMEngine seeds, and is kept in checkpoints.
     """
 
+    example = dict(num_parts=2, num_permutations=8, hidden_channels=8)
+
     columns: Tensor
 
     def __init__(self,

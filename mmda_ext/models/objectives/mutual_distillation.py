@@ -30,6 +30,8 @@ class MutualDistillation(Objective):
     Differences from the paper: more than two modalities are ours; no public code exists.
     """
 
+    example_objectives = (dict(type='mmda_ext.InformationBottleneck'), )
+
     def __init__(self, fusion: dict, loss_weight: float = 1.0, task: str = 'kl', init_cfg: dict | None = None) -> None:
         super().__init__(fusion, task, init_cfg)
         self.loss_name, self.loss_weight = task, loss_weight

@@ -39,6 +39,8 @@ class SupervisedContrastive(Objective):
         ValueError: If an option is unknown, a temperature is not positive, or a width to be halved is odd.
     """
 
+    example = dict(hidden_channels=8, out_channels=4)
+
     def __init__(self,
                  fusion: dict,
                  features: str = 'shared_half',

@@ -44,6 +44,8 @@ class VotingPseudoLabel(Objective):
         ValueError: If an option is unknown or out of range.
     """
 
+    example_objectives = (dict(type='mmda_ext.InformationBottleneck'), )
+
     def __init__(self,
                  fusion: dict,
                  min_votes: int | float = 3,

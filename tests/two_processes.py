@@ -15,6 +15,8 @@ def _start(rank: int, port: int, function: Callable[..., None], args: tuple[Any,
     dist.init_process_group('gloo', rank=rank, world_size=2)
     try:
         function(rank, *args)
+        # gloo aborts a process whose peer has gone already.
+        dist.barrier()
     finally:
         dist.destroy_process_group()
 

@@ -135,6 +135,7 @@ def worker(rank, world, folder, dtype):
         wrapper = run(model, wrapped, copy.deepcopy(options), rank, world, dtype)
         results[name] = (state_of(model), dict(wrapper.balancer.diagnostics))
     torch.save(results, Path(folder) / f'{rank}.pt')
+    dist.barrier()
     dist.destroy_process_group()
 
 

@@ -8,8 +8,9 @@ import torch
 
 from mmda_ext.balancing import BalanceInputs, Balancer
 from mmda_ext.models.objectives import Objective
+from tests.examples import OBJECTIVE_NAMES, balancer_example
 from tests.steps import given
-from tests.test_compatibility import BALANCED, OBJECTIVES, mixed_batch
+from tests.test_compatibility import mixed_batch
 from tests.test_compatibility import model_of as any_model
 from tests.test_models.test_objectives_alignment import adapting
 from tests.tiny import batch_of, model_of, parameters_of, wrapper_of
@@ -159,10 +160,10 @@ def test_a_second_classification_leaves_the_split_of_the_first(second):
     torch.testing.assert_close(whole + remainder, step.predictions.logits)
 
 
-@pytest.mark.parametrize('objective', sorted(OBJECTIVES))
+@pytest.mark.parametrize('objective', OBJECTIVE_NAMES)
 def test_a_record_ends_with_its_step(objective):
     """Nothing in it holds it: inputs and graph would stay until Python looks for cycles, batch upon batch."""
-    balancer = dict(type='MGDA', **BALANCED['MGDA'])
+    balancer, _ = balancer_example('MGDA')
     for options, kept in ((dict(kind='OptimWrapper'), 1), (dict(balancer=balancer), 0)):
         model, records = any_model(objective, 'ConcatFusion', 'MGDA'), []
         head = model.cls_head.loss

@@ -32,7 +32,7 @@ from step_time import slowfast
 SILENT = dict.fromkeys(('timer', 'logger', 'checkpoint', 'param_scheduler', 'sampler_seed'))
 
 
-@MODELS.register_module()
+@MODELS.register_module(force=True)  # as a script and as a module of tests
 class ProjectedEncoder(nn.Module):
     """An encoder, pooled and projected to the width that a recipe's other parts expect.
 

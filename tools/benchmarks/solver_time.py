@@ -11,7 +11,8 @@ from torch import Tensor
 
 from interleaved import parse, parser_of, ratios, span, write
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
-from mmda_ext.balancing import MGDA, CAGrad, NashMTL, TorchJDWeighting, UPGrad
+from mmda_ext.balancing import CAGrad, NashMTL, TorchJDWeighting, UPGrad
+from mmda_ext.balancing.parts.simplex_solver import SimplexSolver
 from mmda_ext.gradients.tensors import gramian
 from mmda_ext.models.objectives import CorrelationAlignment
 from mmda_ext.models.step import Step
@@ -74,16 +75,17 @@ def gramian_rows(device: str) -> dict[str, Callable[[], Tensor]]:
 def solver_rows(device: str) -> dict[str, Callable[[], Tensor]]:
     """Every solver on one arrowhead ``Q`` of four objectives, float32, on the device."""
     Q = torch.tensor([[1, 0, 0, .1], [0, 2, 0, .2], [0, 0, 4, .1], [.1, .2, .1, 3]], device=device)
-    balancers = {f'MGDA, {solver}': MGDA(solver) for solver in ('closed_form', 'arrowhead', 'exact', 'frank_wolfe')}
-    balancers.update({'UPGrad': UPGrad(), 'CAGrad': CAGrad(), 'Nash-MTL': NashMTL()})
+    solvers: dict[str, Callable[[Tensor], Tensor]] = {}
+    solvers.update({f'MGDA, {name}': SimplexSolver(name) for name in SimplexSolver.names})
+    solvers.update({'UPGrad': UPGrad().solve, 'CAGrad': CAGrad().solve, 'Nash-MTL': NashMTL().solve})
     wanted = {'MGDA': {}, 'MGDA, epsilon 1e-6, 250 iterations': dict(epsilon=1e-6, max_iters=250), 'IMTLG': {},
               'AlignedMTL': {}, 'PCGrad': {}, 'UPGrad': {}, 'CAGrad': dict(c=.5)}
     for title, options in wanted.items():
         try:
-            balancers[f'torchjd: {title}'] = TorchJDWeighting(title.split(',')[0], options=options)
+            solvers[f'torchjd: {title}'] = TorchJDWeighting(title.split(',')[0], options=options).solve
         except ImportError as error:
             print(f'left out: {title} ({error})')
-    return {name: lambda balancer=balancer: balancer.solve(Q) for name, balancer in balancers.items()}
+    return {name: lambda solve=solve: solve(Q) for name, solve in solvers.items()}
 
 
 def table(title: str, rows: dict[str, dict[str, float]]) -> list[str]:

@@ -107,6 +107,5 @@ def test_a_refused_run_leaves_the_work_dir_alone(tmp_path, capsys):
     assert re.search("error: --resume: .*epoch_1.pth was trained with optim_wrapper.optimizer.type='Adam'", error)
     assert (tmp_path / 'run' / 'toy.py').read_text() == before
     assert train('--resume', '--seed', '9', '--cfg-options', 'train_cfg.max_epochs=2') == 0
-    assert 'resume: seed 9 is asked for, the run began with 0' in capsys.readouterr().out
     assert any('resume: seed 9 is asked for' in log.read_text() for log in (tmp_path / 'run').glob('*/*.log'))
     assert "'seed': 0" in str(Config.fromfile(tmp_path / 'run' / 'toy.py').randomness)

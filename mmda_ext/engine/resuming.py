@@ -44,8 +44,6 @@ def adopt_present_conditions(runner: Runner, checkpoint: dict[str, Any]) -> list
             schedule that waits for metrics changed.
     """
     meta, name = checkpoint['meta'], str(runner._load_from or 'of the work dir')
-    # A key of older versions, which MMEngine would run as Python code.
-    meta.pop('config', None)
     if 'optimizer' not in checkpoint:
         raise ValueError(f'--resume: checkpoint {name} holds weights without the state of an optimizer; continue from '
                          'an epoch_*.pth, or start a new run from it with load_from')

@@ -11,6 +11,8 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +28,34 @@ def main() -> int:
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import parse_args, run
-    if 'LOGLEVEL' not in os.environ:
-        logging.disable(logging.ERROR)  # what torchrun logs of ended processes is said below
+    args = parse_args(sys.argv[1:])
     for name in ('OMP_NUM_THREADS', 'MKL_NUM_THREADS'):
         os.environ.setdefault(name, '1')  # as torchrun and MMEngine do, each with a warning
     os.environ[LAUNCHER_VARIABLE] = '1'
-    with tempfile.TemporaryDirectory(prefix='mmda_ext_') as folder:
+    with tempfile.TemporaryDirectory(prefix='mmda_ext_') as folder, _hushed():
+        args.log_dir = args.log_dir or folder
         try:
-            run(parse_args(['--log-dir', folder, *sys.argv[1:]]))
+            run(args)
         except ChildFailedError as error:
             first = min(error.failures.values(), key=lambda failure: _is_consequence(failure.error_file_data))
             print(_sentence(first), file=sys.stderr)
             return first.exitcode if first.exitcode > 0 else 128 - first.exitcode
         except SignalException as stop:
-            print(_of_signal(Path(folder)) or f'ended by {signal.Signals(stop.sigval).name}', file=sys.stderr)
+            print(_of_signal(Path(args.log_dir)) or f'ended by {signal.Signals(stop.sigval).name}', file=sys.stderr)
             return 128 + int(stop.sigval)
     return 0
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Without what torchrun logs of ended processes: it is said in one sentence. ``LOGLEVEL`` shows it."""
+    before = logging.root.manager.disable
+    if 'LOGLEVEL' not in os.environ:
+        logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _is_consequence(record: dict[str, Any]) -> bool:

@@ -1,11 +1,14 @@
 """Every tool helps with ``--help``, in the words of its own page; all of them in one process."""
 
+import logging
+import os
 import re
 import runpy
 import sys
 
 import pytest
 
+from mmda_ext.apis.one_line_errors import LAUNCHER_VARIABLE
 from tests.conftest import ROOT
 
 TOOLS = sorted(path for path in (ROOT / 'tools').rglob('*.py'))
@@ -32,6 +35,8 @@ def run_help(monkeypatch, capsys):
 @pytest.mark.parametrize('path', TOOLS, ids=lambda path: path.name)
 def test_every_tool_helps(run_help, path):
     code, (out, err) = run_help(path)
+    assert logging.root.manager.disable == logging.NOTSET, 'asking for help silences the log of this process'
+    assert LAUNCHER_VARIABLE not in os.environ, 'asking for help makes this process one of several'
     assert (code or 0, err) == (0, '')
     if path.name in PARTS:
         assert 'does nothing by itself' in out

@@ -3,6 +3,9 @@
 Example: python tools/analysis/report_results.py work_dirs/demo/results.json --chance 20
 Writes table.md, table.csv, accuracy.png and curves_<target>.png beside the results file or into --out. The curves have
 a column for each recipe and are left out for more than eight: name the interesting ones with --rows.
+
+Several files, one for each data set, give one table of recipes x data sets, corrected for the number of recipes, mean
+ranks and ranks.png: report_results.py work_dirs/ravdess/results.json work_dirs/watch/results.json --out benchmark
 """
 
 import argparse
@@ -12,6 +15,8 @@ from pathlib import Path
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.visualization.accuracy_plot import plot_accuracy
 from mmda_ext.visualization.curves import plot_curves
+from mmda_ext.visualization.data_sets import csv_of_sets, markdown_of_sets, read_data_sets
+from mmda_ext.visualization.rank_plot import plot_ranks
 from mmda_ext.visualization.results import read_results
 from mmda_ext.visualization.tables import csv_table, markdown_table
 
@@ -20,8 +25,8 @@ CURVES_FOR_AT_MOST = 8
 
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('results', type=Path, help='results.json of tools/sweep.py')
-    parser.add_argument('--out', type=Path, help='folder; beside the results by default')
+    parser.add_argument('results', type=Path, nargs='+', help='results.json of tools/sweep.py')
+    parser.add_argument('--out', type=Path, help='folder; by default beside the results, where that is one file')
     parser.add_argument('--part', choices=('test', 'val'), default='test', help='target (test) or sources (val)')
     parser.add_argument('--metric', help="key of the score; the sweep's main metric by default")
     parser.add_argument('--rows', nargs='+', help='only these recipes, the first is the reference; all by default')
@@ -31,24 +36,43 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> int:
     args = parse_args(arguments)
-    out = args.out or args.results.parent
+    if len(args.results) > 1 and args.out is None:
+        print('error: --out: name the folder in which the table of several files goes', file=sys.stderr)
+        return 2
     try:
-        results = read_results(args.results, args.part, args.metric, args.rows)
+        written = report_one(args) if len(args.results) == 1 else report_several(args)
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
-    out.mkdir(parents=True, exist_ok=True)
-    table = markdown_table(results)
-    (out / 'table.md').write_text(table, encoding='utf-8')
-    (out / 'table.csv').write_text(csv_table(results), encoding='utf-8')
-    print(table)
-    files = [out / 'table.md', out / 'table.csv']
+    print('written:', *(str(file) for file in written if file), sep='\n  ')
+    return 0
+
+
+def report_one(args: argparse.Namespace) -> list[Path | None]:
+    """Recipes x targets of one sweep."""
+    results = read_results(args.results[0], args.part, args.metric, args.rows)
+    out = args.out or args.results[0].parent
+    files: list[Path | None] = [*write(out, markdown_table(results), csv_table(results))]
     if results.scores:
         files.append(plot_accuracy(results, out / 'accuracy.png', args.chance))
     if len(results.rows) <= CURVES_FOR_AT_MOST:
         files += [plot_curves(results, target, out / f'curves_{target}.png') for target in results.targets]
-    print('written:', *(str(file) for file in files if file), sep='\n  ')
-    return 0
+    return files
+
+
+def report_several(args: argparse.Namespace) -> list[Path | None]:
+    """Recipes x data sets."""
+    data = read_data_sets(args.results, args.part, args.metric, args.rows)
+    files: list[Path | None] = [*write(args.out, markdown_of_sets(data), csv_of_sets(data))]
+    return files + ([plot_ranks(data.ranks, args.out / 'ranks.png')] if data.ranks else [])
+
+
+def write(out: Path, table: str, numbers: str) -> list[Path]:
+    out.mkdir(parents=True, exist_ok=True)
+    (out / 'table.md').write_text(table, encoding='utf-8')
+    (out / 'table.csv').write_text(numbers, encoding='utf-8')
+    print(table)
+    return [out / 'table.md', out / 'table.csv']
 
 
 if __name__ == '__main__':

@@ -15,16 +15,6 @@ class Ranks:
     sets: int
     critical: float
 
-    def groups(self) -> list[list[str]]:
-        """Largest sets of neighbours of which none is told apart from another, best first; single rows are none."""
-        names = sorted(self.mean, key=lambda name: self.mean[name])
-        found: list[list[str]] = []
-        for start, first in enumerate(names):
-            group = [name for name in names[start:] if self.mean[name] - self.mean[first] <= self.critical]
-            if len(group) > 1 and not (found and group[-1] == found[-1][-1]):
-                found.append(group)
-        return found
-
 
 def mean_ranks(scores: Mapping[str, Sequence[float]]) -> Ranks:
     """Rank the rows on each data set, ties sharing their mean rank, and average.

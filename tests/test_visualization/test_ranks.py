@@ -8,7 +8,7 @@ import pytest
 
 from mmda_ext.visualization.data_sets import csv_of_sets, markdown_of_sets, read_data_sets
 from mmda_ext.visualization.rank_plot import plot_ranks
-from mmda_ext.visualization.ranks import Ranks, critical_difference, mean_ranks
+from mmda_ext.visualization.ranks import critical_difference, mean_ranks
 from mmda_ext.visualization.statistics import holm, paired_difference
 
 
@@ -44,11 +44,6 @@ def test_mean_ranks_share_ties():
         mean_ranks({'a': [1.0]})
     with pytest.raises(ValueError, match=r'\[1, 2\]'):
         mean_ranks({'a': [1.0], 'b': [1.0, 2.0]})
-
-
-def test_groups_are_the_largest_that_are_not_told_apart():
-    ranks = Ranks({'d': 4.0, 'a': 1.0, 'b': 2.0, 'c': 2.5, 'e': 9.0}, sets=5, critical=1.5)
-    assert ranks.groups() == [['a', 'b', 'c'], ['c', 'd']]
 
 
 def write_sweep(folder, dataset, scores):

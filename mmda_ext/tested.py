@@ -37,6 +37,7 @@ TESTED = {
     'scikit-learn': Tested('sklearn', '1.9.1', False, 'clusters of Diagnosing & Re-learning, analyses'),
     'matplotlib': Tested('matplotlib', '3.11.2', False, 'plots'),
     'rich': Tested('rich', '15.0.0', False, 'tables'),
+    'optuna': Tested('optuna', '5.0.0', False, 'search of tools/benchmark.py'),
     'torchjd': Tested('torchjd', '0.18.0', False, 'further balancers'),
     'tensorboard': Tested('tensorboard', '2.21.0', False, 'training curves in a browser'),
 }

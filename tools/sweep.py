@@ -114,7 +114,7 @@ class Sweep:
 
     def __init__(self, cells: list[Cell], args: argparse.Namespace) -> None:
         self.cells, self.args = cells, args
-        self.waiting = [cell for cell in cells if cell.result() is None]
+        self.waiting = [cell for cell in cells if cell.result() is None and not cell.reason]
         self.users: dict[str, User] = {}
         self.running: list[Run] = []
         self.durations = [t for c in cells if c.result() and (t := c.record().get('wall_time_s'))]
@@ -234,8 +234,11 @@ class Display:
             self.say('\n'.join(f'    {line}' for line in tail(run.cell.log)))
             return
         result = run.cell.result() or {}
-        accuracy, rule = result.get('test', {}).get('acc/top1'), result.get('selection', 'unknown')
-        self.say(f'done {run.cell.name}: target acc/top1 {accuracy} (selection: {rule}), {clock(run.elapsed)}')
+        part, of = getattr(self.sweep.args, 'part', 'test'), 'target'
+        if part == 'val':  # a search, which may not look at the target
+            of = 'source validation'
+        accuracy, rule = (result.get(part) or {}).get('acc/top1'), result.get('selection', 'unknown')
+        self.say(f'done {run.cell.name}: {of} acc/top1 {accuracy} (selection: {rule}), {clock(run.elapsed)}')
 
     def say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)

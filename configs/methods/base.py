@@ -19,5 +19,7 @@ model = dict(
                 num_domains=len(_base_.source_domains),
                 reversal=_base_.strengths.get('base', 0.5))),
     ])
+# Around the strengths that the data sets state.
+search = {'model.objectives.0.head.reversal': dict(low=0.01, high=1.0, log=True)}
 # What a rule that balances any losses balances here.
 balanced = dict(tasks=('cls', 'domain'))

@@ -24,3 +24,8 @@ model = dict(
 
 # Found by search on source validation of the dataset; the methods after this one read them.
 strengths = _base_.get('strengths', {})
+
+# What tools/benchmark.py searches for every method: a tenth to ten times the recipe's rate, DomainBed's weight decay.
+search = {
+    'optim_wrapper.optimizer.lr': dict(factor=10),
+    'optim_wrapper.optimizer.weight_decay': dict(low=1e-6, high=1e-2, log=True)}

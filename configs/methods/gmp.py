@@ -13,3 +13,6 @@ model = dict(objectives=[dict(_adversary, head=dict(_adversary.head, reversal=_r
 optim_wrapper = dict(
     type='mmda_ext.BalancedOptimWrapper',
     balancer=dict(type='mmda_ext.GMP', alpha_k=0.5, alpha_p=0.5))
+search = {
+    'optim_wrapper.balancer.alpha_k': dict(low=0.1, high=1.0),
+    'optim_wrapper.balancer.alpha_p': dict(low=0.1, high=1.0)}

@@ -20,7 +20,7 @@ from mmda_ext.apis.recipe_files import dataset_file, datasets, is_composed, load
 
 #: What datasets and methods tell each other; nothing that trains reads it, so the made config is without it.
 INGREDIENTS = ('adapts', 'balanced', 'domains', 'fusion', 'groups', 'modalities', 'networks', 'num_classes',
-               'reads_target', 'source_domains', 'strengths', 'target_domains')
+               'reads_target', 'search', 'source_domains', 'strengths', 'target_domains')
 
 #: What a dataset must say.
 FACTS = ('domains', 'target_domains', 'source_domains', 'modalities', 'num_classes', 'networks')
@@ -90,6 +90,22 @@ def compose(path: str | Path, choice: Choice | None = None) -> Config:
             raise ValueError(f'{path} states its own data, so {_spelled(flagged)} cannot change it: name a method of '
                              'configs/methods, or edit the config')
         return Config.fromfile(file)
+    cfg = with_ingredients(path, flagged)
+    for key in [key for key in cfg if key in INGREDIENTS or key.startswith('_')]:
+        cfg.pop(key)
+    return cfg
+
+
+def with_ingredients(path: Path, flagged: Choice) -> Config:
+    """The config of a method on a dataset, with what the two tell each other (:data:`INGREDIENTS`) still in it.
+
+    Args:
+        path (Path): A method, or a recipe that inherits one.
+        flagged (Choice): What the flags name.
+
+    Raises:
+        ValueError: As :func:`compose`.
+    """
     stated = stated_in(path)
     # Of another dataset the recipe says nothing.
     choice = flagged if flagged.dataset else replace(flagged, **{**stated, **flagged.given()})
@@ -100,8 +116,6 @@ def compose(path: str | Path, choice: Choice | None = None) -> Config:
     recipe = dict(method=method_of(path), dataset=choice.dataset, target=list(cfg.target_domains),
                   sources=list(cfg.source_domains), modalities=list(cfg.modalities))
     cfg.recipe = dict(run=_run_name(path, flagged, bool(stated), facts, recipe), **recipe)
-    for key in [key for key in cfg if key in INGREDIENTS or key.startswith('_')]:
-        cfg.pop(key)
     return cfg
 
 

@@ -1,0 +1,214 @@
+"""One protocol: equal search for every row, seeds with what it found, one table; trained by a stand-in."""
+
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmda_ext.apis.compose import Choice, with_ingredients
+from mmda_ext.apis.recipe_files import method_file, methods
+from tests.conftest import ROOT
+
+# The score on source validation is higher for a smaller rate; `fails` makes one row fail.
+TRAINER = """
+import json, math, pathlib, sys
+argv = sys.argv
+folder = pathlib.Path(argv[argv.index('--work-dir') + 1])
+seed, row = int(argv[argv.index('--seed') + 1]), pathlib.Path(argv[1]).stem
+options = dict(word.split('=') for word in argv if word.startswith('optim_wrapper'))
+rate = float(options.get('optim_wrapper.optimizer.lr', 1e-3))
+with open('calls.txt', 'a') as calls:
+    calls.write(f'{folder} {row} {seed} {rate}\\n')
+broken = pathlib.Path('broken.txt')
+if broken.exists() and broken.read_text() in str(folder):
+    sys.exit(3)
+val = -10 * math.log10(rate)
+result = {'val': {'acc/top1': 0.0, 'a/acc/top1': val, 'b/acc/top1': val + 2},
+          'val_set': {'all': {'samples': 2, 'domains': {'a': 1, 'b': 1}, 'fingerprint': 'x'}},
+          'test': {'acc/top1': 50.0 + seed + 10 * (row == 'base')}, 'selection': 'source_validation'}
+(folder / 'result.json').write_text(json.dumps(result))
+"""
+PROTOCOL = """
+rows: [erm, base]
+tables:
+  digits: {dataset: avdigits, targets: [usps, mnist]}
+  faces: {dataset: ravdess, targets: [actors01-06], modalities: [face]}
+seeds: 2
+search: {trials: 3}
+"""
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / 'tools'))
+    import benchmark
+    before = signal.getsignal(signal.SIGTERM)
+    yield benchmark
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    (tmp_path / 'trainer.py').write_text(TRAINER)
+    (tmp_path / 'protocol.yaml').write_text(PROTOCOL)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(benchmark) -> int:
+    return benchmark.main(['protocol.yaml', '--work-dir', 'out', '--jobs', '2', '--trainer', 'trainer.py'])
+
+
+def calls(place: Path) -> list[list[str]]:
+    file = place / 'calls.txt'
+    return [line.split() for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def test_every_row_is_searched_alike_and_trained_with_what_was_found(benchmark, place, capsys):
+    (place / 'broken.txt').write_text('base/usps/seed1')
+    assert run(benchmark) == 1
+    (place / 'broken.txt').unlink()
+    first = calls(place)
+    # 3 trials and 2 seeds of 2 rows on 2 targets and 1
+    assert len(first) == (3 + 2) * 2 * 3
+    trials = {(folder, rate) for folder, _, seed, rate in first if seed == '1000'}
+    by_row = {row: sorted(rate for folder, rate in trials if f'/{row}/' in folder) for row in ('erm', 'base')}
+    assert by_row['erm'] == by_row['base']
+    assert by_row['erm'].count('0.001') == 3  # the recipe as it stands, once for each target
+    found = json.loads((place / 'out/digits/searched.json').read_text())
+    smallest = min(by_row['erm'], key=float)
+    chosen = dict(word.split('=') for word in found['erm']['usps']['options'])
+    assert chosen['optim_wrapper.optimizer.lr'] == smallest
+    assert {rate for _, _, seed, rate in first if seed != '1000'} == {smallest}
+    # No target score is shown during a search.
+    said = capsys.readouterr().out
+    assert re.search(r'done erm trial 0 .*source validation acc', said)
+    assert not re.search(r'trial \d.*target acc', said)
+
+    assert run(benchmark) == 0
+    assert [call[0] for call in calls(place)[len(first):]] == ['out/digits/base/usps/seed1']  # nothing trained twice
+    table = (place / 'out/table.md').read_text().splitlines()
+    assert table[0] == '| recipe | digits | faces | mean rank |'
+    assert table[2] == '| erm | 50.5 ± 0.7 (n=2) | 50.5 ± 0.7 (n=2) | 2.0 |'
+    assert table[3] == '| base | +10.0 [+10.0, +10.0] (n=2) * | +10.0 [+10.0, +10.0] (n=2) * | 1.0 |'
+    assert (place / 'out/ranks.png').exists()
+    assert (place / 'out/digits/accuracy.png').exists()
+
+
+def test_a_row_whose_search_fails_is_a_row_with_its_reason(benchmark, place):
+    (place / 'protocol.yaml').write_text(PROTOCOL.replace('[usps, mnist]', '[usps]').replace('trials: 3', 'trials: 1'))
+    (place / 'broken.txt').write_text('digits/search/base')
+    assert run(benchmark) == 1
+    cells = json.loads((place / 'out/digits/results.json').read_text())['cells']
+    reasons = {cell['reason'] for cell in cells if cell['row'] == 'base'}
+    assert reasons == {'no trial of its search ended'}
+    assert {cell['state'] for cell in cells if cell['row'] == 'erm'} == {'done'}
+    (place / 'broken.txt').unlink()
+    assert run(benchmark) == 0
+    assert {cell['state'] for cell in json.loads((place / 'out/digits/results.json').read_text())['cells']} == {'done'}
+
+
+def test_a_row_has_options_of_its_own(benchmark, place):
+    row = '{name: slow, method: base, options: {optim_wrapper.optimizer.lr: 0.5}}'
+    (place / 'protocol.yaml').write_text(f'rows: [erm, {row}]\ntables: {{x: {{dataset: ravdess}}}}\n')
+    assert run(benchmark) == 0
+    assert {(row, rate) for _, row, _, rate in calls(place)} == {('erm', '0.001'), ('base', '0.5')}
+    assert len(calls(place)) == 2 * 4  # every domain in turn
+    results = json.loads((place / 'out/x/results.json').read_text())
+    assert results['rows'] == ['erm', 'slow']
+
+
+@pytest.mark.parametrize(('old', 'new', 'message'), [
+    ('rows: [erm, base]', 'rows: [erm, bass]', 'protocol.yaml: .*bass'),
+    ('rows: [erm, base]', 'rows: [erm, erm]', 'rows: erm twice'),
+    ('rows: [erm, base]', 'rows: []', 'the file: rows is missing'),
+    ('[usps, mnist]', '[usp]', 'row erm on table digits: --target usp: unknown'),
+    ('dataset: avdigits', 'dataset: nowhere', 'protocol.yaml: .*nowhere'),
+    ('seeds: 2', 'sedes: 2', 'sedes is unknown; it holds rows, tables, seeds, search'),
+    ('trials: 3', 'trails: 3', 'search: trails is unknown'),
+    ('trials: 3', 'trials: 3, seed: 1', 'its seed 1 is among the seeds'),
+    ('[face]', '[nose]', 'row erm on table faces: --modalities nose'),
+    ('digits:', '../digits:', r'\.\./digits'),
+    ('rows:', 'rows: [', 'is no YAML'),
+])
+def test_a_wrong_file_is_one_sentence(benchmark, place, old, new, message):
+    (place / 'protocol.yaml').write_text(PROTOCOL.replace(old, new))
+    with pytest.raises((ValueError, FileNotFoundError), match=message) as error:
+        run(benchmark)
+    assert '\n' not in str(error.value)
+    assert not calls(place)
+
+
+@pytest.fixture
+def search(benchmark):
+    import benchmark_search
+    return benchmark_search
+
+
+def config(**entries) -> Config:
+    return Config({'a': {'b': [0.5, 2]}, 'search': {'a.b.0': {'factor': 10}, **entries}})
+
+
+def test_what_all_rows_search_is_drawn_alike(search, tmp_path):
+    journal = tmp_path / 'optuna.journal'
+    few = search.Search(journal, 'few', *search.read_space(config(), 'few'), 'x').trials(5, seed=3)
+    many = config(**{'a.b.1': {'low': 1, 'high': 9}})
+    more = search.Search(journal, 'more', *search.read_space(many, 'more'), 'x')
+    drawn = more.trials(2, seed=3)
+    again = search.Search(journal, 'more', *search.read_space(many, 'more'), 'x').trials(5, seed=3)  # as after a kill
+    assert again[:2] == drawn
+    assert again[0] == {'a.b.0': 0.5, 'a.b.1': 2}
+    assert [trial['a.b.0'] for trial in again] == [trial['a.b.0'] for trial in few]
+    assert len({trial['a.b.0'] for trial in few}) == 5
+    assert all(0.05 <= trial['a.b.0'] <= 5 and trial['a.b.1'] in range(1, 10) for trial in again)
+
+
+def test_first_of_equals_is_best_and_a_failed_trial_stays_open(search, tmp_path):
+    found = search.Search(tmp_path / 'j', 'x', *search.read_space(config(), 'x'), 'x')
+    trials = found.trials(4, seed=3)
+    assert found.best() is None
+    for number, value in ((0, 1.0), (3, 2.0), (1, 2.0), (1, 99.0)):
+        found.tell(number, value)
+    assert found.best() == (1, trials[1], 2.0)
+
+
+def test_a_journal_of_another_search_is_refused(search, tmp_path):
+    search.Search(tmp_path / 'j', 'x', *search.read_space(config(), 'x'), 'x')
+    with pytest.raises(ValueError, match='begun with another recipe or space'):
+        search.Search(tmp_path / 'j', 'x', *search.read_space(config(**{'a.b.1': {'choices': [1, 2]}}), 'x'), 'x')
+
+
+@pytest.mark.parametrize('dataset', ['ravdess', 'ravdess-adaptation'])
+def test_every_method_has_a_space_that_begins_with_the_rates(search, dataset):
+    for name in methods(reads_target=dataset.endswith('adaptation')):
+        cfg = with_ingredients(Path(method_file(name)), Choice(dataset=dataset))
+        space, _ = search.read_space(cfg, f'{name} on {dataset}')
+        assert list(space)[:2] == ['optim_wrapper.optimizer.lr', 'optim_wrapper.optimizer.weight_decay']
+
+
+@pytest.mark.parametrize(('key', 'entry', 'message'), [
+    ('a.c', {'factor': 2}, "has no a.c .nothing at 'c'"),
+    ('a.b.7', {'factor': 2}, "has no a.b.7 .nothing at '7'"),
+    ('a.b.1', {'low': 3, 'high': 5}, 'a.b.1 is 2 in the recipe, which'),
+    ('a.b.1', {'choices': [3]}, 'a.b.1 is 2 in the recipe, which'),
+    ('a.b.1', {'low': 3}, 'is no range: low or high is missing'),
+    ('a.b.1', {'lo': 3}, 'is no range: .*lo'),
+    ('a.b.1', {'low': 5, 'high': 1}, 'is no range'),
+])
+def test_a_wrong_space_is_one_sentence(search, key, entry, message):
+    with pytest.raises(ValueError, match=message) as error:
+        search.read_space(config(**{key: entry}), 'gmp on ravdess')
+    assert '\n' not in str(error.value)
+    assert str(error.value).startswith('search of gmp on ravdess: ')
+
+
+def test_score_is_the_mean_over_source_domains(search):
+    result = {'selection': 'source_validation', 'val': {'acc/top1': 1.0, 'a/acc/top1': 2.0, 'b/acc/top1': 6.0},
+              'val_set': {'all': {'domains': {'a': 9, 'b': 1}}}}
+    assert search.score(result) == 4.0
+    assert search.score({**result, 'val_set': None}) == 1.0
+    with pytest.raises(ValueError, match="needs source validation, and this run was selected by 'last'"):
+        search.score({**result, 'selection': 'last'})

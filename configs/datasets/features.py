@@ -33,8 +33,9 @@ dataset = dict(
     ann_file=file.path,
     modalities=modalities,
     source_domains=source_domains,
-    grouped=file.has_groups and not file.has_split,
     pipeline=[dict(type='mmda_ext.PackMultimodalInputs')])
+if file.has_groups and not file.has_split:
+    dataset['grouped'] = True
 train_dataloader = dict(num_workers=0, dataset=dict(**dataset, domains=source_domains, split='train'))
 val_dataloader = dict(num_workers=0, dataset=dict(**dataset, domains=source_domains, split='val'))
 test_dataloader = dict(num_workers=0, dataset=dict(**dataset, domains=target_domains, split='test'))

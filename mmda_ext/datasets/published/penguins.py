@@ -39,7 +39,8 @@ def read_penguins(wheel: Path) -> Arrays:
     """
     rows = list(csv.DictReader(io.StringIO(WHEEL.read(wheel, MEMBER)[0].decode())))
     needed = [column for columns in COLUMNS.values() for column in columns]
-    rows = [row for row in rows if row['Sex'].lower() in CLASSES and all(row[name] not in ('', 'NA') for name in needed)]
+    rows = [row for row in rows
+            if row['Sex'].lower() in CLASSES and all(row[name] not in ('', 'NA') for name in needed)]
     species = [row['Species'].split()[0].lower() for row in rows]
     arrays = {name: np.array([[row[column] for column in columns] for row in rows], dtype=np.float32)
               for name, columns in COLUMNS.items()}

@@ -1,5 +1,5 @@
-# As hydraulic.py: cycles with a sound cooler have labels; of those with one close to failure, 80 % of the blocks of each
-# class train without labels and 20 % are held out.
+# As hydraulic.py: cycles with a sound cooler have labels; of those with one close to failure, 80 % of the blocks of
+# each class train without labels and 20 % are held out.
 _base_ = ['./hydraulic.py']
 
 adapts = True

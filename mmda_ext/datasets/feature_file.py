@@ -11,7 +11,7 @@ from numpy.lib import format as npy
 from mmda_ext.datasets.feature_checks import class_labels
 
 #: Arrays of a feature file that are no modality.
-RESERVED = ('label', 'domain', 'classes', 'split')
+RESERVED = ('label', 'domain', 'classes', 'split', 'group')
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class FeatureFile:
         domains (tuple[str, ...]): Names of the domains, sorted.
         num_classes (int): Number of classes.
         has_split (bool): Whether the file says who trains, validates and tests.
+        has_groups (bool): Whether the file says which samples must not be divided.
     """
 
     path: str
@@ -31,6 +32,7 @@ class FeatureFile:
     domains: tuple[str, ...]
     num_classes: int
     has_split: bool
+    has_groups: bool
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -65,7 +67,7 @@ def describe(path: str) -> FeatureFile:
         domains = tuple(str(name) for name in np.unique(file['domain'].astype(str)))
         table = {name: file[name] for name in ('label', 'classes') if name in file.files}
     _, classes = class_labels(Path(path), table['label'], table.get('classes'))
-    return FeatureFile(str(path), shapes, domains, len(classes), 'split' in headers)
+    return FeatureFile(str(path), shapes, domains, len(classes), 'split' in headers, 'group' in headers)
 
 
 def _headers(path: str) -> dict[str, tuple[tuple[int, ...], np.dtype]]:

@@ -9,12 +9,14 @@ PARTS = ('train', 'val', 'test')
 
 
 def assign_parts(labels: np.ndarray, domains: np.ndarray, source_domains: Sequence[str], val_fraction: float,
-                 seed: int, target_test_fraction: float | None = None) -> np.ndarray:
+                 seed: int, target_test_fraction: float | None = None,
+                 groups: np.ndarray | None = None) -> np.ndarray:
     """Give every sample a part: sources are divided, all of the other domains is for testing unless a share is named.
 
     Each pair of class and domain is shuffled by a generator of its own and its first ``round(val_fraction * n)``
     samples validate (of a domain that is no source, ``round(target_test_fraction * n)`` test). So the division of a
-    domain does not depend on which other domains are sources.
+    domain does not depend on which other domains are sources. With groups, these are shuffled and counted in place of
+    samples, and none is divided; those that hold several classes form a kind of their own beside the classes.
 
     Args:
         labels (np.ndarray): Classes, shape ``(n, )``.
@@ -24,22 +26,33 @@ def assign_parts(labels: np.ndarray, domains: np.ndarray, source_domains: Sequen
         seed (int): Seed of the division, at least 0.
         target_test_fraction (float, optional): Fraction of each other domain that tests; the rest trains, for methods
             that adapt to unlabelled samples.
+        groups (np.ndarray, optional): What each sample was cut from, shape ``(n, )``, of one domain each.
 
     Returns:
         np.ndarray: ``'train'``, ``'val'`` or ``'test'``, shape ``(n, )``.
     """
     parts = np.full(len(labels), 'test', dtype='<U5')
+    groups = np.arange(len(labels)) if groups is None else groups
+    kinds = _kinds(labels, groups)
     shares = dict.fromkeys(source_domains, ('val', val_fraction))
     if target_test_fraction is not None:
         shares = {**dict.fromkeys(np.unique(domains).tolist(), ('test', target_test_fraction)), **shares}
     for domain, (part, fraction) in shares.items():
-        for label in np.unique(labels):
-            members = np.flatnonzero((domains == domain) & (labels == label))
+        for label in np.unique(kinds):
+            members = np.flatnonzero((domains == domain) & (kinds == label))
             generator = np.random.default_rng([seed, zlib.crc32(domain.encode()), int(label)])
-            members = generator.permutation(members)
-            held_out = round(fraction * len(members))
-            parts[members[:held_out]], parts[members[held_out:]] = part, 'train'
+            names = generator.permutation(np.unique(groups[members]))
+            held_out = names[:round(fraction * len(names))]
+            parts[members] = np.where(np.isin(groups[members], held_out), part, 'train')
     return parts
+
+
+def _kinds(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Class of each sample, or the number behind the last class where its group holds several, ``(n, )``."""
+    _, first, place = np.unique(groups, return_index=True, return_inverse=True)
+    mixed = np.zeros(len(first), dtype=bool)
+    np.logical_or.at(mixed, place, labels != labels[first][place])
+    return np.where(mixed[place], labels.max() + 1, labels)
 
 
 def standardized(values: np.ndarray, training: np.ndarray) -> np.ndarray:

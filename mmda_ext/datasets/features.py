@@ -19,8 +19,9 @@ class FeatureDataset(MultimodalDataset):
     """Samples of an ``.npz`` file with one array for each modality, ``label``, ``domain``, ``classes``.
 
     An optional array ``split`` says ``train``, ``val`` or ``test`` for each sample. Without it a stratified part of the
-    sources validates and the whole target tests (:func:`assign_parts`). Labels are indices of ``classes`` or names. The
-    file is loaded with ``allow_pickle=False``, and every value is checked when it is opened.
+    sources validates and the whole target tests (:func:`assign_parts`); with ``grouped``, samples of the same ``group``
+    (windows of one recording) stay together, since neighbours would tell each other's class. Labels are indices of
+    ``classes`` or names. The file is loaded with ``allow_pickle=False``, and every value is checked when it is opened.
 
     Args:
         ann_file (str): The file.
@@ -33,6 +34,7 @@ class FeatureDataset(MultimodalDataset):
         split_seed (int): Seed of that division.
         target_test_fraction (float, optional): Divide the other domains too: this fraction tests, the rest trains
             (for adaptation with ``unlabeled_target=True``). Without it, all of the target tests.
+        grouped (bool): Divide by the array ``group``, which the file must have, instead of by samples.
         standardize (bool): Scale each element by mean and deviation of the training samples of the sources.
         flatten (bool): Make a vector of the features of each sample.
         **kwargs: See :class:`MultimodalDataset`.
@@ -51,6 +53,7 @@ class FeatureDataset(MultimodalDataset):
                  val_fraction: float = .2,
                  split_seed: int = 0,
                  target_test_fraction: float | None = None,
+                 grouped: bool = False,
                  standardize: bool = True,
                  flatten: bool = False,
                  **kwargs: Any) -> None:
@@ -63,7 +66,7 @@ class FeatureDataset(MultimodalDataset):
         mapping = modalities if isinstance(modalities, Mapping) else {name: name for name in modalities}
         self.arrays: dict[str, str] = dict(mapping)
         self.split, self.val_fraction, self.split_seed = split, val_fraction, split_seed
-        self.target_test_fraction = target_test_fraction
+        self.target_test_fraction, self.grouped = target_test_fraction, grouped
         self.standardize, self.flatten = standardize, flatten
         self._features: dict[str, np.ndarray] = {}
         super().__init__(domains, source_domains, tuple(modalities), ann_file=str(ann_file), **kwargs)
@@ -86,9 +89,15 @@ class FeatureDataset(MultimodalDataset):
             if self.target_test_fraction is not None:
                 raise ValueError(f'{self.ann_file} has an array `split`, which says who tests: leave out '
                                  f'target_test_fraction={self.target_test_fraction}')
+            if self.grouped:
+                raise ValueError(f'{self.ann_file} has an array `split`, which says who validates: set grouped=False')
             return self._table['split']
+        groups = self._table.get('group') if self.grouped else None
+        if self.grouped and groups is None:
+            raise ValueError(f'{self.ann_file} has no array `group`, by which grouped=True divides: write the file '
+                             'again with the command of its data set (docs/data.md), or set grouped=False')
         return assign_parts(self._table['label'], self._table['domain'], self.source_domains, self.val_fraction,
-                            self.split_seed, self.target_test_fraction)
+                            self.split_seed, self.target_test_fraction, groups)
 
     def _prepare(self, array: str) -> np.ndarray:
         values = self._table[array]

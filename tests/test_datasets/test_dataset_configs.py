@@ -13,7 +13,8 @@ from tests.conftest import ROOT
 from tests.recipes import recipe
 from tests.test_datasets.media import make_epic, make_hac
 
-LEAVE_ONE_OUT = ('epic', 'epic-clips', 'hac', 'demo', 'demo-epic', 'ravdess', 'avdigits')
+LEAVE_ONE_OUT = ('epic', 'epic-clips', 'hac', 'demo', 'demo-epic', 'ravdess', 'avdigits', 'watch',
+                 'hydraulic', 'flights', 'penguins')
 
 
 def build(cfg: Config, part: str, **options: Any) -> Any:

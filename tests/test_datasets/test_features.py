@@ -151,6 +151,47 @@ def test_a_target_is_divided_where_asked(tmp_path: Path) -> None:
         load(write_features(path, split=np.full(90, 'train')), ('c', ), 'train', target_test_fraction=.2)
 
 
+def write_groups(path: Path, **changes: object) -> Path:
+    """Groups of two neighbours of one class, ten of each class and domain."""
+    rows = np.arange(180)
+    domain, label = np.repeat(['a', 'b', 'c'], 60), rows // 20 % 3
+    group = np.char.add(domain, (rows // 2).astype(str))
+    return write_features(path, face=np.random.default_rng(0).normal(size=(180, 4)), sound=None, label=label,
+                          domain=domain, **({'group': group} | changes))
+
+
+def test_groups_are_not_divided(tmp_path: Path) -> None:
+    path = write_groups(tmp_path / 'x.npz')
+    rows = {part: sorted(int(name.split('/')[1]) for name in identifiers(load(path, SOURCES, part, grouped=True)))
+            for part in ('train', 'val')}
+    assert [len(rows[part]) for part in ('train', 'val')] == [96, 24], 'two of ten groups of each class'
+    assert all(row ^ 1 in rows['val'] for row in rows['val'])
+    assert [sum(row // 20 == kind for row in rows['val']) for kind in range(6)] == [4] * 6
+    alone = identifiers(load(path, SOURCES, 'val'))
+    assert any(f'{name[:2]}{int(name.split("/")[1]) ^ 1:06d}' not in alone for name in alone), 'without grouped=True'
+    held_out = load(path, ('c', ), 'test', grouped=True, target_test_fraction=.5)
+    assert all(f'c/{int(name.split("/")[1]) ^ 1:06d}' in identifiers(held_out) for name in identifiers(held_out))
+    assert len(held_out) == 30
+
+
+def test_a_group_of_several_classes_is_not_divided_either() -> None:
+    domains, groups = np.repeat(['a', 'b'], 60), np.repeat(np.arange(40), 3)
+    parts = assign_parts(np.tile(np.arange(3), 40), domains, ('a', 'b'), .2, 0, groups=groups)
+    assert all(len(set(parts[groups == group])) == 1 for group in range(40))
+    assert [(parts[domains == name] == 'val').sum() for name in 'ab'] == [12, 12]
+
+
+def test_what_cannot_be_grouped_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='has no array `group`, by which grouped=True divides'):
+        load(write_features(tmp_path / 'x.npz'), SOURCES, 'train', grouped=True)
+    with pytest.raises(ValueError, match=r"sample 60: `group` 'one' lies in several domains"):
+        load(write_groups(tmp_path / 'x.npz', group=np.full(180, 'one')), SOURCES, 'train', grouped=True)
+    with pytest.raises(ValueError, match='array `split`, which says who validates'):
+        load(write_groups(tmp_path / 'x.npz', split=np.full(180, 'train')), SOURCES, 'train', grouped=True)
+    with pytest.raises(ValueError, match='`group` has 3 samples, `label` 180'):
+        load(write_groups(tmp_path / 'x.npz', group=np.arange(3)), SOURCES, 'train', grouped=True)
+
+
 def test_unlabelled_target(tmp_path: Path) -> None:
     data = load(write_features(tmp_path / 'x.npz'), ('a', 'c'), 'all', unlabeled_target=True)
     assert [('gt_label' in data.get_data_info(i)) for i in (0, 59)] == [True, False]

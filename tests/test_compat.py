@@ -357,7 +357,8 @@ def test_a_config_is_laid_out_once_and_again_after_a_change(monkeypatch):
 
 def test_a_style_of_ones_own_is_another_text(monkeypatch):
     from mmengine.config import config as module
-    monkeypatch.setattr(module, 'FormatCode', lambda text, style_config, verify=None: (f'{text} {style_config}', verify))
+    monkeypatch.setattr(module, 'FormatCode',
+                        lambda text, style_config, verify=None: (f'{text} {style_config}', verify))
     compat.format_configs_once()
     assert module.FormatCode('a', style_config=dict(x=1)) == ("a {'x': 1}", None)
     assert module.FormatCode('a', style_config=dict(x=2), verify=True) == ("a {'x': 2}", True)

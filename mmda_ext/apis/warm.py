@@ -15,7 +15,7 @@ MODULES = (
 for _name in MODULES:
     with suppress(ImportError):
         import_module(_name)
-# MMEngine collects garbage for every data set that it opens, which walks through all objects of all modules: 0.2 s each.
+# MMEngine collects garbage at every data set that it opens, which walks through all objects of all modules, 0.2 s each.
 # What is frozen is not looked at, and stays in memory that the forked processes share.
 gc.collect()
 gc.freeze()

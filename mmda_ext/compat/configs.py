@@ -22,7 +22,7 @@ def quiet_substitution() -> Iterator[None]:
 
 
 def format_configs_once() -> None:
-    """MMEngine (0.10.7) lays out the text of the whole config anew, by yapf, for every checkpoint: a third of a short run.
+    """MMEngine (0.10.7) lays out the text of the whole config anew, by yapf, for every checkpoint: 0.2 s.
 
     The layout depends on nothing but the unformatted text, which is still made of the config at every call: a config
     that has changed has another text, and is laid out again. Safe to call twice.

@@ -69,7 +69,7 @@ class MultimodalDataPreprocessor(BaseDataPreprocessor):
         self.preprocessors = nn.ModuleDict({name: MODELS.build(cfg or default) for name, cfg in preprocessors.items()})
 
     def cast_data(self, data: Any) -> Any:
-        """As MMEngine's (0.10.7); on a CPU, where it copies every sample of the batch, the batch as the loader made it."""
+        """As MMEngine's (0.10.7); on a CPU, where it copies every sample, the batch of the loader."""
         return data if self.device.type == 'cpu' else super().cast_data(data)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:

@@ -327,3 +327,39 @@ def test_nothing_is_printed_by_the_import():
         compat.hush_import_warnings()
         warnings.warn('pkg_resources is deprecated as an API', stacklevel=1)
     assert not caught
+
+
+def test_a_config_is_laid_out_once_and_again_after_a_change(monkeypatch):
+    """The text of a config is that of MMEngine's own code, whatever was formatted before."""
+    from mmengine.config import config as module
+    from yapf.yapflib.yapf_api import FormatCode
+    asked = []
+
+    def lay_out(text, **style):
+        asked.append(text)
+        return FormatCode(text, **style)
+
+    cfg = Config(dict(model=dict(type='Net', widths=[128] * 40, rate=1e-3), name='run'))
+    monkeypatch.setattr(module, 'FormatCode', FormatCode)
+    own = cfg.pretty_text
+    monkeypatch.setattr(module, 'FormatCode', lay_out)
+    compat.format_configs_once()
+    compat.format_configs_once()
+    assert [cfg.pretty_text, cfg.pretty_text, Config(cfg.to_dict()).pretty_text] == [own] * 3
+    assert len(asked) == 1
+    cfg.model.rate = 1e-2
+    changed = cfg.pretty_text
+    assert ('rate=0.01' in changed, 'rate=0.001' in own, len(asked)) == (True, True, 2)
+    assert Config.fromstring(changed, '.py').model == cfg.model
+    cfg.model.rate = 1e-3
+    assert (cfg.pretty_text, len(asked)) == (own, 2)
+
+
+def test_a_style_of_ones_own_is_another_text(monkeypatch):
+    from mmengine.config import config as module
+    monkeypatch.setattr(module, 'FormatCode',
+                        lambda text, style_config, verify=None: (f'{text} {style_config}', verify))
+    compat.format_configs_once()
+    assert module.FormatCode('a', style_config=dict(x=1)) == ("a {'x': 1}", None)
+    assert module.FormatCode('a', style_config=dict(x=2), verify=True) == ("a {'x': 2}", True)
+    assert module.FormatCode('a', style_config=dict(x=2)) == ("a {'x': 2}", None)

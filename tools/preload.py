@@ -12,8 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-MODULES = ['mmda_ext.apis.cli', 'mmda_ext.engine.balancers', 'mmda_ext.models', 'mmda_ext.datasets', 'mmaction.models',
-           'mmaction.datasets', 'mmaction.engine', 'mmaction.evaluation', 'mmaction.visualization']
+MODULES = ['mmda_ext.apis.warm']
 
 
 class Forked:

@@ -47,9 +47,14 @@ def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='handed to the trainer')
     parser.add_argument('--new-options', nargs='+', default=[], metavar='KEY=VALUE', help='the same for new keys')
     parser.add_argument('--jobs', type=int, default=1, help='runs at the same time')
-    parser.add_argument('--preload', action='store_true', help='import once and fork: for many short runs')
     parser.add_argument('--trainer', default=near(TRAINER, Path(__file__).parents[1]))
-    return parser.parse_args(arguments)
+    parser.add_argument('--preload', action=argparse.BooleanOptionalAction,
+                        help='fork runs from one process that has everything imported, or start each anew; by default '
+                             'forked, unless --trainer names another')
+    args = parser.parse_args(arguments)
+    if args.preload is None:
+        args.preload = args.trainer == parser.get_default('trainer')
+    return args
 
 
 def near(path: str, root: Path) -> str:

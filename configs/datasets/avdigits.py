@@ -11,7 +11,7 @@ source_domains = {{'$MMDA_SOURCES:None'}} or tuple(name for name in domains if n
 modalities = {{'$MMDA_MODALITIES:None'}} or ('image', 'audio')
 num_classes = 10
 # As on RAVDESS; nothing was searched here.
-strengths = dict(base=0.1, cmrf_start=100, splitting_margin=1.0, ogm_min_rank=2)
+strengths = dict(base=0.1, cmrf_start=100, splitting_margin=1.0, ogm_min_rank=2, head_width=64)
 
 networks = dict(
     image=dict(

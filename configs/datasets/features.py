@@ -15,7 +15,7 @@ source_domains = {{'$MMDA_SOURCES:None'}} or tuple(name for name in domains if n
 modalities = {{'$MMDA_MODALITIES:None'}} or tuple(file.shapes)
 num_classes = file.num_classes
 # As on RAVDESS; nothing was searched here.
-strengths = dict(base=0.1, cmrf_start=100, splitting_margin=1.0, ogm_min_rank=2)
+strengths = dict(base=0.1, cmrf_start=100, splitting_margin=1.0, ogm_min_rank=2, head_width=64)
 
 vectors = dict(type='mmda_ext.MLPBackbone', hidden_channels=(128, 64), dropout=0.2)
 sequences = dict(type='mmda_ext.TextCNN', out_channels=64, channels=64, dropout=0.2)

@@ -7,8 +7,15 @@
 #     `models/objectives/feature_splitting.py`
 # needs: even widths, wide heads
 # table: GMP 3
-# differs: one setting for all targets; the splitting is bounded on feature files
+# differs: one setting for all targets; on feature files the splitting is bounded and heads are as wide
+#     as the features, not 2048
 _base_ = ['./erm.py', '../_base_/objectives/simmmdg_terms.py']
 
-_margin = _base_.strengths.get('splitting_margin')
-model = dict(objectives=[*_base_.simmmdg[:-1], dict(_base_.simmmdg[-1], margin=_margin)])
+_heads = dict(hidden_channels=_base_.strengths.head_width) if 'head_width' in _base_.strengths else {}
+_contrast, _translation, _splitting = _base_.simmmdg
+model = dict(
+    objectives=[
+        dict(_contrast, **_heads),
+        dict(_translation, **_heads),
+        dict(_splitting, margin=_base_.strengths.get('splitting_margin')),
+    ])

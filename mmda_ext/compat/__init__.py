@@ -21,7 +21,7 @@ from mmda_ext.compat.checkpoints import (
     tensors_only,
 )
 from mmda_ext.compat.config_in_checkpoint import ignore_configs_in_checkpoints
-from mmda_ext.compat.configs import quiet_substitution
+from mmda_ext.compat.configs import format_configs_once, quiet_substitution
 from mmda_ext.compat.devices import allow_cpu_amp, has_accelerator, prepare_cpu_distributed
 from mmda_ext.compat.downloads import load_from_http
 from mmda_ext.compat.imports import disable_vindlu, provide_drn, provide_importlib_metadata
@@ -33,7 +33,7 @@ from mmda_ext.stack import installed, version_of
 __all__ = [
     'adjust_hue', 'after_import', 'allow_cpu_amp', 'allow_mmengine_checkpoints', 'apply_workarounds',
     'checkpoint_globals', 'disable_vindlu', 'fix_color_jitter', 'fix_numpy_aliases', 'forget_missing_weights',
-    'has_accelerator', 'held_back_start', 'hush_import_warnings', 'hush_parameter_lists',
+    'format_configs_once', 'has_accelerator', 'held_back_start', 'hush_import_warnings', 'hush_parameter_lists',
     'ignore_configs_in_checkpoints', 'keep_checkpoints_at_home', 'keep_order', 'load_from_http',
     'load_from_local', 'mend_scopes', 'prepare_cpu_distributed', 'provide_drn', 'provide_importlib_metadata',
     'quiet_substitution', 'read_checkpoint', 'register_package', 'replace_pkg_resources', 'tensors_only',
@@ -55,6 +55,7 @@ def _mend_configs() -> None:
     mend_scopes()
     keep_order()
     replace_pkg_resources()
+    format_configs_once()
 
 
 def workarounds_in_force() -> list[str]:
@@ -71,6 +72,7 @@ def workarounds_in_force() -> list[str]:
         'disable_vindlu': 'mmaction.models.multimodal' in stub,
         'mend_scopes': getattr(scopes, '__module__', '') == packages.__name__,
         'keep_order': 'sorted' in getattr(config, '__dict__', {}),
+        'format_configs_once': hasattr(getattr(config, 'FormatCode', None), 'cache_info'),
         'replace_pkg_resources': getattr(found_by, '__module__', '') == packages.__name__,
         'fix_numpy_aliases, fix_color_jitter': version_of('numpy') >= (2, ),
         'allow_mmengine_checkpoints, ignore_configs_in_checkpoints, keep_checkpoints_at_home': installed('mmengine'),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmaction.structures import ActionDataSample
 from mmaction.utils import register_all_modules
 
 from mmda_ext.registry import MODELS
@@ -14,6 +15,8 @@ from tests.conftest import ROOT
 from tests.recipes import recipe
 
 sys.path.insert(0, str(ROOT / 'tools' / 'benchmarks'))
+import cell_time
+
 import interleaved
 import recipe_time
 import solver_time
@@ -47,7 +50,7 @@ def test_text_reaches_its_section(tmp_path):
     assert '| table |\n<!-- x: end -->\nb' in page.read_text()
     assert 'Measured on' in page.read_text()
     assert json.loads(Path(args.out).read_text())['tables'] == dict(rows=1)
-    for name in ('step time', 'recipe time', 'solver time', 'data speed'):
+    for name in ('step time', 'recipe time', 'solver time', 'data speed', 'cell time'):
         assert (ROOT / 'docs' / 'performance.md').read_text().count(f'<!-- {name}: begin -->') == 1
 
 
@@ -98,3 +101,32 @@ def test_a_recipe_keeps_the_width_of_its_features_on_other_networks():
     assert {name: value.shape for name, value in model.extract_feat(inputs, 2).items()} == dict(
         face=(2, 64), audio=(2, 64))
     assert all(p.requires_grad for p in model.parameters())
+
+
+def test_the_loop_by_hand_does_the_sums_of_the_runner():
+    """Two models alike, one step of each without dropout: the same gradients."""
+    from types import SimpleNamespace
+
+    from mmda_ext.registry import OPTIM_WRAPPERS
+    cfg = recipe('gmp', 'ravdess')
+    for network in (*cfg.model.backbones.values(), cfg.model.fusion):
+        network['dropout'] = 0.0
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model).train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
+    optimizer.zero_grad = lambda: None
+    wrapper = OPTIM_WRAPPERS.build(
+        dict(type='mmda_ext.BalancedOptimWrapper', optimizer=optimizer, balancer=cfg.optim_wrapper.balancer))
+    inputs = dict(face=torch.randn(12, 35), audio=torch.randn(12, 116))
+    labels, domains = torch.arange(12) % 8, torch.arange(12) % 3
+    cell_time.update(SimpleNamespace(model=model, optim_wrapper=wrapper), inputs, dict(cls=labels, domain=domains))
+    by_hand = [parameter.grad.clone() for parameter in model.parameters()]
+    model.zero_grad()
+    samples = []
+    for label, domain in zip(labels.tolist(), domains.tolist()):
+        sample = ActionDataSample().set_gt_label(label)
+        sample.set_metainfo(dict(domain_label=domain, is_target=False))
+        samples.append(sample)
+    model.train_step(dict(inputs={name: list(value) for name, value in inputs.items()}, data_samples=samples), wrapper)
+    for parameter, own in zip(model.parameters(), by_hand):
+        torch.testing.assert_close(parameter.grad, own)

@@ -77,6 +77,19 @@ def test_strengths_belong_to_the_dataset():
     assert parts == [4, 2]
 
 
+def test_heads_that_serve_training_alone_are_as_wide_as_the_features():
+    """On features; on video they have the widths of the releases."""
+    for method in ('simmmdg', 'simmmdg-gmp', 'simmmdg-gmp-aligned', 'simmmdg-translators', 'moosa', 'moosa-gmp', 'cmrf',
+                   'cmrf-gmp'):
+        for data in ('ravdess', 'avdigits'):
+            cfg = recipe(method, data)
+            wide = [term for term in cfg.model.objectives if term.type.rpartition('.')[2] in (
+                'SupervisedContrastive', 'CrossModalTranslation', 'MultimodalJigsaw')]
+            assert len(wide) == {'s': 2, 'm': 3, 'c': 1}[method[0]]
+            assert {term.hidden_channels for term in wide} == set(cfg.model.fusion.in_channels.values()) == {64}
+        assert not any('hidden_channels' in term for term in recipe(method, 'hac').model.objectives)
+
+
 def test_rules_for_any_losses_take_those_of_the_data():
     on_sources, on_target = recipe('cagrad', 'ravdess'), recipe('cagrad', 'ravdess-adaptation')
     assert on_sources.optim_wrapper.balancer == dict(type='mmda_ext.CAGrad', c=.5, tasks=('cls', 'domain'))

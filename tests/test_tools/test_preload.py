@@ -55,3 +55,45 @@ def test_a_forked_trainer_is_stopped_with_its_session(preload, tmp_path):
         run.wait(.1)
     os.killpg(run.pid, signal.SIGKILL)
     assert run.wait(20) == -signal.SIGKILL
+
+
+GRID_TRAINER = """
+import json, pathlib, signal
+folder = pathlib.Path(sys.argv[sys.argv.index('--work-dir') + 1])
+calls = folder / 'calls'
+calls.mkdir(exist_ok=True)
+(calls / str(os.getppid())).touch()
+if sys.argv[1].endswith('dies_a.py') and not (folder / 'half').exists():
+    (folder / 'half').touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+(folder / 'result.json').write_text(json.dumps({'test': {'acc/top1': 50.0}}))
+"""
+
+
+def test_forked_cells_share_a_parent_and_a_killed_one_loses_nothing_but_itself(preload, tmp_path):
+    sweep = importlib.import_module('sweep')
+    path = trainer(tmp_path, GRID_TRAINER)
+    for row in ('dies', 'good'):
+        (tmp_path / f'{row}_a.py').write_text('')
+    command = ['--rows', f'dies={tmp_path}/dies_{{target}}.py', f'good={tmp_path}/good_{{target}}.py', '--targets', 'a',
+               '--work-dir', str(tmp_path / 'w'), '--trainer', str(path), '--preload', '--jobs', '2']
+
+    def states():
+        cells = sweep.read_json(tmp_path / 'w' / 'results.json')['cells']
+        return {cell['row']: (cell['state'], cell['reason']) for cell in cells}
+
+    assert sweep.main(command) == 1
+    assert states() == {'dies': ('failed', 'exit code -9'), 'good': ('done', '')}
+    assert sweep.main(command) == 0
+    assert states() == {'dies': ('done', ''), 'good': ('done', '')}
+    parents = {row: sorted(own.name for own in (tmp_path / 'w' / row).glob('a/seed0/calls/*')) for row in states()}
+    assert parents['dies'] == parents['good']
+    assert parents['good'] != [str(os.getpid())]
+
+
+def test_the_trainer_of_the_package_is_forked_and_another_is_not(preload):
+    sweep = importlib.import_module('sweep')
+    base = ['--rows', 'gmp', '--targets', 'a', '--work-dir', 'w']
+    own = ['--trainer', 'mine.py']
+    assert [sweep.parse_args([*base, *more]).preload for more in ([], own, ['--no-preload'], [*own, '--preload'])] == [
+        True, False, False, True]

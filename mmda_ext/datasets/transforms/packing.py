@@ -1,5 +1,6 @@
 """The last step of a pipeline: tensors by modality, and what is known of the sample."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -44,7 +45,10 @@ class PackMultimodalInputs(BaseTransform):
         sample = ActionDataSample()
         if 'gt_label' in results:
             sample.set_gt_label(int(results['gt_label']))
-        sample.set_metainfo({key: results[key] for key in self.meta_keys if key in results})
+        for key in self.meta_keys:
+            if key in results:
+                # Not `set_metainfo`, which copies deeply: a data set hands out dicts that are nobody else's.
+                sample.set_field(results[key], key, field_type='metainfo')
         entries = {name: get_modality(results, name, 'PackMultimodalInputs') for name in names}
         incomplete = {name: entry['incomplete'] for name, entry in entries.items() if 'incomplete' in entry}
         if incomplete:
@@ -76,7 +80,8 @@ def _only(data: dict[str, torch.Tensor], name: str, results: dict) -> torch.Tens
 
 
 def _finite(data: torch.Tensor, name: str, results: dict) -> torch.Tensor:
-    if data.is_floating_point() and not torch.isfinite(data).all():
+    # A sum is finite only if every value is, and costs a third; where large values overflow, they are looked at.
+    if data.is_floating_point() and not math.isfinite(data.sum()) and not torch.isfinite(data).all():
         bad = data.numel() - int(torch.isfinite(data).sum())
         raise ValueError(f'PackMultimodalInputs: modality {name!r} of sample {results.get("sample_id")!r} holds NaN or '
                          f'infinity ({bad} of {data.numel()} values): repair its file, or the step of the pipeline '

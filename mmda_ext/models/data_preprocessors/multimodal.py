@@ -68,6 +68,10 @@ class MultimodalDataPreprocessor(BaseDataPreprocessor):
         default = dict(type='mmda_ext.TensorPreprocessor')
         self.preprocessors = nn.ModuleDict({name: MODELS.build(cfg or default) for name, cfg in preprocessors.items()})
 
+    def cast_data(self, data: Any) -> Any:
+        """As MMEngine's (0.10.7); on a CPU, where it copies every sample, the batch of the loader."""
+        return data if self.device.type == 'cpu' else super().cast_data(data)
+
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """``{'inputs': {m: (N * S_m, ...)}, 'data_samples': list}`` on the device of the model.
 

@@ -1,6 +1,6 @@
 # Heads: a linear class head for each modality beside the fused one; the log-probabilities of all are summed.
 #
-# section: Balancing strategies
+# section: Strong simple rows
 # method: heads: classification by each modality and by all; log-probabilities of all heads summed
 # code: `LocalClassification`: `models/objectives/local_classification.py`, `predictor` of the recognizer:
 #     `models/predictors.py`

@@ -72,7 +72,8 @@ class DomainAccuracy(BaseMetric):
                     domain=sample.get('domain'),
                     is_target=bool(sample.get('is_target', False)),
                     split=sample.get('split'),
-                    further_ranks={name: _rank(sample, name, score, label) for name, score in further_scores(sample).items()}))
+                    further_ranks={name: _rank(sample, name, score, label)
+                                   for name, score in further_scores(sample).items()}))
 
     def compute_metrics(self, results: list[Outcome]) -> dict[str, float]:
         return by_split(self._metrics, results, self.inductive_split, 'DomainAccuracy')

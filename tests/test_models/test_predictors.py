@@ -84,8 +84,8 @@ def test_a_row_that_is_not_finite_is_not_a_prediction():
 def test_without_heads():
     assert 'predictor_scores' not in predicted(model_of(), batch_of())[0]
     for predictor in ('modalities', 'all'):
-        with pytest.raises(ValueError, match=f"model.predictor='{predictor}' needs a class head for every modality: add "
-                                             "an objective that trains them .* or set it to 'fused'"):
+        with pytest.raises(ValueError, match=f"model.predictor='{predictor}' needs a class head for every modality: "
+                                             "add an objective that trains them .* or set it to 'fused'"):
             model_of(predictor=predictor)
     with pytest.raises(ValueError, match="MultimodalRecognizer: predictor='both' is unknown: choose one of 'fused'"):
         model_of(predictor='both')

@@ -33,8 +33,8 @@ class CrossModalDistillation(Objective):
     steps.
 
     It needs :class:`SupervisedContrastive`, which owns the projections, and
-    ``dict(type='mmda_ext.AveragedTeacherHook')`` among the hooks. Where the model has class heads of the modalities, the
-    teacher also predicts with all of its own (``teacher_ensemble``), beside its fused prediction (``teacher``).
+    ``dict(type='mmda_ext.AveragedTeacherHook')`` among the hooks. Where the model has class heads of the modalities,
+    the teacher also predicts with all of its own (``teacher_ensemble``), beside its fused prediction (``teacher``).
 
     Args:
         fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.

@@ -84,8 +84,8 @@ class MultimodalRecognizer(BaseModel):
                     {name: nn.Linear(width, classes) for name, width in fusion['in_channels'].items()})
         self.predictor = choose('predictor', predictor, PREDICTORS, 'MultimodalRecognizer')
         if predictor != 'fused' and not self.modality_heads:
-            raise ValueError(f'model.predictor={predictor!r} needs a class head for every modality: add {HEAD_TRAINERS}, '
-                             "or set it to 'fused'")
+            raise ValueError(f'model.predictor={predictor!r} needs a class head for every modality: add '
+                             f"{HEAD_TRAINERS}, or set it to 'fused'")
         self._frozen_norm = {name: dict(cfg).get('norm', 'train') for name, cfg in (freeze or {}).items()}
         self._trainable = None if trainable is None else tuple(trainable)
         self._apply_freeze(freeze or {})

@@ -1,5 +1,5 @@
 # Label smoothing: a tenth of the target of the fused cross-entropy is the uniform distribution. The option of the head
-# goes with any method: `--new-options model.cls_head.label_smooth_eps=0.1`.
+# goes with any method: `--cfg-options model.cls_head.label_smooth_eps=0.1`.
 #
 # section: Strong simple rows
 # method: label smoothing, Szegedy et al., CVPR 2016

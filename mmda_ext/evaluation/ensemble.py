@@ -76,6 +76,6 @@ def _join(key: str, own: Mapping[str, Sample], rule: str) -> Sample:
         if other:
             raise ValueError(f'sample {key}: its {what} is {values[first]} in member {first} and {values[other]} in '
                              f'{other}: train and test all members on one data set')
-    told = {name: own[first][name] for name in ('sample_id', 'domain', 'is_target', 'split', 'gt_label')
+    told: Sample = {name: own[first][name] for name in ('sample_id', 'domain', 'is_target', 'split', 'gt_label')
             if name in own[first]}
     return {**told, 'pred_score': combine_probabilities(list(scores.values()), rule), 'predictor_scores': scores}

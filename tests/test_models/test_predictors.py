@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from mmda_ext.models.predictors import combine
+from tests.recipes import recipe
 from tests.tiny import batch_of, model_of, parameters_of
 
 VIDEO, AUDIO, FUSED = ([2., 0, -1], [.5, .2, .1], [1.5, 1, -.5])
@@ -31,6 +33,19 @@ def test_the_class_is_that_of_the_summed_logits_and_no_order_matters():
     assert combine(logits).argmax() == 0, 'the mean of probabilities would say 1'
     torch.testing.assert_close(combine(logits).softmax(1), combine(logits[::-1]).softmax(1))
     torch.testing.assert_close(combine(logits).softmax(1), torch.stack(logits).mean(0).softmax(1))
+
+
+def test_the_recipe_trains_each_head_once_and_predicts_with_all():
+    cfg = recipe('heads')
+    assert cfg.model.predictor == 'all'
+    model, batch = model_of(objectives=cfg.model.objectives), batch_of()
+    losses = model(**model.data_preprocessor(batch), mode='loss')
+    step = model.take_step_record().step
+    terms = [cross_entropy(logits, step.labels) for logits in step.predictions.modality_logits.values()]
+    torch.testing.assert_close(losses['loss_heads'], sum(terms))
+    torch.testing.assert_close(losses['loss_cls'], cross_entropy(step.predictions.logits, step.labels))
+    assert {key for key in losses if 'loss' in key} == {'loss_heads', 'loss_cls'}
+    assert model.local_parameters() == dict(video=[], audio=[])
 
 
 def test_half_precision_keeps_the_tail():

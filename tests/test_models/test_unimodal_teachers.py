@@ -70,7 +70,9 @@ def test_targets_are_the_features_of_the_files(files):
     model = umt(files, loss_weight=3.)
     data = model.data_preprocessor(batch_of())
     losses = model(**data, mode='loss')
-    features = model.take_step_record().step.features
+    step = model.take_step_record().step
+    features = step.features
+    assert not any(target.requires_grad for target in model.objectives[0].teach(step).values())
     expected = torch.zeros((), dtype=torch.float64)
     for seed, name in enumerate(NAMES, 5):
         alone = model_of((name, ), seed=seed, objectives=[])

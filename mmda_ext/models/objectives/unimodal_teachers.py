@@ -96,8 +96,7 @@ class UnimodalTeachers(Objective):
         return {'loss_teachers': self.loss_weight * torch.stack(list(terms.values())).sum(),
                 **{f'mse_{name}': value.detach() for name, value in terms.items()}}
 
-    @torch.no_grad()
     def teach(self, step: Step) -> dict[str, Tensor]:
-        """Features of the teachers, ``{m: (N, D_m)}``."""
+        """Features of the teachers, ``{m: (N, D_m)}``, without gradient, since nothing of theirs asks for one."""
         return {name: self.necks[name](encoder(step.inputs[name]), step.num_samples)
                 for name, encoder in self.encoders.items()}

@@ -80,8 +80,8 @@ def count(cfg: Config) -> tuple[float, float]:
         objectives = {own.type for own in cfg.model.get('objectives', ())}
         adapts = cfg.get('reads_target', False) or 'mmda_ext.InformationBottleneck' in objectives
         model.train_step(batch(adapts), wrapper)
-    # The teacher's pass: AveragedTeacherHook makes the teacher, and a recipe without a runner has no hooks.
-    teachers = int('mmda_ext.CrossModalDistillation' in objectives)
+    # The teacher's pass: it has a copy of the layer that is watched, and CMRF's is made by a hook of the runner.
+    teachers = int(bool(objectives & {'mmda_ext.CrossModalDistillation', 'mmda_ext.UnimodalTeachers'}))
     return sum(forward) / SIZE + teachers, sum(backward) / SIZE
 
 

@@ -24,6 +24,7 @@ from mmda_ext.compat.config_in_checkpoint import ignore_configs_in_checkpoints
 from mmda_ext.compat.configs import format_configs_once, quiet_substitution
 from mmda_ext.compat.devices import allow_cpu_amp, has_accelerator, prepare_cpu_distributed
 from mmda_ext.compat.downloads import load_from_http
+from mmda_ext.compat.dumps import read_dump
 from mmda_ext.compat.imports import disable_vindlu, provide_drn, provide_importlib_metadata
 from mmda_ext.compat.later import after_import
 from mmda_ext.compat.messages import held_back_start, hush_import_warnings, hush_parameter_lists
@@ -36,8 +37,8 @@ __all__ = [
     'format_configs_once', 'has_accelerator', 'held_back_start', 'hush_import_warnings', 'hush_parameter_lists',
     'ignore_configs_in_checkpoints', 'keep_checkpoints_at_home', 'keep_order', 'load_from_http',
     'load_from_local', 'mend_scopes', 'prepare_cpu_distributed', 'provide_drn', 'provide_importlib_metadata',
-    'quiet_substitution', 'read_checkpoint', 'register_package', 'replace_pkg_resources', 'tensors_only',
-    'workarounds_in_force'
+    'quiet_substitution', 'read_checkpoint', 'read_dump', 'register_package', 'replace_pkg_resources',
+    'tensors_only', 'workarounds_in_force'
 ]
 
 

@@ -44,7 +44,7 @@ def checkpoint_globals() -> list[Any]:
     return [HistoryBuffer, (_method_of_history, 'builtins.getattr'), np.ndarray, np.dtype, *dtypes, *arrays]
 
 
-class _TensorsOnly(pickle.Unpickler):
+class TensorsOnly(pickle.Unpickler):
     """For torch below 2.6, whose own reader takes no further names: finds the harmless ones and refuses others."""
 
     def find_class(self, module: str, name: str) -> Any:
@@ -151,7 +151,7 @@ def _load(file: Any, map_location: Any) -> Any:
     if is_on(TRUSTED):
         return torch.load(file, map_location=map_location, weights_only=False)
     reader: Any = ModuleType('tensors_only')
-    reader.Unpickler, reader.load = _TensorsOnly, lambda source, **options: _TensorsOnly(source, **options).load()
+    reader.Unpickler, reader.load = TensorsOnly, lambda source, **options: TensorsOnly(source, **options).load()
     with _environment(TENSORS_ONLY, None):
         return torch.load(file, map_location=map_location, weights_only=False, pickle_module=reader)
 

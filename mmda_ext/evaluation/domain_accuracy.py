@@ -6,11 +6,8 @@ from typing import Any, TypedDict
 
 from mmengine.evaluator import BaseMetric
 
-from mmda_ext.evaluation.samples import by_split, label_of, scores_of
+from mmda_ext.evaluation.samples import by_split, further_scores, label_of, scores_of
 from mmda_ext.registry import METRICS
-
-#: Fields of a sample with more scores than those of the model as a whole, without ``_scores``.
-KINDS = ('modality', 'predictor')
 
 
 class Outcome(TypedDict):
@@ -35,7 +32,7 @@ class DomainAccuracy(BaseMetric):
       the same key in every run;
     * ``source/acc/top<k>`` and ``target/acc/top<k>`` when samples of both kinds occur;
     * ``modality/<m>/acc/top<k>`` for each modality that a sample's ``modality_scores`` names, over those samples;
-    * ``predictor/<name>/acc/top<k>`` for each further predictor in ``predictor_scores``, such as a teacher.
+    * ``predictor/<name>/acc/top<k>`` for each predictor in ``predictor_scores``: heads, sums of them, a teacher.
 
     A score that is not finite stops the evaluation and names the sample. Among equal scores the lower class index comes
     first.
@@ -68,8 +65,6 @@ class DomainAccuracy(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         for sample in data_samples:
             label = label_of(sample, 'DomainAccuracy')
-            further = {f'{kind}/{name}': scores for kind in KINDS
-                       for name, scores in (sample.get(f'{kind}_scores') or {}).items()}
             self.results.append(
                 Outcome(
                     label=label,
@@ -77,7 +72,8 @@ class DomainAccuracy(BaseMetric):
                     domain=sample.get('domain'),
                     is_target=bool(sample.get('is_target', False)),
                     split=sample.get('split'),
-                    further_ranks={name: _rank(sample, name, score, label) for name, score in further.items()}))
+                    further_ranks={name: _rank(sample, name, score, label)
+                                   for name, score in further_scores(sample).items()}))
 
     def compute_metrics(self, results: list[Outcome]) -> dict[str, float]:
         return by_split(self._metrics, results, self.inductive_split, 'DomainAccuracy')

@@ -6,6 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+#: Fields of a sample with more scores than those of the model as a whole, without ``_scores``.
+KINDS = ('modality', 'predictor')
+
 
 def label_of(sample: Mapping[str, Any], metric: str) -> int:
     """The one class label of a sample.
@@ -40,6 +43,11 @@ def scores_of(sample: Mapping[str, Any], name: str, score: Any, label: int, metr
         raise ValueError(f'{metric}: {_name(sample)} has {name} {score.tolist()[:8]}, which is not finite, so there is '
                          'no accuracy: look for NaN in the files of this sample and in the weights of the checkpoint')
     return score
+
+
+def further_scores(sample: Mapping[str, Any]) -> dict[str, Any]:
+    """Scores of each modality alone and of further predictors, by ``<kind>/<name>``: the prefix of their metrics."""
+    return {f'{kind}/{name}': scores for kind in KINDS for name, scores in (sample.get(f'{kind}_scores') or {}).items()}
 
 
 def by_split(compute: Callable[[Sequence[Any]], dict[str, float]], results: Sequence[Any], split: str | None,

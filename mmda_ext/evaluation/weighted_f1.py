@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from mmengine.evaluator import BaseMetric
 
-from mmda_ext.evaluation.samples import by_split, label_of, scores_of
+from mmda_ext.evaluation.samples import by_split, further_scores, label_of, scores_of
 from mmda_ext.registry import METRICS
 
 
@@ -18,7 +18,7 @@ class Prediction(TypedDict):
     domain: str | None
     is_target: bool
     split: str | None
-    modalities: dict[str, int]
+    further: dict[str, int]
 
 
 @METRICS.register_module()
@@ -34,7 +34,8 @@ class WeightedF1(BaseMetric):
     * ``f1/weighted`` and ``acc/unweighted``: all samples, fused prediction;
     * ``<domain>/f1/weighted``, ``<domain>/acc/unweighted`` for each domain that occurs;
     * the same with ``source/`` and ``target/`` when samples of both kinds occur;
-    * the same with ``modality/<m>/`` for each modality that a sample's ``modality_scores`` names, over those samples.
+    * the same with ``modality/<m>/`` for each modality that a sample's ``modality_scores`` names, over those samples;
+    * the same with ``predictor/<name>/`` for each predictor in ``predictor_scores``: heads, sums of them, a teacher.
 
     A score that is not finite stops the evaluation and names the sample. Among equal scores the lower class index comes
     first.
@@ -60,7 +61,6 @@ class WeightedF1(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]) -> None:
         for sample in data_samples:
             label = label_of(sample, 'WeightedF1')
-            scores = sample.get('modality_scores') or {}
             self.results.append(
                 Prediction(
                     label=label,
@@ -68,7 +68,8 @@ class WeightedF1(BaseMetric):
                     domain=sample.get('domain'),
                     is_target=bool(sample.get('is_target', False)),
                     split=sample.get('split'),
-                    modalities={name: _predict(sample, name, score, label) for name, score in scores.items()}))
+                    further={name: _predict(sample, name, score, label)
+                             for name, score in further_scores(sample).items()}))
 
     def compute_metrics(self, results: list[Prediction]) -> dict[str, float]:
         return by_split(_metrics, results, self.inductive_split, 'WeightedF1')
@@ -83,7 +84,7 @@ def _metrics(results: Sequence[Prediction]) -> dict[str, float]:
 
 
 def _groups(results: Sequence[Prediction]) -> dict[str, list[tuple[int, int]]]:
-    """Label and prediction by prefix: all, domains in the order in which they occur, modalities."""
+    """Label and prediction by prefix: all, domains in the order in which they occur, modalities, further predictors."""
     both = len({item['is_target'] for item in results}) == 2
     groups: dict[str, list[tuple[int, int]]] = defaultdict(list, {'': []})
     for item in results:
@@ -94,8 +95,8 @@ def _groups(results: Sequence[Prediction]) -> dict[str, list[tuple[int, int]]]:
         for prefix in ('', *(f'{name}/' for name in sorted(names))):
             groups[prefix].append((item['label'], item['fused']))
     for item in results:
-        for name, predicted in item['modalities'].items():
-            groups[f'modality/{name}/'].append((item['label'], predicted))
+        for name, predicted in item['further'].items():
+            groups[f'{name}/'].append((item['label'], predicted))
     return groups
 
 

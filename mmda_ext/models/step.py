@@ -13,6 +13,10 @@ from mmda_ext.gradients import Cut, Probe
 if TYPE_CHECKING:
     from mmda_ext.models.fusions import Fusion
 
+#: For sentences: what to add where heads of the modalities are missing.
+HEAD_TRAINERS = ('an objective that trains them (mmda_ext.LocalClassification, mmda_ext.InformationBottleneck or '
+                 'mmda_ext.EntropyWeightedClassification) to `objectives`')
+
 
 class Predictions:
     """What the predictors that the model owns say of a batch; each is asked once, and only if somebody looks.
@@ -60,9 +64,7 @@ class Predictions:
             ValueError: If the model has no heads, in the name of the objective ``asked_by``.
         """
         if not self.modality_logits:
-            raise ValueError(f'{asked_by} needs a class head for every modality: add an objective that trains them '
-                             '(mmda_ext.LocalClassification, mmda_ext.InformationBottleneck or '
-                             'mmda_ext.EntropyWeightedClassification) to `objectives`')
+            raise ValueError(f'{asked_by} needs a class head for every modality: add {HEAD_TRAINERS}')
         return [*self.modality_logits.values(), self.logits]
 
 

@@ -73,6 +73,15 @@ def test_by_domain_and_modality():
     assert metrics['modality/face/acc/unweighted'] == pytest.approx(100 / 3)
 
 
+def test_by_predictor():
+    samples = [sample(label, guess) for label, guess in zip(TRUTH, GUESS)]
+    for item, label in zip(samples, TRUTH):
+        item.set_field(dict(all=torch.eye(4)[label]), 'predictor_scores')
+    metrics = evaluate(samples)
+    assert (metrics['predictor/all/f1/weighted'], metrics['predictor/all/acc/unweighted']) == (100., 100.)
+    assert metrics['f1/weighted'] == pytest.approx(67.7778, abs=1e-4)
+
+
 def test_kinds_of_domains_of_other_names():
     metrics = evaluate([sample(0, 0, 'D1'), sample(1, 0, 'D3', True)])
     assert (metrics['source/f1/weighted'], metrics['target/f1/weighted'], metrics['D3/f1/weighted']) == (100., 0., 0.)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import pickle
 import re
 import shutil
 import signal
@@ -18,6 +17,7 @@ from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 
+from mmda_ext import compat
 from mmda_ext.apis import cli, config_edits, resume
 from mmda_ext.apis.explanations import explain
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
@@ -55,7 +55,7 @@ def test_train_then_test(config, tmp_path):
     assert (record['seed'], record['config'], record['epoch']) == (7, 'toy.py', 2)
     dump = tmp_path / 'scores.pkl'
     assert test(config, tmp_path / 'w' / record['checkpoint'], '--dump', dump, '--work-dir', tmp_path / 't') == 0
-    predictions = pickle.loads(dump.read_bytes())
+    predictions = compat.read_dump(dump)
     assert len(predictions) == 24
     assert {'pred_score', 'gt_label', 'domain', 'sample_id'} <= set(predictions[0])
     metrics = json.loads(next((tmp_path / 't').glob('*/*.json')).read_text())
@@ -371,7 +371,7 @@ def test_dist_scripts_on_a_cpu(tmp_path):
     record = result(tmp_path / 'run')
     assert record['seed'] == 4
     call('dist_test.sh', config, tmp_path / 'run' / record['checkpoint'], 2, '--dump', tmp_path / 'd.pkl')
-    assert len(pickle.loads((tmp_path / 'd.pkl').read_bytes())) == 24
+    assert len(compat.read_dump(tmp_path / 'd.pkl')) == 24
 
 
 @pytest.mark.parametrize('script', ['dist_train', 'dist_test', 'slurm_train', 'slurm_test', 'make_venv'])

@@ -112,8 +112,9 @@ def markdown(networks: str, rows: dict[str, dict[str, float]]) -> str:
 
 
 def beside(base: Path) -> list[str]:
-    """The methods that train on the data of a method."""
-    return [str(base.with_name(f'{name}.py')) for name in methods(base.stem in methods(reads_target=True))]
+    """The methods that train on the data of a method; not UMT, which needs trained teachers."""
+    found = methods(base.stem in methods(reads_target=True))
+    return [str(base.with_name(f'{name}.py')) for name in found if name != 'umt']
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ class MultimodalHead(BaseModule):
                  init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.fusion: Fusion = MODELS.build({**fusion, 'out_channels': out_channels})
-        self.mode, self.loss_weight = modality_logits, loss_weight
+        self.mode, self.loss_weight, self.label_smooth_eps = modality_logits, loss_weight, 0.0
         self.heads: nn.ModuleDict | None = None
         if modality_logits == 'heads':
             self.heads = nn.ModuleDict(
@@ -63,7 +63,7 @@ class MultimodalHead(BaseModule):
     def cross_entropy(self, logits: Tensor, features: Mapping[str, Tensor], targets: Tensor,
                       name: str) -> dict[str, Tensor]:
         """Losses ``loss_<name>`` (and ``loss_<name>_heads`` of separate heads) and accuracy ``<name>_acc``."""
-        out = {f'loss_{name}': self.loss_weight * masked_cross_entropy(logits, targets)}
+        out = {f'loss_{name}': self.loss_weight * masked_cross_entropy(logits, targets, self.label_smooth_eps)}
         if self.heads is not None:
             out[f'loss_{name}_heads'] = torch.stack([
                 masked_cross_entropy(head(features[modality].detach()), targets)
@@ -75,13 +75,17 @@ class MultimodalHead(BaseModule):
         return out
 
 
-def masked_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+def masked_cross_entropy(logits: Tensor, targets: Tensor, label_smooth_eps: float = 0.0) -> Tensor:
     """Mean cross-entropy over the samples with a target; 0, still attached to the graph, where there is none.
+
+    With ``label_smooth_eps`` the target is that share of the uniform distribution, and the class for the rest.
 
     Not finite if any logit is not, also one of a sample without a target: its gradient of 0 times NaN would spoil the
     encoders in a step whose loss looks well.
     """
-    total = F.cross_entropy(widen(logits), targets, ignore_index=-1, reduction='sum') + 0 * widen(logits.detach()).sum()
+    total = F.cross_entropy(
+        widen(logits), targets, ignore_index=-1, reduction='sum', label_smoothing=label_smooth_eps)
+    total = total + 0 * widen(logits.detach()).sum()
     return total / (targets >= 0).sum().clamp_min(1)
 
 

@@ -19,7 +19,12 @@ class MultimodalClsHead(MultimodalHead):
         task (str): Name of its loss among the balanced tasks.
         modality_logits (str): As in :class:`MultimodalHead`.
         loss_weight (float): Factor of the cross-entropy.
+        label_smooth_eps (float): Share of the uniform distribution in the target of the fused cross-entropy, in [0, 1).
+            What each modality alone believes of the true class stays that.
         init_cfg (dict, optional): As in MMEngine.
+
+    Raises:
+        ValueError: If ``label_smooth_eps`` is out of range, or has no loss to smooth.
     """
 
     def __init__(self,
@@ -28,9 +33,15 @@ class MultimodalClsHead(MultimodalHead):
                  task: str = 'cls',
                  modality_logits: str = 'masked',
                  loss_weight: float = 1.0,
+                 label_smooth_eps: float = 0.0,
                  init_cfg: dict | None = None) -> None:
         super().__init__(num_classes, fusion, modality_logits, loss_weight, init_cfg)
-        self.task = task
+        if not 0 <= label_smooth_eps < 1:
+            raise ValueError(f'cls_head.label_smooth_eps={label_smooth_eps!r} must be in [0, 1): 0.1 is usual')
+        if label_smooth_eps and not loss_weight:
+            raise ValueError(f'cls_head.label_smooth_eps={label_smooth_eps!r} smooths the loss that loss_weight=0 '
+                             'switches off: an objective of this model computes it instead, so take the option out')
+        self.task, self.label_smooth_eps = task, label_smooth_eps
 
     def loss(self, step: Step) -> Terms:
         """Cross-entropy of the fused logits over the labelled samples."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from mmda_ext.models.heads.base import probabilities
 from mmda_ext.models.objectives.base import Objective, modalities_of, weights_by_modality
 from mmda_ext.models.objectives.supervised_contrastive import SupervisedContrastive
+from mmda_ext.models.predictors import combine
 from mmda_ext.models.projection import direction_distance
 from mmda_ext.models.step import Step
 from mmda_ext.models.teacher import AveragedTeacher
@@ -33,8 +34,7 @@ class CrossModalDistillation(Objective):
 
     It needs :class:`SupervisedContrastive`, which owns the projections, and
     ``dict(type='mmda_ext.AveragedTeacherHook')`` among the hooks. Where the model has class heads of the modalities,
-    it also predicts with the mean of fused and unimodal logits, of student (``ensemble``) and teacher
-    (``teacher_ensemble``), beside the teacher's own fused prediction (``teacher``).
+    the teacher also predicts with all of its own (``teacher_ensemble``), beside its fused prediction (``teacher``).
 
     Args:
         fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
@@ -113,7 +113,7 @@ class CrossModalDistillation(Objective):
 
     def predict(self, model: 'MultimodalRecognizer', inputs: Mapping[str, Tensor],
                 features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Probabilities ``(N, C)`` of ``teacher``, ``ensemble`` and ``teacher_ensemble``; none before its first update.
+        """Probabilities ``(N, C)`` of ``teacher`` and ``teacher_ensemble``; none before its first update.
 
         A model that was loaded without its teacher would otherwise report a random one.
         """
@@ -123,9 +123,8 @@ class CrossModalDistillation(Objective):
         taught = teacher.extract_feat(inputs, len(next(iter(features.values()))))
         out = {'teacher': probabilities(teacher.cls_head(taught))}
         if model.modality_heads:
-            for name, owner, values in (('ensemble', model, features), ('teacher_ensemble', teacher, taught)):
-                own = [head(values[modality]) for modality, head in owner.modality_heads.items()]
-                out[name] = probabilities(torch.stack([owner.cls_head(values), *own]).mean(0))
+            own = [head(taught[modality]) for modality, head in teacher.modality_heads.items()]
+            out['teacher_ensemble'] = probabilities(combine([teacher.cls_head(taught), *own]))
         return out
 
 

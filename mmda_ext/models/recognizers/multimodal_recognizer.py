@@ -8,14 +8,17 @@ from typing import Any
 from mmengine.model import BaseModel, ModuleDict, ModuleList
 from torch import Tensor, nn
 
+from mmda_ext.choices import choose
 from mmda_ext.compat import forget_missing_weights
 from mmda_ext.gradients import Cut
 from mmda_ext.models.freezing import evaluating, freeze, set_frozen_norm
+from mmda_ext.models.heads.base import probabilities
 from mmda_ext.models.misfit import told_in_one_sentence
 from mmda_ext.models.objectives.modality_heads import ModalityHeads, rename_heads
 from mmda_ext.models.passes import domain_groups, encode_groups
+from mmda_ext.models.predictors import PREDICTORS, every_predictor
 from mmda_ext.models.pretrained import load_backbone
-from mmda_ext.models.step import Predictions, Step, StepRecord, labels_of, targets_of
+from mmda_ext.models.step import HEAD_TRAINERS, Predictions, Step, StepRecord, labels_of, targets_of
 from mmda_ext.registry import MODELS
 
 
@@ -42,11 +45,14 @@ class MultimodalRecognizer(BaseModel):
         joint_forward (bool): Pass source and target samples of a training batch through the encoders together. By
             default they pass one kind after the other, so that batch normalisation sees one domain at a time (a batch
             of one kind, or with a single sample of one, takes one pass).
+        predictor (str): What predicts: the ``'fused'`` classifier, the summed log-probabilities of the heads of the
+            ``'modalities'``, or of ``'all'`` of them. All that there are stay in the log.
         data_preprocessor (dict, optional): Config of the data preprocessor.
         init_cfg (dict, optional): As in MMEngine.
 
     Raises:
-        ValueError: If an argument names a modality without a backbone, or the fusion's modalities differ.
+        ValueError: If an argument names a modality without a backbone, the fusion's modalities differ, or ``predictor``
+            asks for heads that no objective trains.
     """
 
     def __init__(self,
@@ -59,6 +65,7 @@ class MultimodalRecognizer(BaseModel):
                  trainable: Sequence[str] | None = None,
                  pretrained: Mapping[str, str] | None = None,
                  joint_forward: bool = False,
+                 predictor: str = 'fused',
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor, init_cfg)
@@ -75,6 +82,10 @@ class MultimodalRecognizer(BaseModel):
                 classes = self.cls_head.fusion.out_channels
                 self.modality_heads.update(
                     {name: nn.Linear(width, classes) for name, width in fusion['in_channels'].items()})
+        self.predictor = choose('predictor', predictor, PREDICTORS, 'MultimodalRecognizer')
+        if predictor != 'fused' and not self.modality_heads:
+            raise ValueError(f'model.predictor={predictor!r} needs a class head for every modality: add '
+                             f"{HEAD_TRAINERS}, or set it to 'fused'")
         self._frozen_norm = {name: dict(cfg).get('norm', 'train') for name, cfg in (freeze or {}).items()}
         self._trainable = None if trainable is None else tuple(trainable)
         self._apply_freeze(freeze or {})
@@ -169,6 +180,8 @@ class MultimodalRecognizer(BaseModel):
     def forward(self, inputs: Mapping[str, Tensor], data_samples: list[Any] | None = None, mode: str = 'tensor') -> Any:
         """As in MMEngine: ``'loss'`` -> dict of losses, ``'predict'`` -> samples with scores, ``'tensor'`` -> logits.
 
+        The logits are those of ``predictor``; of several, the mean of their log-probabilities.
+
         Raises:
             ValueError: If ``mode`` is none of these.
         """
@@ -178,7 +191,9 @@ class MultimodalRecognizer(BaseModel):
             return self.predict(inputs, data_samples or [])
         if mode == 'tensor':
             rows = min(value.shape[0] for value in inputs.values())
-            return self.cls_head(self.extract_feat(inputs, len(data_samples or ()) or rows))
+            features = self.extract_feat(inputs, len(data_samples or ()) or rows)
+            fused = self.predictor == 'fused'
+            return self.cls_head(features) if fused else self._every_predictor(features)[self.predictor]
         raise ValueError(f'mode={mode!r} is unknown: choose "loss", "predict" or "tensor"')
 
     def loss(self, inputs: Mapping[str, Tensor], data_samples: list[Any]) -> dict[str, Tensor]:
@@ -203,14 +218,19 @@ class MultimodalRecognizer(BaseModel):
         self.step_record = record
         return out
 
+    def _every_predictor(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return every_predictor(Predictions(features, self.cls_head.fusion, self.modality_heads))
+
     def predict(self, inputs: Mapping[str, Tensor], data_samples: list[Any]) -> list[Any]:
         """Add ``pred_score`` ``(C, )``, ``pred_label`` and ``modality_scores`` ``{m: (C, )}`` to each sample.
 
-        Further predictors of objectives are added as ``predictor_scores`` ``{name: (C, )}``.
+        The score is that of ``predictor``. All predictors of a model with heads, and further ones of objectives, are
+        added as ``predictor_scores`` ``{name: (C, )}``.
         """
         features = self.extract_feat(inputs, len(data_samples))
         scores, by_modality = self.cls_head.predict(features)
-        further: dict[str, Tensor] = {}
+        further = {name: probabilities(logits) for name, logits in self._every_predictor(features).items()}
+        scores = scores if self.predictor == 'fused' else further[self.predictor]
         for objective in self.objectives:
             further.update(objective.predict(self, inputs, features))
         for index, sample in enumerate(data_samples):

@@ -53,8 +53,8 @@ class AveragedWeightsHook(EMAHook):
         if isinstance(interval, bool) or not isinstance(interval, int) or interval < 1:
             raise ValueError(f'AveragedWeightsHook: interval={interval!r} must be an integer >= 1')
         if momentum is not None and not (isinstance(momentum, float) and 0 < momentum < 1):
-            raise ValueError(f'AveragedWeightsHook: momentum={momentum!r} must lie between 0 and 1: it is the weight of '
-                             'the new value, 0.001 for a decay of 0.999')
+            raise ValueError(f'AveragedWeightsHook: momentum={momentum!r} must lie between 0 and 1: it is the weight '
+                             'of the new value, 0.001 for a decay of 0.999')
         own = {} if momentum is None else dict(momentum=momentum)
         super().__init__(ema_type, strict_load=True, interval=interval, update_buffers=True, **own)
         self.begin = begin

@@ -108,7 +108,7 @@ def test_the_average_of_the_window_is_validated_and_tested(whole):
         part = steps.states[3 * index:3 * index + 3]
         expected.add(loss, {name: torch.stack([own[name].double() for own in part]).mean(0) for name in part[0]})
     average, tested = expected.finish(), steps.tested[0]
-    for name, value in runner.model.named_parameters():
+    for name, _ in runner.model.named_parameters():
         torch.testing.assert_close(tested[name].double(), average[name], rtol=1e-4, atol=1e-5, msg=name)
     result = json.loads((folder / 'run' / 'result.json').read_text())
     assert (result['checkpoint'], result['selected_by'], result['selection'], result['epoch']) == (

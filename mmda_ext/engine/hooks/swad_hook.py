@@ -78,10 +78,11 @@ class SWADHook(Hook):
         if any(isinstance(hook, EMAHook) for hook in runner.hooks):
             raise ValueError('SWADHook and a hook that averages weights (`default_hooks.average`) are both in the '
                              'config: take one of them out')
-        self._checkpoints = next((hook for hook in runner.hooks if isinstance(hook, LastBestCheckpointHook)), None)
-        if self._checkpoints is None:
+        checkpoints = [hook for hook in runner.hooks if isinstance(hook, LastBestCheckpointHook)]
+        if not checkpoints:
             raise ValueError('SWADHook hands its average to mmda_ext.LastBestCheckpointHook, which the config does not '
                              'have: name it in default_hooks.checkpoint')
+        self._checkpoints = checkpoints[0]
         if runner.iter and not self._resumed:
             raise ValueError('the checkpoint to resume from holds no averages, so it was written without SWADHook: '
                              'start anew, or take the hook out')

@@ -50,6 +50,9 @@ def test_edges_of_the_window():
     assert (entries, valley.mean.count) == ([3], 0)
     # Of equal losses the first converged; a bump shorter than the tolerance stays in.
     assert window((.5, .5, .5, .9, .9, .5, .5), ratio=.1)[0] == [0, 1, 2, 3, 4, 5, 6]
+    # As many above the threshold as are tolerated close it.
+    entries, valley = window((.5, .9, .9, .5), converge=1, tolerance=2, ratio=.1)
+    assert (entries, valley.closed) == ([0], True)
     # More entries to converge than to tolerate.
     assert window((.5, .6, .7, .9, .6), converge=3, tolerance=1, ratio=.1)[0] == [0, 1]
     assert window((3., 1., 2.), converge=1, tolerance=1, ratio=float('inf'))[0] == [0, 1, 2]
@@ -82,7 +85,9 @@ class Steps(Hook):
 
 def config(folder, work_dir, kill=None, **changes):
     cfg = feature_config('swad', folder, work_dir, 4, **changes)
-    cfg.custom_hooks[-1].update(interval=3, converge=2, tolerance=2)
+    cfg.custom_hooks[-1].update(interval=5, converge=2, tolerance=2)
+    # Overfits soon.
+    cfg.optim_wrapper.optimizer.lr = .05
     cfg.custom_hooks.append(dict(type='mmda_ext.Steps'))
     if kill:
         cfg.custom_hooks.append(dict(type='mmda_ext.KillHook', **kill))
@@ -102,20 +107,27 @@ def hook_of(runner, kind):
 def test_the_average_of_the_window_is_validated_and_tested(whole):
     runner, folder = whole
     steps, logged = hook_of(runner, Steps), runner.message_hub.log_scalars['train/swad/source_loss'].data[0]
-    assert logged.tolist() == pytest.approx(steps.losses[2::3], rel=1e-4)
+    assert logged.tolist() == pytest.approx(steps.losses[4::5], rel=1e-4)
     expected = LossValley(2, 2)
     for index, loss in enumerate(logged):
-        part = steps.states[3 * index:3 * index + 3]
+        part = steps.states[5 * index:5 * index + 5]
         expected.add(loss, {name: torch.stack([own[name].double() for own in part]).mean(0) for name in part[0]})
     average, tested = expected.finish(), steps.tested[0]
+    assert 0 < expected.mean.count < len(logged)
     for name, _ in runner.model.named_parameters():
         torch.testing.assert_close(tested[name].double(), average[name], rtol=1e-4, atol=1e-5, msg=name)
     result = json.loads((folder / 'run' / 'result.json').read_text())
     assert (result['checkpoint'], result['selected_by'], result['selection'], result['epoch']) == (
         'swad.pth', 'swad', 'source_validation', 4)
     assert_same(dict(checkpoint(folder / 'run', 'swad.pth')['state_dict']), tested, 'tested')
-    # The last checkpoint to continue from keeps the raw weights.
-    assert_same(dict(checkpoint(folder / 'run', 'epoch_4.pth')['state_dict']), steps.states[-1], 'raw')
+
+
+def test_training_itself_is_that_without_the_hook(whole):
+    runner, folder = whole
+    run(feature_config('erm', folder, folder / 'erm', 4, **{'optim_wrapper.optimizer.lr': .05}))
+    raw, plain = (dict(checkpoint(folder / name, 'epoch_4.pth')['state_dict']) for name in ('run', 'erm'))
+    assert_same(raw, plain, 'raw')
+    assert_same(raw, hook_of(runner, Steps).states[-1], 'last step')
 
 
 def test_statistics_are_those_of_the_training_set(whole):
@@ -139,11 +151,24 @@ def test_resumed_run_equals_uninterrupted(whole, tmp_path, kill):
         run(config(folder, tmp_path, kill))
     again = run(config(folder, tmp_path, resume=True))
     one, two = (checkpoint(where, 'epoch_4.pth') for where in (folder / 'run', tmp_path))
+    assert one[STATE]['segment']['count']
     for key in ('state_dict', STATE, 'optimizer'):
         assert_same(one[key], two[key], key)
     assert_same(hook_of(runner, Steps).tested[0], hook_of(again, Steps).tested[0], 'tested')
+    before = checkpoint(tmp_path, 'swad.pth')['state_dict']
     done = run(config(folder, tmp_path, resume=True))
     assert not hook_of(done, Steps).tested  # it holds the test of this checkpoint already
+    assert_same(before, checkpoint(tmp_path, 'swad.pth')['state_dict'], 'made again')
+
+
+def test_frozen_weights_are_not_kept(tmp_path):
+    cfg = config(tmp_path, tmp_path / 'run', **{'train_cfg.max_epochs': 1})
+    cfg.model['freeze'] = dict(face=dict(trainable=[]))
+    runner = run(cfg)
+    kept = hook_of(runner, SWADHook).valley.finish()
+    face = {name.split('.')[-1] for name in kept if name.startswith('backbones.face')}
+    assert face == {'running_mean', 'running_var'}
+    assert any(name.startswith('backbones.audio') and name.endswith('weight') for name in kept)
 
 
 def test_runs_that_have_no_valley_are_refused(tmp_path):

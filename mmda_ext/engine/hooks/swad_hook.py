@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_reduce_params, broadcast_object_list, is_main_process
-from mmengine.hooks import EMAHook, Hook
+from mmengine.hooks import DistSamplerSeedHook, EMAHook, Hook
 from mmengine.runner import Runner
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -148,7 +148,9 @@ class SWADHook(Hook):
             layer.reset_running_stats()
             layer.momentum = None
         with preserved_random_state():
-            seed_epoch(runner.seed, runner.max_epochs)
+            # A finished run that is resumed draws the same batches.
+            seed_epoch(runner.seed, runner.epoch)
+            DistSamplerSeedHook().before_train_epoch(runner)
             for batch in islice(runner.train_dataloader, BATCHES):
                 data = model.data_preprocessor(batch, True)
                 samples = data['data_samples']

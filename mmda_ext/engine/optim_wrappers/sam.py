@@ -9,6 +9,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
 
+from mmda_ext.balancing import Balancer
 from mmda_ext.compat import allow_cpu_amp
 from mmda_ext.engine.optim_wrappers.balanced import AmpBalancedOptimWrapper, BalancedOptimWrapper
 from mmda_ext.engine.random_state import random_state, replayed
@@ -52,9 +53,8 @@ class SAMMixin:
             raise ValueError(f'{type(self).__name__}: accumulative_counts={self._accumulative_counts}: '  # type: ignore
                              'a second pass needs the whole batch at once: set it to 1')
         self.rho, self.adaptive = rho, adaptive
-        self._again = False
+        self._again = self._climbed = False
         self._call: tuple[nn.Module, tuple, dict[str, Any], tuple] | None = None
-        self._memory_before: dict[str, Any] = {}
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
@@ -70,12 +70,6 @@ class SAMMixin:
             if handle is not None:
                 handle.remove()
 
-    def update_params(self, loss: Tensor, step_kwargs: dict | None = None, zero_kwargs: dict | None = None) -> None:
-        """As the wrapper behind, whose step becomes a climb, a second pass and the step."""
-        if not self._again and hasattr(self, 'balancer'):
-            self._memory_before = self.balancer.state_dict()
-        super().update_params(loss, step_kwargs, zero_kwargs)  # type: ignore[misc]
-
     def step(self, **kwargs: Any) -> None:
         """Climb, compute the gradient there, go back, step.
 
@@ -89,6 +83,7 @@ class SAMMixin:
                                '`optim_context`: train by the runner, or by `model.train_step`')
         call, self._call = self._call, None
         moved = self._climb()
+        self._climbed = bool(moved)
         if moved:
             try:
                 self._second_pass(*call)
@@ -125,14 +120,12 @@ class SAMMixin:
         buffers = {name: value.clone() for name, value in bare.named_buffers()}
         count = self._inner_count
         self.zero_grad()
-        if self._memory_before:
-            self.balancer.load_state_dict(self._memory_before)  # type: ignore[attr-defined]
         self._again = True
         try:
             with replayed(state):
                 with self.optim_context(model):
                     losses = model(*args, **kwargs)
-                self.update_params(bare.parse_losses(losses)[0])
+                self.update_params(bare.parse_losses(losses)[0])  # type: ignore[attr-defined]
         finally:
             self._again, self._inner_count = False, count
             with torch.no_grad():
@@ -141,14 +134,24 @@ class SAMMixin:
 
 
 class SAMBalancedMixin(SAMMixin):
-    """Before a balancing wrapper: the inner update neither steps nor writes into the log."""
+    """Before a balancing wrapper: the inner update does not step; the log holds the weights that were stepped with."""
+
+    balancer: Balancer
+    _memory_before: dict[str, Any]
+
+    def update_params(self, loss: Tensor, step_kwargs: dict | None = None, zero_kwargs: dict | None = None) -> None:
+        """As the wrapper behind, whose step becomes a climb, a second pass and the step."""
+        if self._again:
+            self.balancer.load_state_dict(self._memory_before)
+        self._memory_before = self.balancer.state_dict()
+        super().update_params(loss, step_kwargs, zero_kwargs)  # type: ignore[misc]
 
     def _step_and_zero(self, step_kwargs: dict, zero_kwargs: dict) -> None:
         if not self._again:
             super()._step_and_zero(step_kwargs, zero_kwargs)  # type: ignore[misc]
 
     def _log(self, *args: Any) -> None:
-        if not self._again:
+        if self._again or not self._climbed:
             super()._log(*args)  # type: ignore[misc]
 
 

@@ -9,4 +9,4 @@
 # differs: the entry where the loss converged counts once; training goes on to its end
 _base_ = ['./erm.py']
 
-custom_hooks = [*_base_.custom_hooks, dict(type='mmda_ext.SWADHook', interval=50)]
+custom_hooks = [*_base_.custom_hooks, dict(type='mmda_ext.SWADHook', converge=3, tolerance=6, ratio=0.3)]

@@ -128,6 +128,22 @@ def test_mixed_precision(options):
     assert all(value.isfinite().all() for value in model.parameters())
 
 
+def test_a_memory_under_mixed_precision_moves_once():
+    memories = []
+    for kind, options in (('mmda_ext.AmpBalancedOptimWrapper', {}), ('mmda_ext.AmpSAMBalancedOptimWrapper',
+                                                                    dict(rho=1e-300))):
+        model = model_of(dtype=torch.float32)
+        wrapper = wrapper_of(model, kind, dtype='bfloat16', **options,
+                             balancer=dict(type='mmda_ext.GradNorm', tasks=('cls', 'domain')))
+        start = wrapper.balancer.state_dict()
+        torch.manual_seed(7)
+        for step in range(2):
+            model.train_step(batch_of(seed=step, dtype=torch.float32), wrapper)
+        memories.append(wrapper.balancer.state_dict())
+    assert_same(*memories, 'memory')
+    assert str(memories[0]) != str(start)
+
+
 def test_a_gradient_that_is_not_finite_does_not_climb(bowl):
     bowl.w.data[0] = float('inf')
     bowl.train_step(dict(inputs=0), wrapper_of(bowl, SAM))

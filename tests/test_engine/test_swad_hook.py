@@ -83,11 +83,13 @@ class Steps(Hook):
         self.tested.append({name: value.clone() for name, value in runner.model.state_dict().items()})
 
 
+#: Overfits soon, and has dropout in front of a BatchNorm.
+MODEL = {'optim_wrapper.optimizer.lr': .05, 'model.backbones.face.hidden_channels': (8, 8)}
+
+
 def config(folder, work_dir, kill=None, **changes):
-    cfg = feature_config('swad', folder, work_dir, 4, **changes)
+    cfg = feature_config('swad', folder, work_dir, 4, **{**MODEL, **changes})
     cfg.custom_hooks[-1].update(interval=5, converge=2, tolerance=2)
-    # Overfits soon.
-    cfg.optim_wrapper.optimizer.lr = .05
     cfg.custom_hooks.append(dict(type='mmda_ext.Steps'))
     if kill:
         cfg.custom_hooks.append(dict(type='mmda_ext.KillHook', **kill))
@@ -124,7 +126,7 @@ def test_the_average_of_the_window_is_validated_and_tested(whole):
 
 def test_training_itself_is_that_without_the_hook(whole):
     runner, folder = whole
-    run(feature_config('erm', folder, folder / 'erm', 4, **{'optim_wrapper.optimizer.lr': .05}))
+    run(feature_config('erm', folder, folder / 'erm', 4, **MODEL))
     raw, plain = (dict(checkpoint(folder / name, 'epoch_4.pth')['state_dict']) for name in ('run', 'erm'))
     assert_same(raw, plain, 'raw')
     assert_same(raw, hook_of(runner, Steps).states[-1], 'last step')
@@ -176,12 +178,19 @@ def test_runs_that_have_no_valley_are_refused(tmp_path):
             (dict(val_cfg=None, val_dataloader=None, val_evaluator=None), 'has no validation'),
             ({'default_hooks.average': dict(type='mmda_ext.AveragedWeightsHook')}, 'take one of them out'),
             ({'default_hooks.checkpoint.type': 'CheckpointHook'}, 'LastBestCheckpointHook'),
-            ({'train_cfg.max_epochs': 0}, 'longer than the training')):
+            ({'train_cfg.max_epochs': 0}, 'longer than the training of 0')):
         with pytest.raises(ValueError, match=message):
             run(config(tmp_path, tmp_path / 'run', **changes))
     run(feature_config('erm', tmp_path, tmp_path / 'erm', 1))
     with pytest.raises(ValueError, match='holds no averages'):
         run(config(tmp_path, tmp_path / 'erm', resume=True))
+
+
+def test_by_default_a_training_is_measured_twenty_times(tmp_path):
+    cfg = feature_config('swad', tmp_path, tmp_path / 'run', 5)
+    runner = run(cfg)
+    measured = runner.message_hub.log_scalars['train/swad/source_loss'].data[0]
+    assert len(measured) == runner.max_iters // (runner.max_iters // 20)
 
 
 @pytest.mark.parametrize('options', [dict(interval=0), dict(converge=True), dict(tolerance=0), dict(ratio=-1.),

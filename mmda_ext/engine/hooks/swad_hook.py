@@ -20,6 +20,8 @@ from .last_best_checkpoint_hook import LastBestCheckpointHook
 
 #: Where averages and window lie in a checkpoint.
 STATE = 'swad'
+#: How often the loss is measured, where no interval is given.
+MEASUREMENTS = 20
 #: Training batches behind the new statistics of BatchNorm.
 BATCHES = 500
 
@@ -28,14 +30,14 @@ BATCHES = 500
 class SWADHook(Hook):
     r"""SWAD (Cha et al., NeurIPS 2021): dense averages inside the flat part of the source validation loss.
 
-    After every ``interval`` iterations the cross-entropy of the predicted scores is measured over the labelled source
+    At regular intervals the cross-entropy of the predicted scores is measured over the labelled source
     samples of validation; :class:`~mmda_ext.engine.loss_valley.LossValley` judges the mean of the weights after all
     optimizer steps since the measurement before. At the end the average becomes the model, its BatchNorm statistics
     are computed anew (where they move in training at all), it is validated, and the test takes it as the best
     checkpoint, ``swad.pth``. Checkpoints to continue from hold all averages.
 
     Args:
-        interval (int): Iterations between two measurements.
+        interval (int, optional): Iterations between two measurements; by default a twentieth of the training.
         converge (int): :math:`N_s`.
         tolerance (int): :math:`N_e`.
         ratio (float): :math:`r`.
@@ -50,13 +52,14 @@ class SWADHook(Hook):
     #: Before checkpoints, which must hold the average of this step.
     priority = 'ABOVE_NORMAL'
 
-    def __init__(self, interval: int = 50, converge: int = 3, tolerance: int = 6, ratio: float = 0.3) -> None:
+    def __init__(self, interval: int | None = None, converge: int = 3, tolerance: int = 6, ratio: float = 0.3) -> None:
         for key, value in (('interval', interval), ('converge', converge), ('tolerance', tolerance)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            fits = value is None and key == 'interval' or type(value) is int and value >= 1
+            if not fits:
                 raise ValueError(f'SWADHook: {key}={value!r} must be an integer >= 1')
         if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not ratio >= 0:
             raise ValueError(f'SWADHook: ratio={ratio!r} must be a number >= 0')
-        self.interval = interval
+        self._asked, self.interval = interval, interval or 1
         self.valley, self.segment = LossValley(converge, tolerance, ratio), RunningMean()
         self._resumed = False
 
@@ -72,6 +75,7 @@ class SWADHook(Hook):
         if runner.val_loop is None:
             raise ValueError('SWADHook reads the source validation loss, and this run has no validation: add '
                              '`val_dataloader`, `val_cfg` and `val_evaluator`, and do not pass --no-validate')
+        self.interval = self._asked or max(runner.max_iters // MEASUREMENTS, 1)
         if runner.max_iters < self.interval:
             raise ValueError(f'SWADHook: interval={self.interval} is longer than the training of {runner.max_iters} '
                              'iterations: lower it')

@@ -9,11 +9,11 @@ from mmengine.model import is_model_wrapper
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import Tensor, nn
 
+from mmda_ext import epsilons
 from mmda_ext.balancing import Balancer
 from mmda_ext.compat import allow_cpu_amp
 from mmda_ext.engine.optim_wrappers.balanced import AmpBalancedOptimWrapper, BalancedOptimWrapper
 from mmda_ext.engine.random_state import random_state, replayed
-from mmda_ext.epsilons import SAM_NORM
 from mmda_ext.registry import OPTIM_WRAPPERS
 
 
@@ -112,7 +112,7 @@ class SAMMixin:
         moved = [(p, p.clone()) for p in trained]
         for parameter, pull in zip(trained, pulls):
             direction = parameter.abs() * pull if self.adaptive else pull
-            parameter.add_(direction * (self.rho / (norm + SAM_NORM)))
+            parameter.add_(direction * (self.rho / (norm + epsilons.SAM_NORM)))
         return moved
 
     def _second_pass(self, model: nn.Module, args: tuple, kwargs: dict[str, Any], state: tuple) -> None:

@@ -55,3 +55,8 @@ SCORE_PROBABILITY = 1e-8
 WAVE_VARIANCE = 1e-7
 #: Taken off a fraction of a count, so that 0.75 * 4 stays 3 where rounding would make it a hair more.
 ROUNDING = 1e-9
+
+# Optimizer wrappers.
+
+#: Added to the norm of a gradient, as in the public code of SAM.
+SAM_NORM = 1e-12

@@ -73,7 +73,7 @@ def test_every_method_on_every_dataset(dataset, read_once, own_file):
             continue
         cfg = recipe(method, own_file if dataset == 'mine.npz' else dataset)
         check(cfg)
-        parts = [cfg[key] for key in ('model', 'optim_wrapper', 'custom_hooks')]
+        parts = [*(cfg[key] for key in ('model', 'optim_wrapper', 'custom_hooks')), cfg.default_hooks.get('average')]
         state = json.dumps(parts, sort_keys=True, default=dict)
         # Only encoders of transformers learn more slowly than the rest.
         assert state not in seen or (method, seen[state]) == ('boomda-paper-lr', 'boomda'), f'{method} is {seen[state]}'

@@ -28,6 +28,8 @@ PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
         'custom_keys', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult', 'flat_decay_mult',
         'dcn_offset_lr_mult', 'bypass_duplicate')),
     'optim_wrapper.clip_grad': ('torch.nn.utils.clip_grad_norm_', ('type', 'clip_value')),
+    # A hook for any recipe: without a name, --cfg-options could add none.
+    'default_hooks': ('', ('average', )),
     'randomness': ('', ('seed', 'diff_rank_seed', 'deterministic')),
     'auto_scale_lr': ('', ('enable', 'base_batch_size')),
     'env_cfg': ('', ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')),
@@ -106,7 +108,7 @@ def known_names(cfg: Config, place: list[str], node: Any, options: Mapping[str, 
         names.update(BUILDER_KEYS.get(key, ()) if len(place) < 3 else ())
     kind = options.get(f'{path}.type', (node or {}).get('type'))
     if kind is not None:
-        return names | arguments_of(_component(kind, cfg))
+        return names | {'type'} | arguments_of(_component(kind, cfg))
     dotted, more = PLACES.get(path, ('', ()))
     return names | set(more) | arguments_of(_import(dotted))
 

@@ -22,6 +22,25 @@ def preserved_random_state() -> Iterator[None]:
         np.random.set_state(numpy)
 
 
+def random_state() -> tuple:
+    """States of the generators of Python, NumPy and torch (CPU and the current GPU)."""
+    device = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
+    return random.getstate(), np.random.get_state(), torch.get_rng_state(), device
+
+
+@contextmanager
+def replayed(state: tuple) -> Iterator[None]:
+    """Inside, the random numbers that followed :func:`random_state`; afterwards those that were to come."""
+    python, numpy, host, device = state
+    with preserved_random_state():
+        random.setstate(python)
+        np.random.set_state(numpy)
+        torch.set_rng_state(host)
+        if device is not None:
+            torch.cuda.set_rng_state(device)
+        yield
+
+
 def seed_epoch(seed: int | None, epoch: int) -> None:
     """Seed Python, NumPy and torch from (seed, epoch, rank)."""
     value = epoch_seed(seed or 0, epoch, get_rank())

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mmengine.hooks import Hook
+from mmengine.hooks import EMAHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 
@@ -41,6 +41,8 @@ class FittingCheckpointHook(Hook):
                 metainfo = getattr(runner.train_dataloader.dataset, 'metainfo', {})
                 check_start(runner.cfg, checkpoint, metainfo.get('classes'))
             return
+        if trains and not runner._has_loaded:
+            _check_average(runner, checkpoint)
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         found = checkpoint.get('state_dict', checkpoint)
         wanted = {key: value for key, value in model.state_dict().items()
@@ -68,6 +70,15 @@ class FittingCheckpointHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         describe_run(checkpoint)
+
+
+def _check_average(runner: Runner, checkpoint: dict[str, Any]) -> None:
+    """Refuse to train averaged weights on with the optimizer of the raw ones."""
+    if 'ema_state_dict' in checkpoint and not any(isinstance(hook, EMAHook) for hook in runner.hooks):
+        raise ValueError(
+            f'--resume: checkpoint {runner._load_from or "of the work dir"} holds averaged weights beside those that '
+            'train, and the config has no hook that averages: continue with the `default_hooks.average` that it was '
+            'trained with, or start a new run from it with load_from')
 
 
 def _warn_of_seen_domains(runner: Runner, checkpoint: dict[str, Any]) -> None:

@@ -77,8 +77,8 @@ class LastBestCheckpointHook(CheckpointHook):
     def before_train(self, runner: Runner) -> None:
         if runner.iter == 0:
             # Two runs that one process starts in the same second share a message hub.
-            for key in ('best_score', 'best_ckpt', 'best_epoch', 'best_metrics', 'best_selection', 'last_ckpt',
-                        'keep_ckpt_ids'):
+            for key in ('best_score', 'best_ckpt', 'best_epoch', 'best_metrics', 'best_selection', 'best_by',
+                        'last_ckpt', 'keep_ckpt_ids'):
                 runner.message_hub.pop_info(key, None)
         super().before_train(runner)
         if runner.val_loop is not None and runner.train_loop.val_interval < 1:
@@ -154,6 +154,23 @@ class LastBestCheckpointHook(CheckpointHook):
         self._write_best(runner, name)
         runner.logger.info(f'{key} {metrics[key]:.4f} is the best so far: saved as {name}')
         return True
+
+    def replace_best(self, runner: Runner, name: str, selected_by: str) -> None:
+        """After training, validate the model as it is now and make it the run's best checkpoint, for the test.
+
+        Args:
+            runner (Runner): Its model is none of an epoch, but made of several.
+            name (str): Of the file.
+            selected_by (str): What the result names in place of a metric.
+        """
+        # No epoch is selected or saved by this validation.
+        self._training = False
+        metrics = runner.val_loop.run()
+        rule = self._check_selection(self.save_best[0], metrics) if self.save_best else SOURCE_VALIDATION
+        for info, value in {'best_ckpt': self.file_backend.join_path(self.out_dir, name), 'best_epoch': runner.epoch,
+                            'best_metrics': metrics, 'best_selection': rule, 'best_by': selected_by}.items():
+            runner.message_hub.update_info(info, plain(value))
+        self._write_best(runner, name)
 
     def _best_name(self, runner: Runner) -> str:
         step = runner.epoch if self.by_epoch else runner.iter

@@ -25,8 +25,9 @@ class TestBestHook(Hook):
     """After training, load the best checkpoint, run the test loop once and write ``<work_dir>/result.json``.
 
     The file holds ``val`` (all validation metrics of the selected epoch), ``test``, ``epoch``, ``checkpoint`` (a name
-    in the work directory), ``selected_by`` (the metric), ``selection`` (the rule: ``source_validation``, ``last``,
-    ``target_oracle``, or ``unknown`` where another checkpoint hook selected), ``val_set`` and ``test_set`` (which
+    in the work directory), ``selected_by`` (the metric, or the rule that made one model of several epochs),
+    ``selection`` (the rule: ``source_validation``, ``last``, ``target_oracle``, or ``unknown`` where another
+    checkpoint hook selected), ``val_set`` and ``test_set`` (which
     samples were scored, as :class:`ScoredSamples` sums them up), ``seed``, ``config``, ``left_out``
     (:func:`data_left_out`), ``tested_with`` (a digest of the test's config: a finished run that is resumed with another
     one is tested again) and ``seen_test_domains`` (tested domains whose labels were trained on, if the config allows
@@ -102,7 +103,7 @@ class TestBestHook(Hook):
             'test': {},
             'epoch': info.get('best_epoch', runner.epoch) if best else runner.epoch,
             'checkpoint': Path(checkpoint).name if checkpoint else None,
-            'selected_by': _selection_key(runner) if best else LAST,
+            'selected_by': info.get('best_by') or _selection_key(runner) if best else LAST,
             'selection': info.get('best_selection', UNKNOWN) if best else LAST,
             'val_set': info.get('val_set', {}) if best else {},
             'test_set': {},

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,26 @@ from mmda_ext.gradients import Cut, Probe
 
 if TYPE_CHECKING:
     from mmda_ext.models.fusions import Fusion
+
+
+class Mix(NamedTuple):
+    """How the samples of a batch were mixed: sample ``i`` by its weight with its partner, labels alike.
+
+    Args:
+        weight (float): Of the sample itself, from 0.5 to 1, so that its own labels are those that dominate.
+        partner (Tensor): Position of each sample's partner, ``(N, )`` int64 on the host: a permutation.
+    """
+
+    weight: float
+    partner: Tensor
+
+    def rows(self, values: Tensor) -> Tensor:
+        """``values`` ``(N * S, ...)``, whose ``S`` rows of a sample follow each other, mixed."""
+        if values.shape[0] % len(self.partner):  # views that do not divide into samples are for the neck to refuse
+            return values
+        by_sample = values.unflatten(0, (len(self.partner), -1))
+        partner = self.partner.to(values.device, non_blocking=True)
+        return (self.weight * by_sample + (1 - self.weight) * by_sample[partner]).flatten(0, 1)
 
 
 class Predictions:
@@ -81,6 +101,8 @@ class Step:
         inputs (dict[str, Tensor]): What went into the encoders, ``{m: (N * S_m, ...)}``.
         encoder (Callable, optional): The recognizer's part of :meth:`encode`.
         cut (Cut, optional): Where ``features`` were cut from the graph of their encoders, for a balancing wrapper.
+        mix (Mix, optional): How inputs or features were mixed. ``labels`` and ``domain_labels`` are then those of the
+            larger part; a loss of labels takes both parts.
     """
 
     features: dict[str, Tensor]
@@ -92,6 +114,7 @@ class Step:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     encoder: Callable[..., dict[str, Tensor]] | None = None
     cut: Cut | None = None
+    mix: Mix | None = None
     _once: dict[int, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

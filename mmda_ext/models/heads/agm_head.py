@@ -59,6 +59,7 @@ class AGMClsHead(MultimodalClsHead):
     without that condition.
     """
 
+    takes_mixed = False
     running_scores: Tensor
     iterations: Tensor
 

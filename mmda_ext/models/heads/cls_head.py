@@ -22,6 +22,9 @@ class MultimodalClsHead(MultimodalHead):
         init_cfg (dict, optional): As in MMEngine.
     """
 
+    #: Whether its loss is right for mixed samples, which have two labels (:attr:`Step.mix`).
+    takes_mixed = True
+
     def __init__(self,
                  num_classes: int,
                  fusion: dict,
@@ -38,7 +41,7 @@ class MultimodalClsHead(MultimodalHead):
 
     def terms(self, step: Step, logits: Tensor) -> Terms:
         """Cross-entropy of ``logits`` ``(N, C)``, and what each modality alone predicts in the pass of the step."""
-        values = self.cross_entropy(logits, step.features, step.labels, self.task)
+        values = self.cross_entropy(logits, step.features, step.labels, self.task, step.mix)
         return Terms(values, probes={self.task: self.probe(step.features, step.labels, step.predictions.fused)})
 
     def predict(self, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -42,11 +42,13 @@ class MultimodalRecognizer(BaseModel):
         joint_forward (bool): Pass source and target samples of a training batch through the encoders together. By
             default they pass one kind after the other, so that batch normalisation sees one domain at a time (a batch
             of one kind, or with a single sample of one, takes one pass).
+        mixing (dict, optional): Config of what mixes the samples of a training batch with each other.
         data_preprocessor (dict, optional): Config of the data preprocessor.
         init_cfg (dict, optional): As in MMEngine.
 
     Raises:
-        ValueError: If an argument names a modality without a backbone, or the fusion's modalities differ.
+        ValueError: If an argument names a modality without a backbone, the fusion's modalities differ, or a loss is
+            not defined for mixed samples.
     """
 
     def __init__(self,
@@ -59,6 +61,7 @@ class MultimodalRecognizer(BaseModel):
                  trainable: Sequence[str] | None = None,
                  pretrained: Mapping[str, str] | None = None,
                  joint_forward: bool = False,
+                 mixing: dict | None = None,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor, init_cfg)
@@ -80,6 +83,7 @@ class MultimodalRecognizer(BaseModel):
         self._apply_freeze(freeze or {})
         self._pretrained = dict(pretrained or {})
         self.joint_forward = joint_forward
+        self.mixing: Any = MODELS.build(mixing) if mixing else None
         self.step_record: StepRecord | None = None
         #: Which samples of the last training batch have finite logits, ``(N, )`` bool, for who must name the others.
         self.finite_rows: Tensor | None = None
@@ -88,6 +92,14 @@ class MultimodalRecognizer(BaseModel):
         self._register_load_state_dict_pre_hook(rename_heads)
         for objective in self.objectives:
             objective.bind(self)
+        if self.mixing is not None:
+            self._check_mixing()
+
+    def _check_mixing(self) -> None:
+        for part in (self.cls_head, *self.objectives):
+            if not getattr(part, 'takes_mixed', False):
+                raise ValueError(f'{type(part).__name__} is not defined for mixed samples, which have two labels: take '
+                                 'it out, or leave out model.mixing')
 
     def _check_modalities(self, *named: Mapping[str, Any]) -> None:
         in_channels, *others = named
@@ -186,12 +198,18 @@ class MultimodalRecognizer(BaseModel):
         # A stock wrapper takes no record: that of the step before goes before this one fills the memory.
         self.step_record = None
         is_target = targets_of(data_samples)
+        mix = self.mixing(data_samples) if self.mixing is not None and self.training else None
+        if mix is not None:
+            inputs = self.mixing.mix_inputs(inputs, mix)
         features = self.extract_feat(inputs, len(data_samples), is_target)
+        if mix is not None:
+            features = self.mixing.mix_features(features, mix)
         labels, domains = labels_of(data_samples, next(iter(features.values())).device)
         cut = Cut(features) if self._cuts else None
         features = cut.features if cut else features
         predictions = Predictions(features, self.cls_head.fusion, self.modality_heads)
-        step = Step(features, labels, domains, predictions, data_samples, is_target, inputs, self._encode_further, cut)
+        step = Step(features, labels, domains, predictions, data_samples, is_target, inputs, self._encode_further, cut,
+                    mix)
         record = StepRecord(step)
         out = dict(record.add(self.cls_head.loss(step)))
         self.finite_rows = predictions.logits.detach().isfinite().all(1)

@@ -41,11 +41,13 @@ class Predictions:
         features (dict[str, Tensor]): Modality -> ``(N, D_m)``.
         classifier (Fusion, optional): The fused classifier.
         heads (dict[str, nn.Module], optional): Modality -> its own class head, where an objective trains them.
+        dropout (nn.Module, optional): What is dropped from the features in front of the fused classifier.
     """
 
     def __init__(self, features: Mapping[str, Tensor], classifier: 'Fusion | None' = None,
-                 heads: Mapping[str, nn.Module] | None = None) -> None:
+                 heads: Mapping[str, nn.Module] | None = None, dropout: nn.Module | None = None) -> None:
         self._features, self._classifier, self.heads = features, classifier, dict(heads or {})
+        self._dropout = dropout
 
     @property
     def classifier(self) -> 'Fusion':
@@ -61,7 +63,7 @@ class Predictions:
     @cached_property
     def fused(self) -> Tensor:
         """Representation in front of the last layer of the classifier, ``(N, D)``."""
-        return self.classifier.fuse(self._features)
+        return self.classifier.fuse(self._features if self._dropout is None else self._dropout(self._features))
 
     @cached_property
     def logits(self) -> Tensor:

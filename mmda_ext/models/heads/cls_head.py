@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmda_ext.models.heads.base import MultimodalHead, probabilities
 from mmda_ext.models.step import Step, Terms
@@ -19,7 +19,13 @@ class MultimodalClsHead(MultimodalHead):
         task (str): Name of its loss among the balanced tasks.
         modality_logits (str): As in :class:`MultimodalHead`.
         loss_weight (float): Factor of the cross-entropy.
+        feature_dropout (dict, optional): Config of what drops whole modalities in front of the fusion, in training:
+            :class:`~mmda_ext.models.modality_dropout.ModalityDropout`. What each modality alone predicts, and all other
+            heads, see the features complete.
         init_cfg (dict, optional): As in MMEngine.
+
+    Raises:
+        ValueError: If there is something to drop from one modality only.
     """
 
     #: Whether its loss is right for mixed samples, which have two labels (:attr:`Step.mix`).
@@ -31,9 +37,14 @@ class MultimodalClsHead(MultimodalHead):
                  task: str = 'cls',
                  modality_logits: str = 'masked',
                  loss_weight: float = 1.0,
+                 feature_dropout: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(num_classes, fusion, modality_logits, loss_weight, init_cfg)
         self.task = task
+        self.feature_dropout: nn.Module | None = MODELS.build(feature_dropout) if feature_dropout else None
+        if feature_dropout and len(self.fusion.modalities) < 2:
+            raise ValueError(f'cls_head.feature_dropout needs two modalities or more, the model has '
+                             f'{self.fusion.modalities}: leave it out')
 
     def loss(self, step: Step) -> Terms:
         """Cross-entropy of the fused logits over the labelled samples."""
@@ -42,7 +53,9 @@ class MultimodalClsHead(MultimodalHead):
     def terms(self, step: Step, logits: Tensor) -> Terms:
         """Cross-entropy of ``logits`` ``(N, C)``, and what each modality alone predicts in the pass of the step."""
         values = self.cross_entropy(logits, step.features, step.labels, self.task, step.mix)
-        return Terms(values, probes={self.task: self.probe(step.features, step.labels, step.predictions.fused)})
+        # A pass that lacks modalities is not the one that the split by modality is of.
+        fused = step.predictions.fused if self.feature_dropout is None else None
+        return Terms(values, probes={self.task: self.probe(step.features, step.labels, fused)})
 
     def predict(self, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Class probabilities ``(N, C)``, fused and of each modality alone; NaN in rows whose logits are not finite."""

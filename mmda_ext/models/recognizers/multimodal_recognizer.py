@@ -207,7 +207,8 @@ class MultimodalRecognizer(BaseModel):
         labels, domains = labels_of(data_samples, next(iter(features.values())).device)
         cut = Cut(features) if self._cuts else None
         features = cut.features if cut else features
-        predictions = Predictions(features, self.cls_head.fusion, self.modality_heads)
+        dropout = getattr(self.cls_head, 'feature_dropout', None)
+        predictions = Predictions(features, self.cls_head.fusion, self.modality_heads, dropout)
         step = Step(features, labels, domains, predictions, data_samples, is_target, inputs, self._encode_further, cut,
                     mix)
         record = StepRecord(step)

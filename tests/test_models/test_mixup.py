@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from mmda_ext.engine import random_state
 from mmda_ext.engine.random_state import preserved_random_state
 from mmda_ext.models.data_preprocessors.padding import pad
 from mmda_ext.models.heads.base import masked_cross_entropy
@@ -54,15 +55,25 @@ def test_samples_without_a_label_are_not_mixed():
     assert swaps == {(1, 3), (3, 1)}
 
 
-def test_coefficients_are_of_the_beta_distribution():
-    """E min(w, 1 - w) of Beta(1, 1) is 1/4; of Beta(0.2, 0.2) nearly all lie at the ends."""
+@pytest.mark.parametrize(('alpha', 'smaller'), [(1., 1 / 4), (2., 5 / 16)])
+def test_coefficients_are_of_the_beta_distribution(alpha, smaller):
+    """E min(w, 1 - w) is 2 * integral from 0 to 1/2 of w p(w), with p(w) = 1 and 6 w (1 - w)."""
     with preserved_random_state():
         torch.manual_seed(0)
-        means = {alpha: torch.tensor([1 - Mixup(alpha)([]).weight for _ in range(2000)]).mean() for alpha in (.2, 1.)}
-    assert float(means[1.]) == pytest.approx(.25, abs=.01)
-    torch.manual_seed(0)
-    beta = torch.distributions.Beta(.2, .2).sample((20000, ))
-    assert float(means[.2]) == pytest.approx(float(torch.minimum(beta, 1 - beta).mean()), abs=.01)
+        drawn = [1 - Mixup(alpha)([]).weight for _ in range(2000)]
+    assert sum(drawn) / len(drawn) == pytest.approx(smaller, abs=.015)
+
+
+def test_processes_draw_their_own_and_a_resumed_epoch_the_same(monkeypatch):
+    def weights(epoch, rank):
+        monkeypatch.setattr(random_state, 'get_rank', lambda: rank)
+        random_state.seed_epoch(0, epoch)
+        return [(mix.weight, mix.partner.tolist()) for mix in (Mixup()([sample_of(0, 0)] * 9) for _ in range(3))]
+
+    with preserved_random_state():
+        assert weights(1, 0) == weights(1, 0)
+        assert weights(1, 0) != weights(1, 1)
+        assert weights(1, 0) != weights(2, 0)
 
 
 def test_views_of_a_sample_stay_together():

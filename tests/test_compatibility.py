@@ -10,6 +10,7 @@ import pytest
 import torch
 from mmengine.registry import DefaultScope
 
+from mmda_ext.registry import MODELS
 from tests.examples import (
     BALANCER_NAMES,
     CLASSES,
@@ -41,17 +42,18 @@ class Encoder(torch.nn.Sequential):
                          torch.nn.Linear(12, out))
 
 
-def model_of(objective: str, fusion: str, balancer: str) -> torch.nn.Module:
+def model_of(objective: str, fusion: str, balancer: str, **options: object) -> torch.nn.Module:
     torch.manual_seed(0)
     read = [] if balancer == 'stock' else balancer_example(balancer)[1]
-    return build(dict(
+    config = dict(
         type='mmda_ext.MultimodalRecognizer',
         backbones={name: dict(type=Encoder, width=width, out=CHANNELS[name]) for name, width in WIDTHS.items()},
         fusion=dict(in_channels=CHANNELS, hidden_channels=10, **fusion_example(fusion)),
         cls_head=dict(type='mmda_ext.MultimodalClsHead', num_classes=CLASSES),
         objectives=[*read, *objective_example(objective)],
         data_preprocessor=dict(
-            type='mmda_ext.MultimodalDataPreprocessor', preprocessors=dict.fromkeys(MODALITIES)))).train()
+            type='mmda_ext.MultimodalDataPreprocessor', preprocessors=dict.fromkeys(MODALITIES)))
+    return build({**config, **options}).train()
 
 
 def mixed_batch(step: int) -> dict:
@@ -92,3 +94,32 @@ def test_balancer_and_objective_train_with_every_fusion(balancer, objective):
         losses, untouched = train(model_of(objective, fusion, balancer), own)
         assert all(map(math.isfinite, losses)), (fusion, losses)
         assert not untouched, f'{fusion}: no gradient in {sorted(untouched)}'
+
+
+@pytest.mark.parametrize('level', ['input', 'feature'])
+@pytest.mark.parametrize('objective', OBJECTIVE_NAMES)
+def test_mixed_samples_train_or_are_refused(objective, level):
+    mixing = dict(type='mmda_ext.Mixup', level=level)
+    examples = [MODELS.module_dict[own['type'].removeprefix('mmda_ext.')] for own in objective_example(objective)]
+    if not all(own.takes_mixed for own in examples):
+        with pytest.raises(ValueError, match='is not defined for mixed samples'):
+            model_of(objective, 'ConcatFusion', 'stock', mixing=mixing)
+        return
+    for balancer in ('stock', 'GMP'):
+        model = model_of(objective, 'ConcatFusion', balancer, mixing=mixing)
+        losses, untouched = train(model, None if balancer == 'stock' else balancer_example(balancer)[0])
+        assert all(map(math.isfinite, losses)), losses
+        assert not untouched, f'no gradient in {sorted(untouched)}'
+
+
+@pytest.mark.parametrize('balancer', BALANCER_NAMES)
+def test_every_balancer_trains_on_mixed_and_incomplete_samples(balancer):
+    config, read = balancer_example(balancer)
+    head = dict(type='mmda_ext.MultimodalClsHead', num_classes=CLASSES,
+                feature_dropout=dict(type='mmda_ext.ModalityDropout', p=.5))
+    mixing = None if any(not MODELS.module_dict[own['type'].removeprefix('mmda_ext.')].takes_mixed for own in read) \
+        else dict(type='mmda_ext.Mixup')
+    losses, untouched = train(model_of('DomainAdversarial', 'ConcatFusion', balancer, cls_head=head, mixing=mixing),
+                              config)
+    assert all(map(math.isfinite, losses)), losses
+    assert not untouched, f'no gradient in {sorted(untouched)}'

@@ -18,6 +18,8 @@ from mmda_ext.models.data_preprocessors import (
 )
 from mmda_ext.models.fusions import ConcatFusion, FiLMFusion, Fusion, GatedFusion, SumFusion
 from mmda_ext.models.heads import DomainDiscriminatorHead, MultimodalClsHead, MultimodalHead
+from mmda_ext.models.mixing import Mixup
+from mmda_ext.models.modality_dropout import ModalityDropout
 from mmda_ext.models.necks import PoolNeck
 from mmda_ext.models.objectives import Objective
 from mmda_ext.models.recognizers import MultimodalRecognizer
@@ -32,9 +34,9 @@ ignore_configs_in_checkpoints()
 __all__ = [
     'AudioResNet', 'AveragedTeacher', 'ClipPreprocessor', 'ConcatFusion', 'DomainDiscriminator',
     'DomainDiscriminatorHead', 'FiLMFusion', 'FrameEncoder', 'Fusion', 'GatedFusion', 'LSTMEncoder', 'MLPBackbone',
-    'MultimodalClsHead', 'MultimodalDataPreprocessor', 'MultimodalHead', 'MultimodalRecognizer', 'Objective',
-    'PaddingPreprocessor', 'PoolNeck', 'Predictions', 'SequenceBackbone', 'SpeechEncoder', 'Step', 'StepRecord',
-    'SumFusion', 'TensorPreprocessor', 'Terms', 'TextCNN', 'TextEncoder'
+    'Mixup', 'ModalityDropout', 'MultimodalClsHead', 'MultimodalDataPreprocessor', 'MultimodalHead',
+    'MultimodalRecognizer', 'Objective', 'PaddingPreprocessor', 'PoolNeck', 'Predictions', 'SequenceBackbone',
+    'SpeechEncoder', 'Step', 'StepRecord', 'SumFusion', 'TensorPreprocessor', 'Terms', 'TextCNN', 'TextEncoder'
 ]
 
 # Who builds a model may load its checkpoint next, with MMAction2's init_recognizer too.

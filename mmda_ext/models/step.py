@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,26 @@ HEAD_TRAINERS = ('an objective that trains them (mmda_ext.LocalClassification, m
                  'mmda_ext.EntropyWeightedClassification) to `objectives`')
 
 
+class Mix(NamedTuple):
+    """How the samples of a batch were mixed: sample ``i`` by its weight with its partner, labels alike.
+
+    Args:
+        weight (float): Of the sample itself, from 0.5 to 1, so that its own labels are those that dominate.
+        partner (Tensor): Position of each sample's partner, ``(N, )`` int64 on the host: a permutation.
+    """
+
+    weight: float
+    partner: Tensor
+
+    def rows(self, values: Tensor) -> Tensor:
+        """``values`` ``(N * S, ...)``, whose ``S`` rows of a sample follow each other, mixed."""
+        if values.shape[0] % len(self.partner):  # views that do not divide into samples are for the neck to refuse
+            return values
+        by_sample = values.unflatten(0, (len(self.partner), -1))
+        partner = self.partner.to(values.device, non_blocking=True)
+        return (self.weight * by_sample + (1 - self.weight) * by_sample[partner]).flatten(0, 1)
+
+
 class Predictions:
     """What the predictors that the model owns say of a batch; each is asked once, and only if somebody looks.
 
@@ -25,11 +45,13 @@ class Predictions:
         features (dict[str, Tensor]): Modality -> ``(N, D_m)``.
         classifier (Fusion, optional): The fused classifier.
         heads (dict[str, nn.Module], optional): Modality -> its own class head, where an objective trains them.
+        dropout (nn.Module, optional): What is dropped from the features in front of the fused classifier.
     """
 
     def __init__(self, features: Mapping[str, Tensor], classifier: 'Fusion | None' = None,
-                 heads: Mapping[str, nn.Module] | None = None) -> None:
+                 heads: Mapping[str, nn.Module] | None = None, dropout: nn.Module | None = None) -> None:
         self._features, self._classifier, self.heads = features, classifier, dict(heads or {})
+        self._dropout = dropout
 
     @property
     def classifier(self) -> 'Fusion':
@@ -45,7 +67,7 @@ class Predictions:
     @cached_property
     def fused(self) -> Tensor:
         """Representation in front of the last layer of the classifier, ``(N, D)``."""
-        return self.classifier.fuse(self._features)
+        return self.classifier.fuse(self._features if self._dropout is None else self._dropout(self._features))
 
     @cached_property
     def logits(self) -> Tensor:
@@ -83,6 +105,8 @@ class Step:
         inputs (dict[str, Tensor]): What went into the encoders, ``{m: (N * S_m, ...)}``.
         encoder (Callable, optional): The recognizer's part of :meth:`encode`.
         cut (Cut, optional): Where ``features`` were cut from the graph of their encoders, for a balancing wrapper.
+        mix (Mix, optional): How inputs or features were mixed. ``labels`` and ``domain_labels`` are then those of the
+            larger part; a loss of labels takes both parts.
     """
 
     features: dict[str, Tensor]
@@ -94,6 +118,7 @@ class Step:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     encoder: Callable[..., dict[str, Tensor]] | None = None
     cut: Cut | None = None
+    mix: Mix | None = None
     _once: dict[int, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:

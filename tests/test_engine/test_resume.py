@@ -30,8 +30,11 @@ default_hooks = dict(logger=dict(interval=1))
 """
 #: Method and dataset, objectives, and what else the recipe states.
 RECIPES = {
+    # With what draws random numbers in every step.
     'gmp': (('gmp', 'ravdess'),
             "dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2))", """
+model['mixing'] = dict(type='mmda_ext.Mixup')
+model['cls_head']['feature_dropout'] = dict(type='mmda_ext.ModalityDropout')
 train_dataloader = dict(batch_size=8, dataset=dict(domains=('x', 'y'), **data))
 """),
     # A balancer that learns, beside a classifier that remembers.

@@ -59,6 +59,7 @@ class AGMClsHead(MultimodalClsHead):
     without that condition.
     """
 
+    takes_mixed = False
     running_scores: Tensor
     iterations: Tensor
 
@@ -82,6 +83,9 @@ class AGMClsHead(MultimodalClsHead):
         if window is not None and not 0 <= window[0] <= window[1]:
             raise ValueError(f'AGMClsHead: window={window!r} must be two epochs, the first >= 0 and not after the '
                              'second')
+        if self.feature_dropout is not None:
+            raise ValueError('AGMClsHead compares all modalities with subsets of its own, so that none may be dropped '
+                             'beside it: leave out cls_head.feature_dropout')
         self.alpha, self.blank, self.window, self.cap = alpha, blank, window, cap
         self.register_buffer('running_scores', torch.zeros(len(modalities)))
         self.register_buffer('iterations', torch.zeros((), dtype=torch.long))

@@ -12,6 +12,7 @@ from mmda_ext.gradients import Probe
 from mmda_ext.gradients.probe import widen
 from mmda_ext.models.freezing import evaluating
 from mmda_ext.models.fusions import Fusion
+from mmda_ext.models.step import Mix
 from mmda_ext.registry import MODELS
 
 
@@ -60,29 +61,43 @@ class MultimodalHead(BaseModule):
         """What each modality alone predicts, beside ``targets`` ``(N, )``; ``fused`` as for :meth:`modality_logits`."""
         return Probe(partial(self.modality_logits, features, None if fused is None else fused.detach()), targets)
 
-    def cross_entropy(self, logits: Tensor, features: Mapping[str, Tensor], targets: Tensor,
-                      name: str) -> dict[str, Tensor]:
-        """Losses ``loss_<name>`` (and ``loss_<name>_heads`` of separate heads) and accuracy ``<name>_acc``."""
-        out = {f'loss_{name}': self.loss_weight * masked_cross_entropy(logits, targets, self.label_smooth_eps)}
+    def cross_entropy(self, logits: Tensor, features: Mapping[str, Tensor], targets: Tensor, name: str,
+                      mix: Mix | None = None) -> dict[str, Tensor]:
+        """Losses ``loss_<name>`` (and ``loss_<name>_heads`` of separate heads) and accuracy ``<name>_acc``.
+
+        Mixed samples have two labels, and no accuracy.
+        """
+        loss = masked_cross_entropy(logits, targets, mix, self.label_smooth_eps)
+        out = {f'loss_{name}': self.loss_weight * loss}
         if self.heads is not None:
             out[f'loss_{name}_heads'] = torch.stack([
-                masked_cross_entropy(head(features[modality].detach()), targets)
+                masked_cross_entropy(head(features[modality].detach()), targets, mix)
                 for modality, head in self.heads.items()
             ]).sum()
+        if mix is not None:
+            return out
         known = targets >= 0
         hits = ((logits.detach().argmax(1) == targets) & known).sum()
         out[f'{name}_acc'] = 100.0 * hits / known.sum().clamp_min(1)
         return out
 
 
-def masked_cross_entropy(logits: Tensor, targets: Tensor, label_smooth_eps: float = 0.0) -> Tensor:
-    """Mean cross-entropy over the samples with a target; 0, still attached to the graph, where there is none.
+def masked_cross_entropy(logits: Tensor, targets: Tensor, mix: Mix | None = None,
+                         label_smooth_eps: float = 0.0) -> Tensor:
+    r"""Mean cross-entropy over the samples with a target; 0, still attached to the graph, where there is none.
+
+    With ``mix``, that with the soft targets of mixed samples, :math:`\lambda y_i + (1 - \lambda) y_{\pi(i)}`.
 
     With ``label_smooth_eps`` the target is that share of the uniform distribution, and the class for the rest.
 
     Not finite if any logit is not, also one of a sample without a target: its gradient of 0 times NaN would spoil the
     encoders in a step whose loss looks well.
     """
+    if mix is not None:
+        # Linear in the target; a permutation among samples with a target keeps their number.
+        own, other = (masked_cross_entropy(logits, part, None, label_smooth_eps)
+                      for part in (targets, targets[mix.partner.to(targets.device)]))
+        return mix.weight * own + (1 - mix.weight) * other
     total = F.cross_entropy(
         widen(logits), targets, ignore_index=-1, reduction='sum', label_smoothing=label_smooth_eps)
     total = total + 0 * widen(logits.detach()).sum()

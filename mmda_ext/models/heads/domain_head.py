@@ -6,7 +6,7 @@ from torch import Tensor
 
 from mmda_ext.models.heads.base import MultimodalHead
 from mmda_ext.models.heads.gradient_reversal import reverse_gradient
-from mmda_ext.models.step import Terms
+from mmda_ext.models.step import Mix, Terms
 from mmda_ext.registry import MODELS
 
 
@@ -36,8 +36,9 @@ class DomainDiscriminatorHead(MultimodalHead):
         super().__init__(num_domains, fusion, modality_logits, loss_weight, init_cfg)
         self.reversal = reversal
 
-    def loss(self, features: Mapping[str, Tensor], domains: Tensor, task: str = 'domain') -> Terms:
+    def loss(self, features: Mapping[str, Tensor], domains: Tensor, task: str = 'domain',
+             mix: Mix | None = None) -> Terms:
         """Cross-entropy of the source domain; samples of a target domain (-1) do not count."""
         fused = self.fusion.fuse({name: reverse_gradient(value, self.reversal) for name, value in features.items()})
-        values = self.cross_entropy(self.fusion.classify(fused), features, domains, task)
+        values = self.cross_entropy(self.fusion.classify(fused), features, domains, task, mix)
         return Terms(values, probes={task: self.probe(features, domains, fused)})

@@ -28,6 +28,8 @@ class Objective(BaseModule):
         init_cfg (dict, optional): As in MMEngine.
     """
 
+    #: Whether its losses are right for mixed samples, which have two labels (:attr:`Step.mix`).
+    takes_mixed = False
     #: Called after all those that do not, with the losses of the step by task.
     reads_losses = False
     #: Arguments of a small example, beside classes, domains and tasks: what the tests of all classes build.

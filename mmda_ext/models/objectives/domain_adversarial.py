@@ -18,6 +18,7 @@ class DomainAdversarial(Objective):
         init_cfg (dict, optional): As in MMEngine.
     """
 
+    takes_mixed = True
     example = dict(head=dict(num_domains=2))
 
     def __init__(self,
@@ -35,4 +36,6 @@ class DomainAdversarial(Objective):
 
     def forward(self, step: Step) -> Terms:
         """``{'loss_<task>': L_d, '<task>_acc': percent}``, and what each modality alone says of the domain."""
-        return Terms({}) if self.head is None else self.head.loss(step.features, step.domain_labels, self.loss_name)
+        if self.head is None:
+            return Terms({})
+        return self.head.loss(step.features, step.domain_labels, self.loss_name, step.mix)

@@ -35,6 +35,7 @@ class LocalClassification(ModalityHeads):
         ValueError: If ``modality_weights`` names a modality that the model does not have.
     """
 
+    takes_mixed = True
     example = dict(task='heads')
 
     def __init__(self,
@@ -56,7 +57,7 @@ class LocalClassification(ModalityHeads):
         logits = step.predictions.modality_logits
         probes = {self.loss_name: Probe(logits, step.labels)}
         losses = {
-            name: self.loss_weight * self.modality_weights[name] * masked_cross_entropy(value, step.labels)
+            name: self.loss_weight * self.modality_weights[name] * masked_cross_entropy(value, step.labels, step.mix)
             for name, value in logits.items()
         }
         if self.by_modality:

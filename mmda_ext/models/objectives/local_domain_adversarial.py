@@ -30,6 +30,7 @@ class LocalDomainAdversarial(Objective):
         init_cfg (dict, optional): As in MMEngine.
     """
 
+    takes_mixed = True
     example = dict(projection_channels=8, hidden_channels=8)
 
     def __init__(self,
@@ -65,6 +66,6 @@ class LocalDomainAdversarial(Objective):
             for name, project in self.project.items()
         }
         domains = step.domain_labels
-        losses = [masked_cross_entropy(value, domains) for value in logits.values()]
+        losses = [masked_cross_entropy(value, domains, step.mix) for value in logits.values()]
         total = self.loss_weight * torch.stack(losses).sum()
         return Terms({f'loss_{self.loss_name}': total}, probes={self.loss_name: Probe(logits, domains)})

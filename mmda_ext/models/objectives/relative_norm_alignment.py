@@ -35,6 +35,8 @@ class RelativeNormAlignment(Objective):
     separate classifiers. A denominator below 1e-6 counts as 1e-6.
     """
 
+    takes_mixed = True
+
     def __init__(self,
                  fusion: dict,
                  order: Sequence[str] | None = None,

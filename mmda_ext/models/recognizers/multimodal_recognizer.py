@@ -47,12 +47,13 @@ class MultimodalRecognizer(BaseModel):
             of one kind, or with a single sample of one, takes one pass).
         predictor (str): What predicts: the ``'fused'`` classifier, the summed log-probabilities of the heads of the
             ``'modalities'``, or of ``'all'`` of them. All that there are stay in the log.
+        mixing (dict, optional): Config of what mixes the samples of a training batch with each other.
         data_preprocessor (dict, optional): Config of the data preprocessor.
         init_cfg (dict, optional): As in MMEngine.
 
     Raises:
-        ValueError: If an argument names a modality without a backbone, the fusion's modalities differ, or ``predictor``
-            asks for heads that no objective trains.
+        ValueError: If an argument names a modality without a backbone, the fusion's modalities differ, ``predictor``
+            asks for heads that no objective trains, or a loss is not defined for mixed samples.
     """
 
     def __init__(self,
@@ -66,6 +67,7 @@ class MultimodalRecognizer(BaseModel):
                  pretrained: Mapping[str, str] | None = None,
                  joint_forward: bool = False,
                  predictor: str = 'fused',
+                 mixing: dict | None = None,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
         super().__init__(data_preprocessor, init_cfg)
@@ -91,6 +93,7 @@ class MultimodalRecognizer(BaseModel):
         self._apply_freeze(freeze or {})
         self._pretrained = dict(pretrained or {})
         self.joint_forward = joint_forward
+        self.mixing: Any = MODELS.build(mixing) if mixing else None
         self.step_record: StepRecord | None = None
         #: Which samples of the last training batch have finite logits, ``(N, )`` bool, for who must name the others.
         self.finite_rows: Tensor | None = None
@@ -99,6 +102,14 @@ class MultimodalRecognizer(BaseModel):
         self._register_load_state_dict_pre_hook(rename_heads)
         for objective in self.objectives:
             objective.bind(self)
+        if self.mixing is not None:
+            self._check_mixing()
+
+    def _check_mixing(self) -> None:
+        for part in (self.cls_head, *self.objectives):
+            if not getattr(part, 'takes_mixed', False):
+                raise ValueError(f'{type(part).__name__} is not defined for mixed samples, which have two labels: take '
+                                 'it out, or leave out model.mixing')
 
     def _check_modalities(self, *named: Mapping[str, Any]) -> None:
         in_channels, *others = named
@@ -201,12 +212,19 @@ class MultimodalRecognizer(BaseModel):
         # A stock wrapper takes no record: that of the step before goes before this one fills the memory.
         self.step_record = None
         is_target = targets_of(data_samples)
+        mix = self.mixing(data_samples) if self.mixing is not None and self.training else None
+        if mix is not None:
+            inputs = self.mixing.mix_inputs(inputs, mix)
         features = self.extract_feat(inputs, len(data_samples), is_target)
+        if mix is not None:
+            features = self.mixing.mix_features(features, mix)
         labels, domains = labels_of(data_samples, next(iter(features.values())).device)
         cut = Cut(features) if self._cuts else None
         features = cut.features if cut else features
-        predictions = Predictions(features, self.cls_head.fusion, self.modality_heads)
-        step = Step(features, labels, domains, predictions, data_samples, is_target, inputs, self._encode_further, cut)
+        dropout = getattr(self.cls_head, 'feature_dropout', None)
+        predictions = Predictions(features, self.cls_head.fusion, self.modality_heads, dropout)
+        step = Step(features, labels, domains, predictions, data_samples, is_target, inputs, self._encode_further, cut,
+                    mix)
         record = StepRecord(step)
         out = dict(record.add(self.cls_head.loss(step)))
         self.finite_rows = predictions.logits.detach().isfinite().all(1)

@@ -363,3 +363,17 @@ def test_a_style_of_ones_own_is_another_text(monkeypatch):
     assert module.FormatCode('a', style_config=dict(x=1)) == ("a {'x': 1}", None)
     assert module.FormatCode('a', style_config=dict(x=2), verify=True) == ("a {'x': 2}", True)
     assert module.FormatCode('a', style_config=dict(x=2)) == ("a {'x': 2}", None)
+
+
+def test_a_run_of_several_processes_closes_their_group(tmp_path):
+    dist = torch.distributed
+    dist.init_process_group('gloo', init_method=f'file://{tmp_path / "store"}', rank=0, world_size=1)
+    try:
+        compat.end_together('none')  # the group is another's
+        assert dist.is_initialized()
+        compat.end_together('pytorch')
+        assert not dist.is_initialized()
+        compat.end_together('pytorch')
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()

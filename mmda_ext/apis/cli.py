@@ -117,6 +117,7 @@ def _train(cfg: Config, args: argparse.Namespace, notes: Sequence[str]) -> None:
             # Schedulers that count iterations fail on an empty loop, in their words, before any hook may speak.
             check_steps(runner.train_loop.dataloader, 'train')
             runner.train()
+        compat.end_together(cfg.launcher)
     except BaseException as error:
         if isinstance(error, OSError) and error.errno and error.filename is None:
             error.filename = cfg.work_dir  # a write that failed half-way does not say where
@@ -141,6 +142,7 @@ def run_test(argv: Sequence[str] | None = None) -> None:
     object.__setattr__(cfg, '_filename', str(Path(cfg.filename).with_name(f'test_{Path(cfg.filename).name}')))
     with compat.tensors_only(), _held_back_start(cfg) as prepare:
         prepare(build_runner(cfg)).test()
+    compat.end_together(cfg.launcher)
 
 
 def _prepare(args: argparse.Namespace) -> Config:

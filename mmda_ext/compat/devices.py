@@ -23,6 +23,18 @@ def has_accelerator() -> bool:
     return get_device() != 'cpu'
 
 
+def end_together(launcher: str) -> None:
+    """Wait for the other processes of a run that has ended well, and close their group.
+
+    MMEngine (0.10.7) leaves the group open; a process that ends while another still speaks to it is then aborted by
+    gloo ("terminate called without an active exception"), and NCCL warns.
+    """
+    import torch.distributed as dist
+    if launcher != 'none' and dist.is_available() and dist.is_initialized():
+        dist.barrier()
+        dist.destroy_process_group()
+
+
 def prepare_cpu_distributed(cfg: Any) -> None:
     """Make ``launcher='pytorch'`` work on a machine without an accelerator.
 

@@ -1,25 +1,16 @@
 # Pressure of an accumulator in a test rig, 2205 cycles: a state of the cooler is a domain. docs/data.md
-_base_ = [
-    '../_base_/loaders.py',
-    '../_base_/schedules/adam_features.py',
-    '../_base_/default_runtime.py',
-]
+_base_ = ['../_base_/feature_vectors.py']
 
 domains = ('cooler003', 'cooler020', 'cooler100')
 target_domains = {{'$MMDA_TARGET:None'}} or ('cooler003', )
 source_domains = {{'$MMDA_SOURCES:None'}} or tuple(name for name in domains if name not in target_domains)
 modalities = {{'$MMDA_MODALITIES:None'}} or ('flow', 'efficiency', 'temperature', 'vibration')
 num_classes = 4
-# As on RAVDESS; nothing was searched here.
-strengths = dict(base=0.1, cmrf_start=100, splitting_margin=1.0, ogm_min_rank=2)
 
 networks = {
-    name: dict(
-        backbone=dict(type='mmda_ext.MLPBackbone', in_channels=width, hidden_channels=(128, 64), dropout=0.2),
-        channels=64)
+    name: dict(backbone=dict(_base_._mlp, in_channels=width), channels=64)
     for name, width in dict(flow=48, efficiency=24, temperature=96, vibration=24).items()
 }
-fusion = dict(hidden_channels=64, dropout=0.2)
 
 # A cycle nearly repeats the one before it, so whole blocks of cycles validate.
 dataset = dict(

@@ -8,14 +8,13 @@
 # differs: as above
 _base_ = ['./gmp.py', '../_base_/objectives/cmrf_terms.py']
 
-_heads = dict(hidden_channels=_base_.strengths.head_width) if 'head_width' in _base_.strengths else {}
 # The release halves the weight of sound and leaves pictures and flow at 1.
 _weights = {name: 0.5 for name in _base_.modalities if name in ('audio', 'speech')}
 model = dict(
     objectives=[
         *_base_.model.objectives,
         dict(_base_.cmrf_heads, modality_weights=_weights),
-        dict(_base_.cmrf_contrast, **_heads),
+        dict(_base_.cmrf_contrast, **_base_._heads),
         dict(
             _base_.cmrf_distillation,
             start=_base_.strengths.get('cmrf_start', 100),

@@ -1,5 +1,4 @@
-# ERM: the fused classification loss alone, of the networks that the dataset names for the modalities in use. All
-# methods begin here; the tools put the dataset's config in.
+# ERM: the fused classification loss alone, of the networks that the dataset names. All methods begin here.
 #
 # section: Balancing strategies
 # method: ERM: classification alone
@@ -22,8 +21,10 @@ model = dict(
         type='mmda_ext.MultimodalDataPreprocessor',
         preprocessors={name: network.get('preprocessor') for name, network in _used.items()}))
 
-# Found by search on source validation of the dataset; the methods after this one read them.
+# Found by search on source validation of the dataset; the methods after this one read them. Heads that serve training
+# alone have the width of their papers by default.
 strengths = _base_.get('strengths', {})
+_heads = dict(hidden_channels=strengths['head_width']) if 'head_width' in strengths else {}
 
 # What tools/benchmark.py searches for every method: a tenth to ten times the recipe's rate, DomainBed's weight decay.
 search = {

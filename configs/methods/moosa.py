@@ -12,7 +12,6 @@
 #     (512 of the jigsaw)
 _base_ = ['./erm.py', '../_base_/objectives/moosa_terms.py']
 
-_heads = dict(hidden_channels=_base_.strengths.head_width) if 'head_width' in _base_.strengths else {}
 _entropy, _jigsaw, *_terms, _splitting = _base_.moosa
 model = dict(
     cls_head=dict(loss_weight=0),
@@ -20,7 +19,7 @@ model = dict(
         _base_.moosa_heads,
         _entropy,
         # as published: 4 parts of two modalities, 2 of three
-        dict(_jigsaw, num_parts=2 if len(_base_.modalities) > 2 else 4, **_heads),
-        *[dict(term, **_heads) for term in _terms],
+        dict(_jigsaw, num_parts=2 if len(_base_.modalities) > 2 else 4, **_base_._heads),
+        *[dict(term, **_base_._heads) for term in _terms],
         dict(_splitting, margin=_base_.strengths.get('splitting_margin')),
     ])

@@ -7,12 +7,11 @@
 # differs: as above
 _base_ = ['./gmp.py', '../_base_/objectives/simmmdg_terms.py']
 
-_heads = dict(hidden_channels=_base_.strengths.head_width) if 'head_width' in _base_.strengths else {}
 _contrast, _translation, _splitting = _base_.simmmdg
 model = dict(
     objectives=[
         *_base_.model.objectives,
-        dict(_contrast, **_heads),
-        dict(_translation, **_heads),
+        dict(_contrast, **_base_._heads),
+        dict(_translation, **_base_._heads),
         dict(_splitting, margin=_base_.strengths.get('splitting_margin')),
     ])

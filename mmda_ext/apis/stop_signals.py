@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
 #: Signal -> what is said of it.
@@ -54,16 +54,16 @@ def stopped_by_signals(grace_s: float | None = GRACE_S) -> Iterator[None]:
         return
     former = {number: signal.getsignal(number) for number in SIGNALS}
     heard = [number for number, handler in former.items() if handler not in (signal.SIG_IGN, None)]
-    stop, hook = _Stop(grace_s), sys.unraisablehook
+    stop, hook, uncaught = _Stop(grace_s), sys.unraisablehook, sys.excepthook
     for number in heard:
         signal.signal(number, stop)
-    sys.unraisablehook = stop.dropped
+    sys.unraisablehook, sys.excepthook = stop.dropped, stop.uncaught
     try:
         yield
     finally:
         stop.left = True
         if not stop.heard:
-            sys.unraisablehook = hook
+            sys.unraisablehook, sys.excepthook = hook, uncaught
             for number in heard:
                 signal.signal(number, former[number])
 
@@ -77,6 +77,7 @@ class _Stop:
         self._grace_s = grace_s
         self._process = os.getpid()
         self._hook = sys.unraisablehook
+        self._uncaught = sys.excepthook
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._process:
@@ -97,6 +98,15 @@ class _Stop:
             self._hook(unraisable)
         elif isinstance(unraisable.exc_value, Stopped):
             self._later(.05, self._again)
+
+    def uncaught(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """Hook for errors that end a thread: a forked data loader whose parent hung up has nothing to tell.
+
+        The thread of ``multiprocessing.resource_sharer`` prints what its accept raises, which a parent that ends
+        between its connect and its answer makes of every stop now and then.
+        """
+        if os.getpid() == self._process or not issubclass(kind, (ConnectionError, EOFError)):
+            self._uncaught(kind, error, trace)
 
     def _again(self, number: int) -> None:
         self.heard = 0

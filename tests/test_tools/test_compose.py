@@ -81,7 +81,7 @@ def test_heads_that_serve_training_alone_are_as_wide_as_the_features():
     """On features; on video they have the widths of the releases."""
     for method in ('simmmdg', 'simmmdg-gmp', 'simmmdg-gmp-aligned', 'simmmdg-translators', 'moosa', 'moosa-gmp', 'cmrf',
                    'cmrf-gmp'):
-        for data in ('ravdess', 'avdigits'):
+        for data in ('ravdess', 'avdigits', 'watch', 'hydraulic', 'flights', 'penguins'):
             cfg = recipe(method, data)
             wide = [term for term in cfg.model.objectives if term.type.rpartition('.')[2] in (
                 'SupervisedContrastive', 'CrossModalTranslation', 'MultimodalJigsaw')]

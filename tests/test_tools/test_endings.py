@@ -34,9 +34,9 @@ def config(tmp_path):
 def handlers():
     """Signal handlers and hooks as they were, also after a stop."""
     numbers = (*SIGNALS, signal.SIGCHLD)
-    former, hook = {number: signal.getsignal(number) for number in numbers}, sys.unraisablehook
+    former, hooks = {number: signal.getsignal(number) for number in numbers}, (sys.unraisablehook, sys.excepthook)
     yield
-    sys.unraisablehook = hook
+    sys.unraisablehook, sys.excepthook = hooks
     for number, handler in former.items():
         signal.signal(number, handler)
 
@@ -216,7 +216,7 @@ def test_a_stop_that_python_drops_comes_again(handlers, capsys):
 
 def test_handlers_are_back_and_ignored_signals_stay_so(handlers):
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    before = [signal.getsignal(number) for number in SIGNALS]
+    before, hook = [signal.getsignal(number) for number in SIGNALS], sys.excepthook
 
     def main():
         os.kill(os.getpid(), signal.SIGHUP)
@@ -224,6 +224,36 @@ def test_handlers_are_back_and_ignored_signals_stay_so(handlers):
 
     assert run_with_one_line_errors(main) == 3
     assert [signal.getsignal(number) for number in SIGNALS] == before
+    assert sys.excepthook is hook
+
+
+HANGS_UP = """
+import os, sys
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+
+def tell(error):  # as the thread of multiprocessing.resource_sharer does
+    try:
+        raise error
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+
+def main():
+    tell(ConnectionResetError('of the parent'))
+    if not os.fork():
+        for error in (ConnectionResetError(1), EOFError(2), ValueError('of the loader')):
+            tell(error)
+        os._exit(0)
+    os.wait()
+
+raise SystemExit(run_with_one_line_errors(main))
+"""
+
+
+def test_a_loader_whose_parent_hung_up_has_nothing_to_tell():
+    done = subprocess.run([sys.executable, '-c', HANGS_UP], env=ENV, capture_output=True, text=True, timeout=50,
+                          check=False)
+    told = [line for line in done.stderr.splitlines() if 'Error' in line and line[0] != ' ']
+    assert (done.returncode, told) == (0, ['ConnectionResetError: of the parent', 'ValueError: of the loader'])
 
 
 CHILDREN = """

@@ -5,8 +5,6 @@
 # code: `LocalClassification`: `models/objectives/local_classification.py`, `predictor` of the recognizer:
 #     `models/predictors.py`
 # differs: weight 1 for each cross-entropy
-_base_ = ['./erm.py']
+_base_ = ['./erm.py', '../_base_/objectives/strong_terms.py']
 
-model = dict(
-    predictor='all',
-    objectives=[dict(type='mmda_ext.LocalClassification', task='heads', loss_weight=1.0, balanced_heads=False)])
+model = dict(predictor='all', objectives=[_base_.heads_term])

@@ -24,7 +24,8 @@ class Mixup(nn.Module):
     a label stay as they are.
 
     Args:
-        alpha (float): :math:`\alpha > 0`; 0.2 in DomainBed.
+        alpha (float): :math:`\alpha \ge 0`; 0.2 in DomainBed. At 0, which Beta approaches with :math:`\lambda` 0 or 1,
+            nothing is drawn or mixed.
         level (str): ``'input'``: what goes into the encoders; ``'feature'``: what comes out (after Verma et al., ICML
             2019).
 
@@ -34,12 +35,14 @@ class Mixup(nn.Module):
 
     def __init__(self, alpha: float = 0.2, level: str = 'input') -> None:
         super().__init__()
-        if not 0 < alpha < float('inf'):
-            raise ValueError(f'Mixup: alpha={alpha!r} must be a number > 0')
+        if not 0 <= alpha < float('inf'):
+            raise ValueError(f'Mixup: alpha={alpha!r} must be a number >= 0')
         self.alpha, self.level = alpha, choose('level', level, LEVELS, 'Mixup')
 
-    def forward(self, data_samples: Sequence[Any]) -> Mix:
-        """Draw weight and partners for one batch."""
+    def forward(self, data_samples: Sequence[Any]) -> Mix | None:
+        """Draw weight and partners for one batch; None if alpha is 0."""
+        if not self.alpha:
+            return None
         weight = float(torch.distributions.Beta(self.alpha, self.alpha).sample())
         labelled = torch.tensor([i for i, sample in enumerate(data_samples) if 'gt_label' in sample], dtype=torch.long)
         partner = torch.arange(len(data_samples))

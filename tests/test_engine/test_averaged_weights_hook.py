@@ -58,6 +58,7 @@ def test_known_answer(options, expected):
 
 def test_before_the_begin_the_average_is_the_model():
     assert averaged([1, 2, 4], begin=.9, iters=100, momentum=.1) == (4, 4)
+    assert averaged([1, 2, 4], begin=1., momentum=.1) == (4, 4)
 
 
 def test_parts_of_a_step_do_not_count():
@@ -182,7 +183,7 @@ def test_any_recipe_takes_it_by_options(tmp_path):
 
 
 @pytest.mark.parametrize('options', [
-    dict(begin=1.), dict(begin=-.1), dict(begin=True), dict(momentum=0.), dict(momentum=1.), dict(momentum='a'),
+    dict(begin=1.1), dict(begin=-.1), dict(begin=True), dict(momentum=0.), dict(momentum=1.), dict(momentum='a'),
     dict(interval=0), dict(interval=True)])
 def test_bad_options_are_refused(options):
     (key, value), = options.items()

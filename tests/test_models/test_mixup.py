@@ -64,6 +64,17 @@ def test_coefficients_are_of_the_beta_distribution(alpha, smaller):
     assert sum(drawn) / len(drawn) == pytest.approx(smaller, abs=.015)
 
 
+def test_without_a_coefficient_nothing_is_drawn_or_mixed():
+    plain, off = mixing_model(), mixing_model()
+    plain.mixing, off.mixing.alpha = None, 0
+    off.load_state_dict(plain.state_dict())
+    (expected, _, _), state = loss_of(plain, batch_of()), torch.get_rng_state()
+    found, _, _ = loss_of(off, batch_of())
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], expected[key]) for key in found)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 def test_processes_draw_their_own_and_a_resumed_epoch_the_same(monkeypatch):
     def weights(epoch, rank):
         monkeypatch.setattr(random_state, 'get_rank', lambda: rank)
@@ -169,7 +180,7 @@ def test_what_needs_hard_labels_is_refused(part):
         mixing_model(**options)
 
 
-@pytest.mark.parametrize('options', [dict(alpha=0), dict(alpha=float('nan')), dict(alpha=-1.), dict(level='text')])
+@pytest.mark.parametrize('options', [dict(alpha=float('inf')), dict(alpha=float('nan')), dict(alpha=-1.), dict(level='text')])
 def test_options_out_of_range(options):
     with pytest.raises(ValueError, match='Mixup: (alpha|level)='):
         Mixup(**options)

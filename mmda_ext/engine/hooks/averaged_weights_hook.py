@@ -35,8 +35,8 @@ class AveragedWeightsHook(EMAHook):
 
     Args:
         ema_type (str): An averaged model of MMEngine.
-        begin (float): Share of the iterations after which averaging starts, in [0, 1); before, the average is the
-            model.
+        begin (float): Share of the iterations after which averaging starts; before, the average is the model. At 1
+            nothing is averaged.
         momentum (float, optional): :math:`m` in (0, 1), the weight of the *new* value: 0.001 for a decay of 0.999. By
             default that of MMEngine.
         interval (int): Optimizer steps between two values that are averaged.
@@ -47,9 +47,8 @@ class AveragedWeightsHook(EMAHook):
 
     def __init__(self, ema_type: str = 'ExponentialMovingAverage', begin: float = 0.0, momentum: float | None = None,
                  interval: int = 1) -> None:
-        if isinstance(begin, bool) or not isinstance(begin, (int, float)) or not 0 <= begin < 1:
-            raise ValueError(f'AveragedWeightsHook: begin={begin!r} must be a share of the training, at least 0 and '
-                             'below 1')
+        if isinstance(begin, bool) or not isinstance(begin, (int, float)) or not 0 <= begin <= 1:
+            raise ValueError(f'AveragedWeightsHook: begin={begin!r} must be a share of the training, from 0 to 1')
         if isinstance(interval, bool) or not isinstance(interval, int) or interval < 1:
             raise ValueError(f'AveragedWeightsHook: interval={interval!r} must be an integer >= 1')
         if momentum is not None and not (isinstance(momentum, float) and 0 < momentum < 1):

@@ -180,7 +180,8 @@ def test_what_needs_hard_labels_is_refused(part):
         mixing_model(**options)
 
 
-@pytest.mark.parametrize('options', [dict(alpha=float('inf')), dict(alpha=float('nan')), dict(alpha=-1.), dict(level='text')])
+@pytest.mark.parametrize('options', [
+    dict(alpha=float('inf')), dict(alpha=float('nan')), dict(alpha=-1.), dict(level='text')])
 def test_options_out_of_range(options):
     with pytest.raises(ValueError, match='Mixup: (alpha|level)='):
         Mixup(**options)

@@ -91,6 +91,7 @@ if __name__ == '__main__':
         ],
         packages=find_packages(include=('mmda_ext', 'mmda_ext.*')),
         package_data={'mmda_ext': ['py.typed']},
+        entry_points={'console_scripts': ['mmda=mmda_ext.command:main']},
         python_requires='>=3.10',
         install_requires=INSTALL_REQUIRES,
         extras_require=EXTRAS,

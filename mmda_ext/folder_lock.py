@@ -167,8 +167,9 @@ def _is_open_as(file: int, path: Path) -> bool:
 
 def _sign(file: int) -> None:
     since = datetime.now(timezone.utc).isoformat(timespec='seconds')
-    user = User(socket.gethostname(), os.getpid(), _start_of(os.getpid()), since, shlex.join(sys.argv)[:500],
-                os.fstat(file).st_ino)
+    # The first may be two words, `mmda train`.
+    command = f'{sys.argv[0]} {shlex.join(sys.argv[1:])}'[:500]
+    user = User(socket.gethostname(), os.getpid(), _start_of(os.getpid()), since, command, os.fstat(file).st_ino)
     os.ftruncate(file, 0)
     os.pwrite(file, (json.dumps(asdict(user)) + '\n').encode(), 0)
 

@@ -42,7 +42,7 @@ _RUNS = itertools.count()
 def common_parser(description: str) -> argparse.ArgumentParser:
     """Flags that train and test share, with MMAction2's names and meaning."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument('config', help='config file')
+    parser.add_argument('config', help='config file, or the name of a method (configs/methods)')
     parser.add_argument('--work-dir', help='folder for logs and results; by default the names of what was chosen, '
                                            'work_dirs/<method>_<dataset>_to-<target>, or the name of the config')
     add_option_flags(parser)
@@ -216,5 +216,6 @@ def _how_to_go_on(runner: Runner | None, cfg: Config, args: argparse.Namespace) 
     place = f' in epoch {runner.epoch + 1}, iteration {runner.iter + 1}; to continue: '
     if args.launcher != 'none':
         return f'{place}the same command with --work-dir {cfg.work_dir} --resume'
-    return (f'{place}{sys.executable} {sys.argv[0]} {args.config} --work-dir {cfg.work_dir} --resume (and the other '
+    program = sys.argv[0] if sys.argv[0].startswith('mmda ') else f'{sys.executable} {sys.argv[0]}'
+    return (f'{place}{program} {args.config} --work-dir {cfg.work_dir} --resume (and the other '
             'flags of this run)')

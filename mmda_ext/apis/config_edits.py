@@ -12,6 +12,7 @@ from mmengine.config.utils import ConfigParsingError
 from mmda_ext import compat
 from mmda_ext.apis.compose import Choice, compose
 from mmda_ext.apis.options import apply_options
+from mmda_ext.apis.recipe_files import recipe_file
 
 
 def load_config(path: str, options: dict[str, Any] | None = None, new_options: dict[str, Any] | None = None,
@@ -19,15 +20,16 @@ def load_config(path: str, options: dict[str, Any] | None = None, new_options: d
     """Read a config file, put the chosen data into a method, and apply ``--cfg-options`` and ``--new-options``.
 
     Args:
-        path (str): The config file.
+        path (str): The config file, or the name of a method.
         options (dict, optional): Dotted keys and values; the keys must be known.
         new_options (dict, optional): The same for keys that are new.
         choice (Choice, optional): What ``--dataset``, ``--target``, ``--sources`` and ``--modalities`` name.
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If the file cannot be read, or an option is unknown or does not fit.
+        ValueError: If the file cannot be read, or a method or an option is unknown or does not fit.
     """
+    path = recipe_file(path)
     if '::' not in path and not Path(path).is_file():
         raise FileNotFoundError(f'config file {path} does not exist{_near_files(path)}')
     try:

@@ -58,6 +58,18 @@ def method_file(name: str) -> str:
     return str(configs_folder() / 'methods' / f'{name}.py')
 
 
+def recipe_file(name: str) -> str:
+    """Config of the method or of the named recipe of that name; anything but a bare name is a path, and stays.
+
+    Raises:
+        ValueError: As :func:`method_file`.
+    """
+    if '::' in name or '/' in name or Path(name).suffix or Path(name).is_file():
+        return name
+    recipe = configs_folder() / f'{name}.py'
+    return str(recipe) if recipe.is_file() else method_file(name)
+
+
 def _families(path: Path) -> set[bool]:
     """Whether a method trains on data with an unlabelled target, without, or both."""
     texts = [file.read_text(encoding='utf-8') for file in chain(path)]

@@ -49,6 +49,7 @@ def apply_workarounds() -> None:
     provide_drn()
     disable_vindlu()
     after_import('mmengine.config', _mend_configs)
+    after_import('mmengine.runner.checkpoint', allow_mmengine_checkpoints)
 
 
 def _mend_configs() -> None:

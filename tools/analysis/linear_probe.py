@@ -121,10 +121,9 @@ def main(arguments: list[str] | None = None) -> int:
     add_option_flags(parser)
     add_flags(parser)
     args = parser.parse_args(arguments)
-    for path in (args.config, args.checkpoint):
-        if not Path(path).is_file():
-            print(f'error: {path} does not exist', file=sys.stderr)
-            return 2
+    if not Path(args.checkpoint).is_file():
+        print(f'error: {args.checkpoint} does not exist', file=sys.stderr)
+        return 2
     from rich.progress import track
 
     model, loaders = load(args)

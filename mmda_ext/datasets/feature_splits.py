@@ -55,19 +55,21 @@ def _kinds(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return np.where(mixed[place], labels.max() + 1, labels)
 
 
-def standardized(values: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """Shift and scale each element to mean 0 and standard deviation 1 over the training samples.
+def statistics(values: np.ndarray, training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each element over the training samples, float64, ``(n, ...)`` -> twice ``(...)``.
+
+    An element that is constant in training has deviation 1: it is only shifted.
 
     Args:
         values (np.ndarray): One array for each sample, shape ``(n, ...)``.
         training (np.ndarray): Which samples give the statistics, boolean, shape ``(n, )``.
-
-    Returns:
-        np.ndarray: float32, same shape. An element that is constant in training is only shifted.
     """
     chosen = values[training].astype(np.float64)
-    mean = chosen.mean(axis=0)
-    deviation = np.where(constant_elements(values[training]), 1., chosen.std(axis=0))
+    return chosen.mean(axis=0), np.where(constant_elements(values[training]), 1., chosen.std(axis=0))
+
+
+def standardized(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """``(values - mean) / deviation`` as float32; what float32 cannot hold becomes infinite."""
     with np.errstate(over='ignore'):  # the caller looks for infinity, with a sentence
         return ((values - mean) / deviation).astype(np.float32)
 

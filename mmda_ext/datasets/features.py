@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.logging import print_log
 
 from mmda_ext.datasets.feature_checks import check_finite, load_feature_file
-from mmda_ext.datasets.feature_splits import PARTS, assign_parts, constant_elements, standardized
+from mmda_ext.datasets.feature_splits import PARTS, assign_parts, constant_elements, standardized, statistics
 from mmda_ext.datasets.multimodal_dataset import MultimodalDataset
 from mmda_ext.registry import DATASETS
 
@@ -22,6 +22,9 @@ class FeatureDataset(MultimodalDataset):
     sources validates and the whole target tests (:func:`assign_parts`); with ``grouped``, samples of the same ``group``
     (windows of one recording) stay together, since neighbours would tell each other's class. Labels are indices of
     ``classes`` or names. The file is loaded with ``allow_pickle=False``, and every value is checked when it is opened.
+
+    ``metainfo['features']``, which MMEngine keeps in checkpoints, tells how each modality was scaled, for predictions of
+    other samples: :func:`~mmda_ext.datasets.feature_scaling.scale_features`.
 
     Args:
         ann_file (str): The file.
@@ -79,7 +82,7 @@ class FeatureDataset(MultimodalDataset):
         self._metainfo.setdefault('classes', tuple(self._table['classes'].tolist()))
         self.check_domains(np.unique(self._table['domain']).tolist())
         self._parts = self._assign()
-        self._features = {modality: self._prepare(array) for modality, array in self.arrays.items()}
+        self._features = {modality: self._prepare(modality, array) for modality, array in self.arrays.items()}
         samples = super().load_data_list()
         del self._table, self._parts
         return samples
@@ -99,17 +102,21 @@ class FeatureDataset(MultimodalDataset):
         return assign_parts(self._table['label'], self._table['domain'], self.source_domains, self.val_fraction,
                             self.split_seed, self.target_test_fraction, groups)
 
-    def _prepare(self, array: str) -> np.ndarray:
+    def _prepare(self, modality: str, array: str) -> np.ndarray:
         values = self._table[array]
+        told = self._metainfo.setdefault('features', {})[modality] = dict(shape=list(values.shape[1:]))
         if self.flatten:
             values = values.reshape(len(values), -1)
+        told['used'] = list(values.shape[1:])
         if not self.standardize:
             return values.astype(np.float32)
         training = (self._parts == 'train') & np.isin(self._table['domain'], self.source_domains)
         if not training.any():
             raise ValueError(f'{self.ann_file}: no sample of the sources {self.source_domains} is marked `train`, so '
                              'there are no statistics: set standardize=False or correct the array `split`')
-        scaled = standardized(values, training)
+        mean, deviation = statistics(values, training)
+        told.update(mean=mean.tolist(), deviation=deviation.tolist())
+        scaled = standardized(values, mean, deviation)
         check_finite(self.ann_file, array, scaled, ' after standardising by the training samples')
         self._tell_constant(array, values, training)
         return scaled

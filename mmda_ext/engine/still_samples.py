@@ -23,7 +23,7 @@ def still_loader(train: Mapping[str, Any], val: Mapping[str, Any]) -> dict[str, 
     Raises:
         ValueError: If no pipeline is found in ``val``.
     """
-    pipeline = _pipeline(val['dataset'])
+    pipeline = pipeline_in(val['dataset'])
     if pipeline is None:
         raise ValueError('val_dataloader.dataset has no `pipeline` that shows the training samples without '
                          'augmentation: give a `train_dataloader` of its own to what asks for one')
@@ -31,12 +31,12 @@ def still_loader(train: Mapping[str, Any], val: Mapping[str, Any]) -> dict[str, 
     return {**still, 'dataset': _with_pipeline(train['dataset'], pipeline)}
 
 
-def _pipeline(dataset: Mapping[str, Any]) -> Any:
+def pipeline_in(dataset: Mapping[str, Any]) -> Any:
     """Pipeline of a data set, or of the first one inside of a wrapper such as ConcatDataset."""
     if dataset.get('pipeline') is not None:
         return dataset['pipeline']
     inner = dataset.get('datasets') or [dataset[key] for key in ('dataset', ) if key in dataset]
-    return _pipeline(inner[0]) if inner else None
+    return pipeline_in(inner[0]) if inner else None
 
 
 def _with_pipeline(dataset: Mapping[str, Any], pipeline: Any) -> dict[str, Any]:

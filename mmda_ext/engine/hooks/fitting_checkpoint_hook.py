@@ -47,20 +47,7 @@ class FittingCheckpointHook(Hook):
         found = checkpoint.get('state_dict', checkpoint)
         wanted = {key: value for key, value in model.state_dict().items()
                   if trains or not key.startswith(self.training_only)}
-        bad = [key for key, value in wanted.items() if key not in found or found[key].shape != value.shape]
-        if bad:
-            shape = tuple(found[bad[0]].shape) if bad[0] in found else 'nothing'
-            raise ValueError(
-                f'checkpoint {runner._load_from or "of the work dir"} is one of another architecture than the config '
-                f'describes: {len(bad)} of {len(wanted)} tensors do not fit, first {bad[0]}: '
-                f'{tuple(wanted[bad[0]].shape)} wanted, {shape} found; use the config that the checkpoint was trained '
-                'with (it lies beside it in the work dir)')
-        orders = [_modalities(state) for state in (found, wanted)]
-        if orders[0] != orders[1]:
-            raise ValueError(
-                f'checkpoint {runner._load_from or "of the work dir"} was trained with the modalities in the order '
-                f'{orders[0]}, the config names {orders[1]}: its classifier would read the features of one as those of '
-                'another; write `model.backbones` and `model.fusion.in_channels` in that order')
+        check_fit(wanted, found, str(runner._load_from or 'of the work dir'))
         if not trains:
             _warn_of_seen_domains(runner, checkpoint)
         # After training, the best checkpoint is loaded, too.
@@ -70,6 +57,34 @@ class FittingCheckpointHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         describe_run(checkpoint)
+
+
+def check_fit(wanted: Mapping[str, Any], found: Mapping[str, Any], name: str) -> None:
+    """Compare the tensors that a model needs with those that a checkpoint has.
+
+    Args:
+        wanted (Mapping): Those of the model.
+        found (Mapping): Those of the checkpoint.
+        name (str): Of the checkpoint, for messages.
+
+    Raises:
+        ValueError: As :meth:`FittingCheckpointHook.after_load_checkpoint`.
+    """
+    bad = [key for key, value in wanted.items()
+           if key not in found or getattr(found[key], 'shape', None) != value.shape]
+    if bad:
+        shape = tuple(getattr(found[bad[0]], 'shape', ())) if bad[0] in found else 'nothing'
+        none = '' if set(wanted) & set(found) else '; it has none of their names, so another package may have written it'
+        raise ValueError(
+            f'checkpoint {name} is one of another architecture than the config describes: {len(bad)} of {len(wanted)} '
+            f'tensors do not fit, first {bad[0]}: {tuple(wanted[bad[0]].shape)} wanted, {shape} found{none}; use the '
+            'config that the checkpoint was trained with (it lies beside it in the work dir)')
+    orders = [_modalities(state) for state in (found, wanted)]
+    if orders[0] != orders[1]:
+        raise ValueError(
+            f'checkpoint {name} was trained with the modalities in the order {orders[0]}, the config names '
+            f'{orders[1]}: its classifier would read the features of one as those of another; write `model.backbones` '
+            'and `model.fusion.in_channels` in that order')
 
 
 def _check_average(runner: Runner, checkpoint: dict[str, Any]) -> None:

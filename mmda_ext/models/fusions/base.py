@@ -27,6 +27,8 @@ class Fusion(BaseModule):
 
     #: Ways to split the prediction by modality that make sense for this fusion.
     modes: ClassVar[tuple[str, ...]] = ('masked', )
+    #: Whether its logits are a sum of terms of one modality each, so that one may be left out.
+    additive: ClassVar[bool] = False
     #: Arguments of a small example, beside classes, domains and tasks: what the tests of all classes build.
     example: ClassVar[Mapping[str, Any]] = {}
 

@@ -19,6 +19,7 @@ class SumFusion(Fusion):
     """
 
     modes = ('masked', 'share', 'linearised')
+    additive = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -88,7 +88,8 @@ def real(work_dir: Path) -> int:
                          '--work-dir', str(work_dir), '--jobs', JOBS])
     if status >= STOPPED or not (work_dir / 'results.json').exists():
         return status
-    return report_results.main([str(work_dir / 'results.json'), '--chance', f'{100 / len(known.classes):.1f}']) or status
+    chance = f'{100 / len(known.classes):.1f}'
+    return report_results.main([str(work_dir / 'results.json'), '--chance', chance]) or status
 
 
 def scores_of(work_dir: Path, key: str) -> dict[str, list[float]]:
@@ -127,7 +128,7 @@ def publish(work_dir: Path, docs: Path, page: Path) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the steps in order; each leaves alone what is finished."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--full', action='store_true', help='all three unseen domains, three seeds; updates docs/demo_data.md')
+    parser.add_argument('--full', action='store_true', help='three unseen domains and seeds; updates docs/demo_data.md')
     parser.add_argument('--seeds', nargs='+', type=int, help='seeds instead of 0 (0 1 2 with --full)')
     parser.add_argument('--work-dir', type=Path, help='default work_dirs/demo or work_dirs/demo-full')
     args = parser.parse_args(arguments)

@@ -81,9 +81,8 @@ def adapt(work_dir: Path, seeds: list[str]) -> int:
 def real(work_dir: Path) -> int:
     """ERM, strong and GMP on every domain of a real data set, which pip downloads the first time."""
     known = FEATURE_SETS[REAL]
-    file = Path('data', REAL, f'{REAL}.npz')
-    if not file.exists():
-        prepare_features.prepare(known, None, file.parent)
+    if not known.path.exists():
+        prepare_features.prepare(known, None, known.path.parent)
     status = sweep.main(['--rows', *REAL_ROWS, '--dataset', REAL, '--targets', *known.counts, '--seeds', *REAL_SEEDS,
                          '--work-dir', str(work_dir), '--jobs', JOBS])
     if status >= STOPPED or not (work_dir / 'results.json').exists():

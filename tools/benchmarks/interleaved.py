@@ -88,6 +88,7 @@ def parser_of(doc: str | None, name: str, steps: int) -> argparse.ArgumentParser
     parser.add_argument('--threads', type=int, default=1, help='CPU threads; more than one also counts their waiting')
     parser.add_argument('--out', default=f'work_dirs/benchmarks/{name}.json')
     parser.add_argument('--doc', help='page to update, docs/performance.md')
+    parser.add_argument('--section', default=name.replace('_', ' '), help='name of the marks in the page')
     return parser
 
 

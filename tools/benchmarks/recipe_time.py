@@ -124,7 +124,6 @@ def main() -> None:
     parser.add_argument('--recipes', nargs='+', help='by default all methods that train on the same data')
     add_flags(parser)
     parser.add_argument('--networks', nargs='+', choices=('features', 'slowfast'), default=['features', 'slowfast'])
-    parser.add_argument('--section', default='recipe time', help='name of the marks in the page')
     parser.add_argument('--frames', type=int, default=16)
     parser.add_argument('--size', type=int, default=64)
     parser.add_argument('--audio-frames', type=int, default=126)

@@ -164,7 +164,7 @@ def main() -> None:
     for title, (trainable, objective, names) in TABLES.items():
         tables[title] = measure(args, trainable, objective, names)
         show(title, tables[title])
-    write(args, tables, {'step time': markdown(tables)})
+    write(args, tables, {args.section: markdown(tables)})
 
 
 if __name__ == '__main__':

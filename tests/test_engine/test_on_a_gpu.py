@@ -175,7 +175,7 @@ def waits(work):
 
 @pytest.mark.parametrize(('balancer', 'count'), [
     (None, 0), (dict(type='Sum'), 1), (dict(type='GMP'), 1), (dict(type='GMP', space='feature'), 1),
-    (dict(type='OGM', task='cls', ge=True), 1), (dict(type='MGDA', task_prefix=''), 1)], ids=str)
+    (dict(type='OGM', ge=True), 1), (dict(type='MGDA', task_prefix=''), 1)], ids=str)
 def test_a_balanced_update_waits_for_the_device_once(balancer, count):
     """To log what it did. A solver that looks at numbers waits once more."""
     model = model_of().to('cuda')

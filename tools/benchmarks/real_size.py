@@ -20,7 +20,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
-from interleaved import parse, parser_of, peak_bytes, ratios, span, write
+from interleaved import one_step, parse, parser_of, peak_bytes, ratios, span, write
 from mmda_ext.apis.compose import add_flags, choice_of, compose
 from mmda_ext.apis.config_edits import amp_variant
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
@@ -74,7 +74,7 @@ def step_of(model: nn.Module, options: ConfigDict, precision: str, batch: dict[s
     wrapper = build_optim_wrapper(model, options)
     # The batch lies on the device: copying it there is the loader's business.
     placed = model.data_preprocessor.cast_data(batch)
-    return lambda: model.train_step(placed, wrapper)
+    return one_step(lambda: model.train_step(placed, wrapper), model)
 
 
 def measure(args: argparse.Namespace) -> dict[str, dict[str, dict[str, float]]]:

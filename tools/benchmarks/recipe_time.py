@@ -19,7 +19,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from interleaved import parse, parser_of, peak_bytes, ratios, span, write
+from interleaved import one_step, parse, parser_of, peak_bytes, ratios, span, write
 from mmda_ext.apis.cli import build_runner
 from mmda_ext.apis.compose import add_flags, choice_of, compose
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
@@ -86,7 +86,7 @@ def step_of(path: str, networks: str, args: argparse.Namespace, work_dir: Path) 
     for moment in ('before_run', 'before_train'):
         runner.call_hook(moment)
     runner.model.train()
-    return lambda: loop.run_iter(0, batch)
+    return one_step(lambda: loop.run_iter(0, batch), runner.model)
 
 
 def measure(networks: str, args: argparse.Namespace) -> dict[str, dict[str, float]]:

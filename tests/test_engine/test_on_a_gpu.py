@@ -1,4 +1,4 @@
-"""On a CUDA device: what the CPU computes, mixed precision, what waits for the device, whole runs and their resumption."""
+"""On a CUDA device: what the CPU computes, mixed precision, what waits for the device, resumed runs."""
 
 import copy
 import json
@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from tests.conftest import ROOT
-from tests.examples import BALANCER_NAMES, FUSION_NAMES, OBJECTIVE_NAMES, balancer_example
+from tests.examples import FUSION_NAMES, OBJECTIVE_NAMES, balancer_example
 from tests.recipes import recipe_file
 from tests.test_compatibility import mixed_batch
 from tests.test_compatibility import model_of as model_with
@@ -175,7 +175,7 @@ def waits(work):
 
 @pytest.mark.parametrize(('balancer', 'count'), [
     (None, 0), (dict(type='Sum'), 1), (dict(type='GMP'), 1), (dict(type='GMP', space='feature'), 1),
-    (dict(type='OGM', ge=True), 1), (dict(type='MGDA', task_prefix=''), 1)], ids=str)
+    (dict(type='OGM', ge=True, min_rank=2), 1), (dict(type='MGDA', task_prefix=''), 1)], ids=str)
 def test_a_balanced_update_waits_for_the_device_once(balancer, count):
     """To log what it did. A solver that looks at numbers waits once more."""
     model = model_of().to('cuda')

@@ -54,7 +54,8 @@ def test_places_that_are_left_over_go_round():
     for epoch in range(3):
         short.set_epoch(epoch)
         total += sum(counts(short), Counter())
-    assert len(short) == 14 and len(set(total.values())) == 1
+    assert len(short) == 14
+    assert len(set(total.values())) == 1
 
 
 def test_small_domains_cycle_and_large_ones_come_in_parts():
@@ -74,7 +75,8 @@ def test_order_depends_on_seed_and_epoch_alone():
     first = list(sampler)
     sampler.set_epoch(1)
     second = list(sampler)
-    assert first != second and list(sampler) == second
+    assert first != second
+    assert list(sampler) == second
     resumed = sampler_of()
     resumed.set_epoch(1)
     assert list(resumed) == second

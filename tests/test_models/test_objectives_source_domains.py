@@ -67,10 +67,8 @@ def by_domain(step, values):
 
 def test_irm_known_answer():
     objective = KINDS['irm'](loss_weight=3.)
-    (rows, ) = objective.rows(known_step())
-    torch.testing.assert_close(rows.detach()[::2], torch.tensor([-.268941, -.238406, .731059, .311230]).double(), atol=1e-6,
-                               rtol=0)
-    rows = rows.detach()
+    rows = objective.rows(known_step())[0].detach()
+    assert rows[::2].tolist() == pytest.approx([-.268941, -.238406, .731059, .311230], abs=1e-6)
     assert float(objective.criterion([rows[::2]])) == pytest.approx(.008413, abs=1e-6)
     assert float(objective.criterion([rows[1::2]])) == pytest.approx(.018950, abs=1e-6)
     assert float(objective(known_step())['loss_irm'].detach()) == pytest.approx(3 * .013682, abs=3e-6)
@@ -102,6 +100,10 @@ def test_mmd_and_coral_known_answers():
     assert float(KINDS['mmd']().criterion([X, Y])) == pytest.approx(3.701182, abs=1e-6)
     assert float(KINDS['coral']().criterion([X, Y])) == pytest.approx(.902778 + .048611, abs=1e-6)
     third = torch.tensor([[0., 3], [1, 5]]).double()
+    # Without a row's pair with itself: each mean over n rows loses 7 / n and is scaled by n / (n - 1).
+    kernel = lambda u, v: sum((-g * (u[:, None] - v).square().sum(2)).exp() for g in own.SourceMMD(2).gammas)  # noqa: E731
+    unbiased = (kernel(X, X).sum() - 21) / 6 + (kernel(Y, Y).sum() - 14) / 2 - 2 * kernel(X, Y).mean()
+    assert float(own.SourceMMD(2, estimator='unbiased').criterion([X, Y])) == pytest.approx(float(unbiased))
     for kind in ('mmd', 'coral'):
         criterion = KINDS[kind]().criterion
         pairs = [criterion(pair) for pair in ([X, Y], [X, third], [Y, third])]
@@ -313,6 +315,7 @@ def test_without_a_runner_the_weight_has_jumped_and_says_so_once(hub, monkeypatc
     (dict(type='IRM', features='all'), "features='all' is unknown"),
     (dict(type='VREx', loss_weight=-1.), r'VREx: loss_weight=-1.0 must be a number >= 0'),
     (dict(type='IRM', begin=1.), r'IRM: begin=1.0 must be a share of the training'),
+    (dict(type='SourceMMD', estimator='none'), "estimator='none' is unknown"),
     (dict(type='SourceMMD', gammas=[0.]), 'SourceMMD: gammas=.* must be positive'),
     (dict(type='GroupDRO', eta=0.), 'GroupDRO: eta=0.0 must be a number > 0'),
     (dict(type='SpectralDecoupling', loss_weight=float('inf')), 'loss_weight=inf must be a number >= 0'),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @MODELS.register_module()
 class GroupDRO(Objective):
-    r""":math:`\sum_j q_j L_j` of the fused classifier, :math:`q_j \leftarrow q_j e^{\eta L_j} / \sum_k q_k e^{\eta L_k}`.
+    r""":math:`\sum_j q_j L_j` of the fused classifier, where :math:`q_j \leftarrow q_j e^{\eta L_j}`, scaled to sum 1.
 
     (Sagawa, Koh, Hashimoto, Liang, ICLR 2020, Algorithm 1, on domains.) :math:`L_j` is the cross-entropy of the samples
     of domain j of all processes, without gradient in the update, which comes first. The weights are a buffer: the same

@@ -13,9 +13,9 @@ from mmda_ext.registry import MODELS
 
 @MODELS.register_module()
 class IRM(AnnealedSourceObjective):
-    r""":math:`w \operatorname{mean}_j \overline{g}_j^{\text{even}}\, \overline{g}_j^{\text{odd}}`, invariant risk minimization.
+    r""":math:`w \operatorname{mean}_j \overline{g}_j^{\text{even}}\, \overline{g}_j^{\text{odd}}`.
 
-    (IRMv1; Arjovsky, Bottou, Gulrajani, Lopez-Paz, arXiv 1907.02893, Eq. IRMv1 and Appendix D.) The derivative of the
+    (Invariant risk minimization, IRMv1; Arjovsky, Bottou, Gulrajani, Lopez-Paz, arXiv 1907.02893, Eq. IRMv1 and Appendix D.) The derivative of the
     cross-entropy of domain j for a common factor of its logits, at factor 1, is the mean over its samples of
 
     .. math::

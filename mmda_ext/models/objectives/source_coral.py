@@ -28,8 +28,9 @@ class SourceCORAL(SourceObjective):
 
     default_task = 'coral'
 
-    def __init__(self, num_domains: int, *args: Any, features: str = 'modalities', **kwargs: Any) -> None:
-        super().__init__(num_domains, *args, features=features, **kwargs)
+    def __init__(self, num_domains: int, fusion: dict | None = None, features: str = 'modalities',
+                 **kwargs: Any) -> None:
+        super().__init__(num_domains, fusion, features, **kwargs)
 
     def rows(self, step: Step) -> list[Tensor]:
         """The features."""

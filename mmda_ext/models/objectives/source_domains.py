@@ -126,7 +126,7 @@ def groups_of(step: Step, num_domains: int) -> list[Tensor]:
 
 
 def targets_of(step: Step, num_classes: int) -> Tensor:
-    """Probabilities of the classes, ``(N, C)``: one-hot, of mixed samples the mixture; those without a label have 0s."""
+    """Probabilities of the classes, ``(N, C)``: one-hot, or the mixture of mixed samples; 0 without a label."""
     known = (step.labels >= 0)[:, None]
     targets = (F.one_hot(step.labels.clamp_min(0), num_classes) * known).float()
     return targets if step.mix is None else step.mix.rows(targets)

@@ -7,7 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mmda_ext.choices import choose
 from mmda_ext.models.kernels import discrepancy, gaussian_kernels
+from mmda_ext.models.objectives.mk_mmd import ESTIMATORS
 from mmda_ext.models.objectives.source_domains import SourceObjective
 from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
@@ -27,19 +29,22 @@ class SourceMMD(SourceObjective):
     Args are those of :class:`SourceObjective`, and:
 
     Args:
+        estimator (str): ``'biased'`` as published: the pairs of a row with itself count in the first two means, which
+            draws the rows of a small batch together whatever their domains; or ``'unbiased'``, which may be negative.
         gammas (Sequence[float]): :math:`g > 0`, one for each kernel.
 
     Raises:
-        ValueError: If a ``gamma`` is not positive.
+        ValueError: If the estimator is unknown, or a ``gamma`` is not positive.
 
     Differences from the public code (DomainBed): the mean over modalities where ``features='modalities'``.
     """
 
     default_task = 'mmd'
 
-    def __init__(self, num_domains: int, *args: Any, features: str = 'modalities', gammas: Sequence[float] = GAMMAS,
-                 **kwargs: Any) -> None:
-        super().__init__(num_domains, *args, features=features, **kwargs)
+    def __init__(self, num_domains: int, fusion: dict | None = None, features: str = 'modalities',
+                 estimator: str = 'biased', gammas: Sequence[float] = GAMMAS, **kwargs: Any) -> None:
+        super().__init__(num_domains, fusion, features, **kwargs)
+        self.unbiased = choose('estimator', estimator, ESTIMATORS, 'SourceMMD') == 'unbiased'
         if not gammas or min(gammas) <= 0:
             raise ValueError(f'SourceMMD: gammas={gammas!r} must be positive numbers, one for each kernel')
         self.gammas = tuple(gammas)
@@ -53,4 +58,4 @@ class SourceMMD(SourceObjective):
         kernel = gaussian_kernels(torch.cat(list(parts)), [1 / gamma for gamma in self.gammas], variance=0.5)
         places = torch.arange(len(kernel), device=kernel.device).split([len(part) for part in parts])
         pairs = [(len(one), torch.cat([one, other])) for one, other in combinations(places, 2)]
-        return torch.stack([discrepancy(kernel[own][:, own], count, unbiased=False) for count, own in pairs]).mean()
+        return torch.stack([discrepancy(kernel[own][:, own], count, self.unbiased) for count, own in pairs]).mean()

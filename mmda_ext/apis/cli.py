@@ -32,6 +32,7 @@ from mmda_ext.apis.protocol import set_protocol
 from mmda_ext.apis.protocols import run_protocols
 from mmda_ext.apis.resume import set_resume
 from mmda_ext.apis.stop_signals import Stopped, stop_behind
+from mmda_ext.apis.unknown_classes import set_unknown_classes
 from mmda_ext.apis.weights import check_weights
 from mmda_ext.engine.data_checks import check_steps
 from mmda_ext.engine.seen_domains import check_seen_domains
@@ -159,6 +160,7 @@ def _prepare(args: argparse.Namespace) -> Config:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = load_config(args.config, args.cfg_options, args.new_options, choice_of(args))
     cfg.launcher = args.launcher
+    set_unknown_classes(cfg)
     set_work_dir(cfg, args)
     set_protocol(cfg)
     compat.allow_mmengine_checkpoints()

@@ -17,7 +17,7 @@ from mmda_ext.registry import BALANCERS
 #: Top-level keys that MMEngine's runner and this package read; other ones are variables of the config file.
 READ_KEYS = {*inspect.signature(Runner.__init__).parameters, 'activation_checkpointing', 'compile',
              'custom_imports', 'efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg', 'protocols',
-             'runner_type', 'seen_test_domains', 'sync_bn'} - {'self', 'cfg'}
+             'runner_type', 'seen_test_domains', 'sync_bn', 'unknown_classes'} - {'self', 'cfg'}
 #: What stands in a dict without `type`: the class that takes its keys, and keys that the runner takes out before.
 _LOADER = ('torch.utils.data.DataLoader', ('num_batch_per_epoch', 'worker_init_fn', 'collate_fn'))
 PLACES: dict[str, tuple[str, tuple[str, ...]]] = {

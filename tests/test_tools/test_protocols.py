@@ -8,9 +8,11 @@ from mmengine.runner import Runner
 
 from mmda_ext.apis import cli
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+from mmda_ext.apis.unknown_classes import set_unknown_classes
 from mmda_ext.choices import choose
 from mmda_ext.evaluation.protocols import class_name, import_protocols, protocol_names
 from mmda_ext.evaluation.protocols.base import Evaluation, Protocol
+from mmda_ext.evaluation.protocols.trust import NOTHING_HELD_OUT
 from mmda_ext.folder_lock import FolderInUseError, lock_folder
 from mmda_ext.registry import PROTOCOLS
 from tests.test_engine.feature_run import feature_config, run, runner_of
@@ -63,7 +65,36 @@ def test_numbers_go_beside_those_of_the_training(trained, capsys):
     out = capsys.readouterr().out
     assert (folder / 'trust.md').read_text() in out
     assert '| model |' in out
+    assert outcome['out_of_class'] == {}
+    assert outcome['notes'] == [NOTHING_HELD_OUT]
     assert (folder / 'trust.png').stat().st_size > 10_000
+
+
+def test_classes_that_were_held_out(tmp_path, capsys):
+    """From training with one class less to its detection, whose confidences are counted by hand."""
+    cfg = feature_config('heads', tmp_path, tmp_path / 'run', epochs=2)
+    file = write_config(tmp_path / 'heads.py', cfg)
+    cfg.unknown_classes = ['b']
+    set_unknown_classes(cfg)
+    runner = run(cfg)
+    checkpoint = tmp_path / 'run' / result(tmp_path / 'run')['checkpoint']
+    assert call(file, checkpoint, '--protocol', 'trust', '--cfg-options', 'unknown_classes=[b]') == 0
+    outcome = result(tmp_path / 'run')['protocols']['trust']['out_of_class']
+
+    sides = []
+    for only in (False, True):
+        config = dict(cfg.test_dataloader.dataset, only_unknown=only)
+        data = Runner.build_dataloader(dict(cfg.test_dataloader, dataset=config, batch_size=90))
+        samples = runner.model.test_step(next(iter(data)))
+        sides.append([sample.pred_score.max() for sample in samples])
+    known, unknown = map(torch.stack, sides)
+    assert (outcome['classes'], outcome['samples']) == (['b'], len(unknown))
+    assert len(known) + len(unknown) == 30
+    wins = (known[:, None] > unknown).double() + (known[:, None] == unknown).double() / 2
+    assert outcome['predictors']['model']['auroc'] == pytest.approx(float(wins.mean()), abs=1e-6)
+    threshold = sorted(known, reverse=True)[-(-95 * len(known) // 100) - 1]
+    assert outcome['predictors']['model']['fpr95'] == pytest.approx(float((unknown >= threshold).double().mean()))
+    assert f'against {len(unknown)} samples of b, which were held out' in capsys.readouterr().out
 
 
 REFUSAL = "this model: fill='gold' is unknown: choose one of 'zeros'"

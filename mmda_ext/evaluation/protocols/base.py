@@ -117,15 +117,16 @@ class Evaluation:
         rows = [[_row(sample)] if self._counts(sample) else [] for sample in self._tested]
         return _scores(_joined(rows, len(self.runner.test_dataloader.dataset)))
 
-    def scores(self, loader: Mapping[str, Any]) -> Scores:
+    def scores(self, loader: Mapping[str, Any], labelled: bool = True) -> Scores:
         """What the model says of the samples of another loader: an edited :meth:`test_loader`.
 
         Args:
             loader (Mapping): Its config.
+            labelled (bool): Whether all samples have labels; those of the others are -1.
         """
         model = self.runner.model.module if is_model_wrapper(self.runner.model) else self.runner.model
         built = self.build(loader)
-        rows = sample_rows(model, built, lambda inputs, samples: [_row(sample) for sample in model(
+        rows = sample_rows(model, built, lambda inputs, samples: [_row(sample, labelled) for sample in model(
             inputs, samples, mode='predict')], self._counts, len(built.dataset))
         return _scores(_everywhere(rows))
 
@@ -174,10 +175,10 @@ def accuracy(probabilities: Tensor, labels: Tensor) -> float:
     return 100. * (probabilities.argmax(1) == labels).double().mean().item()
 
 
-def _row(sample: Any) -> tuple[str, int, dict[str, Tensor]]:
-    label = label_of(sample, '--protocol')
+def _row(sample: Any, labelled: bool = True) -> tuple[str, int, dict[str, Tensor]]:
+    label = label_of(sample, '--protocol') if labelled else -1
     found = {MODEL: sample.get('pred_score'), **further_scores(sample)}
-    scores = {name: scores_of(sample, name, score, label, '--protocol').cpu() for name, score in found.items()}
+    scores = {name: scores_of(sample, name, score, max(label, 0), '--protocol').cpu() for name, score in found.items()}
     return str(sample.get('sample_id')), label, scores
 
 

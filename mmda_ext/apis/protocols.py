@@ -110,7 +110,7 @@ def _show(folder: Path, name: str, protocol: Protocol, outcome: dict[str, Any]) 
     try:
         pictures = protocol.draw(outcome, folder)
     except ImportError as error:
-        print(f'--protocol {name}: no picture, because matplotlib is not installed ({error})')
+        print(f'--protocol {name}: no picture, pip install matplotlib ({error})')
         pictures = ()
     written = [folder / RESULT, folder / f'{name}.md', *pictures]
     print(f'\n{name}\n\n{table}\nwritten: {", ".join(map(str, written))}', flush=True)

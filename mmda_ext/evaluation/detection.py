@@ -1,6 +1,7 @@
 """Whether a score tells what to trust from what not: right from wrong predictions, known from unknown classes."""
 
 from math import nan
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,9 +14,9 @@ def auroc(trusted: Tensor, others: Tensor) -> float:
         trusted (Tensor): Scores in [0, 1], ``(n, )``.
         others (Tensor): Scores in [0, 1], ``(k, )``.
     """
-    from torchmetrics.functional.classification import binary_auroc
-
-    return nan if not len(trusted) or not len(others) else binary_auroc(*_joined(trusted, others)).item()
+    if not len(trusted) or not len(others):
+        return nan
+    return _torchmetrics().binary_auroc(*_joined(trusted, others)).item()
 
 
 def fpr_at_95(trusted: Tensor, others: Tensor) -> float:
@@ -25,11 +26,18 @@ def fpr_at_95(trusted: Tensor, others: Tensor) -> float:
         trusted (Tensor): Scores in [0, 1], ``(n, )``.
         others (Tensor): Scores in [0, 1], ``(k, )``.
     """
-    from torchmetrics.functional.classification import binary_specificity_at_sensitivity
-
     if not len(trusted) or not len(others):
         return nan
-    return 1 - binary_specificity_at_sensitivity(*_joined(trusted, others), min_sensitivity=0.95)[0].item()
+    curve = _torchmetrics().binary_specificity_at_sensitivity
+    return 1 - curve(*_joined(trusted, others), min_sensitivity=0.95)[0].item()
+
+
+def _torchmetrics() -> Any:
+    try:
+        from torchmetrics.functional import classification
+    except ImportError as error:
+        raise ImportError(f'AUROC and FPR95 come from torchmetrics: pip install torchmetrics ({error})') from error
+    return classification
 
 
 def _joined(trusted: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:

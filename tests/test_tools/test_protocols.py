@@ -11,12 +11,13 @@ from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.apis.unknown_classes import set_unknown_classes
 from mmda_ext.choices import choose
 from mmda_ext.evaluation.protocols import class_name, import_protocols, protocol_names
-from mmda_ext.evaluation.protocols.base import Evaluation, Protocol
+from mmda_ext.evaluation.protocols.base import Evaluation, Protocol, TestedSamples
+from mmda_ext.evaluation.protocols.missing import predict_without
 from mmda_ext.evaluation.protocols.trust import NOTHING_HELD_OUT
 from mmda_ext.folder_lock import FolderInUseError, lock_folder
 from mmda_ext.registry import PROTOCOLS
 from tests.test_engine.feature_run import feature_config, run, runner_of
-from tests.toy_run import write_config
+from tests.toy_run import toy_config, write_config
 
 
 def call(*argv):
@@ -126,17 +127,43 @@ def test_missing_modalities(trained, tmp_path, capsys):
     metrics = json.loads(next((tmp_path / 'face').glob('*/*.json')).read_text())
     assert metrics['acc/top1'] == pytest.approx(outcome['fills']['zeros']['subsets']['face']['accuracy'], abs=1e-3)
     assert 'modality/audio/acc/top1' not in metrics
+    assert call(file, checkpoint, '--work-dir', tmp_path / 'face', '--protocol', 'missing', 'trust', '--cfg-options',
+                'model.missing=zeros', 'test_dataloader.dataset.modalities=[face]') == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith('error: --protocol missing: the test has no audio, so that nothing can be taken away')
+    assert last.endswith('test with all modalities of the model (done: trust) (MMDA_EXT_TRACEBACK=1 shows where it was '
+                         'raised)')
 
 
-def test_the_mean_is_that_of_the_training_samples_of_the_sources(tmp_path):
+def test_a_model_of_another_kind_has_trust_alone(tmp_path, capsys):
+    cfg = toy_config(tmp_path / 'run', epochs=1)
+    file = write_config(tmp_path / 'toy.py', cfg)
+    run(cfg)
+    checkpoint = tmp_path / 'run' / result(tmp_path / 'run')['checkpoint']
+    assert call(file, checkpoint, '--protocol', 'missing', 'trust') == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert '--protocol missing: this protocol needs a model with an encoder for each modality' in last
+    found = result(tmp_path / 'run')
+    assert found['protocols']['trust']['predictors']['model']['accuracy'] == pytest.approx(found['test']['acc/top1'])
+    assert set(found['protocols']['trust']['predictors']) == {'model', 'modality/x', 'modality/y'}
+
+
+def test_what_a_protocol_is_given_of_the_test_and_of_the_training(tmp_path):
     cfg = feature_config('heads', tmp_path, tmp_path / 'run')
     cfg.test_evaluator = dict(type='mmda_ext.DomainAccuracy', inductive_split='test')
-    cfg.test_dataloader.dataset.split = 'all'
+    cfg.test_dataloader.dataset.update(split='all', target_test_fraction=.4)
     cfg.train_dataloader.dataset.update(domains=('x', 'y', 'z'), split='all', unlabeled_target=True)
     runner = runner_of(cfg)
-    runner.model.eval()
-    runner.test_loop.evaluator.dataset_meta = {}
-    evaluation = Evaluation(runner, [])
+    tested = TestedSamples()
+    runner.register_hook(tested)
+    runner.test()
+    evaluation = Evaluation(runner, tested.outputs)
+    assert len(tested.outputs) > len(evaluation.features.labels)
+    assert torch.equal(evaluation.clean.labels, evaluation.features.labels)
+    assert evaluation.clean.sample_ids == [
+        sample.sample_id for sample in tested.outputs if sample.split == 'test']
+    whole = predict_without(runner.model, evaluation.features.values, 'zeros')
+    torch.testing.assert_close(whole['model'], evaluation.clean.probabilities['model'])
     data = runner.build_dataloader(dict(cfg.test_dataloader, batch_size=90)).dataset
     assert len(evaluation.features.labels) == sum(data[row]['data_samples'].split == 'test' for row in range(len(data)))
     training = Runner.build_dataloader(evaluation.training_loader()).dataset

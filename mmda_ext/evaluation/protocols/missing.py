@@ -50,9 +50,13 @@ class Missing(Protocol):
         """``fills.<fill>.subsets.<a+b>.<measure>``, ``fills.<fill>.rates.<rate>``, and ``not_done.<fill>``: why not.
 
         Raises:
-            ValueError: If the model has one modality, or cannot do any of the fills.
+            ValueError: If the test lacks a modality, or the model has only one, or cannot do any of the fills.
         """
         model, fills, refused = evaluation.model, {}, {}
+        lacking = set(model.modalities) - set(evaluation.runner.test_dataloader.dataset[0]['inputs'])
+        if lacking:
+            raise ValueError(f'the test has no {", ".join(sorted(lacking))}, so that nothing can be taken away from '
+                             'complete samples: test with all modalities of the model')
         for fill in self.fills or FILLS:
             try:
                 check_fill(model, fill, 'protocols.missing')

@@ -85,6 +85,12 @@ class FeatureDataset(MultimodalDataset):
         return samples
 
     def _assign(self) -> np.ndarray:
+        parts = self._divide()
+        # What the model shall not know does not train, be it by its mean.
+        unknown = np.isin(self._table['label'], self.unknown_labels())
+        return np.where(unknown & (parts == 'train'), '', parts) if self.unknown_classes else parts
+
+    def _divide(self) -> np.ndarray:
         if 'split' in self._table:
             if self.target_test_fraction is not None:
                 raise ValueError(f'{self.ann_file} has an array `split`, which says who tests: leave out '

@@ -1,0 +1,132 @@
+"""``tools/test.py --protocol`` as a user meets it."""
+
+import json
+
+import pytest
+
+from mmda_ext.apis import cli
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+from mmda_ext.choices import choose
+from mmda_ext.evaluation.protocols import class_name, import_protocols, protocol_names
+from mmda_ext.evaluation.protocols.base import Protocol
+from mmda_ext.folder_lock import FolderInUseError, lock_folder
+from mmda_ext.registry import PROTOCOLS
+from tests.test_engine.feature_run import feature_config, run
+from tests.toy_run import write_config
+
+
+def call(*argv):
+    return run_with_one_line_errors(lambda: cli.run_test([str(arg) for arg in argv]))
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """Config and checkpoint of a model with heads that was trained for two epochs."""
+    folder = tmp_path_factory.mktemp('trained')
+    cfg = feature_config('heads', folder, folder / 'run', epochs=2)
+    file = write_config(folder / 'heads.py', cfg)
+    run(cfg)
+    record = json.loads((folder / 'run' / 'result.json').read_text())
+    return file, folder / 'run' / record['checkpoint'], record
+
+
+def result(folder):
+    return json.loads((folder / 'result.json').read_text())
+
+
+def test_every_protocol_is_a_class_of_its_name():
+    import_protocols()
+    assert 'trust' in protocol_names()
+    for name in protocol_names():
+        assert issubclass(PROTOCOLS.get(class_name(name)), Protocol)
+
+
+def test_numbers_go_beside_those_of_the_training(trained, capsys):
+    file, checkpoint, record = trained
+    folder = checkpoint.parent
+    assert call(file, checkpoint, '--protocol', 'trust', '--cfg-options', 'protocols.trust.bins=5') == 0
+    written = result(folder)
+    outcome = written.pop('protocols')['trust']
+    assert written == record  # what the training wrote stays as it was
+    assert outcome['checkpoint'] == checkpoint.name
+    assert outcome['test_set'] == record['test_set']
+    predictors = outcome['predictors']
+    assert {'model', 'predictor/fused', 'predictor/modalities', 'predictor/all'} <= set(predictors)
+    assert predictors['model'] == predictors['predictor/all'] != predictors['predictor/fused']
+    for name, own in predictors.items():
+        key = 'acc/top1' if name == 'model' else f'{name}/acc/top1'
+        assert own['accuracy'] == pytest.approx(record['test'][key])
+    assert sum(one['samples'] for one in outcome['reliability']) == outcome['samples'] == 30
+    assert {round(one['high'] * 5, 9) for one in outcome['reliability']} <= {1, 2, 3, 4, 5}
+    out = capsys.readouterr().out
+    assert (folder / 'trust.md').read_text() in out
+    assert '| model |' in out
+    assert (folder / 'trust.png').stat().st_size > 10_000
+
+
+REFUSAL = "this model: fill='gold' is unknown: choose one of 'zeros'"
+
+
+class Refusing(Protocol):
+    def evaluate(self, evaluation):
+        choose('fill', 'gold', ['zeros'], 'this model')
+
+    def table(self, result):
+        raise AssertionError('there is nothing to show')
+
+
+@pytest.fixture
+def refusing(monkeypatch):
+    """The protocol ``refusing`` is there, and refuses."""
+    PROTOCOLS.register_module(module=Refusing, force=True)
+    monkeypatch.setattr(cli, 'protocol_names', lambda: ('refusing', 'trust'))
+    yield
+    PROTOCOLS.module_dict.pop('Refusing')
+
+
+def test_what_one_protocol_refuses_the_others_do(trained, refusing, tmp_path, capsys):
+    file, checkpoint, _ = trained
+    argv = (file, checkpoint, '--work-dir', tmp_path / 'w', '--protocol')
+    assert call(*argv, 'refusing', 'trust') == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith(f'error: --protocol refusing: {REFUSAL} (done: trust)')
+    written = result(tmp_path / 'w')
+    assert list(written) == ['protocols'], 'only a training says what it selected and tested'
+    assert written['protocols']['refusing']['refused'] == REFUSAL
+    assert written['protocols']['trust']['samples'] == 30
+    # A later one keeps what an earlier one found.
+    assert call(*argv, 'trust', '--cfg-options', 'protocols.trust.bins=3') == 0
+    assert result(tmp_path / 'w')['protocols']['refusing'] == written['protocols']['refusing']
+
+
+@pytest.mark.parametrize(('argv', 'message'), [
+    (['--protocol', 'trst'], "invalid choice: 'trst'"),
+    (['--protocol', 'trust', '--cfg-options', 'protocols.trust.bin=3'], 'did you mean protocols.trust.bins'),
+    (['--protocol', 'trust', '--cfg-options', 'protocols.trst.bins=3'], 'did you mean protocols.trust'),
+    (['--protocol', 'trust', '--cfg-options', 'protocols.trust.bins=0'], 'must be a whole number from 1 on'),
+    (['--protocol', 'trust', '--new-options', 'protocols.trust.bin=3'], "Trust has no argument 'bin'"),
+    (['--protocol', 'trust', '--new-options', 'protocols.trst.bins=3'], "a name in protocols='trst' is unknown"),
+])
+def test_bad_input_is_one_sentence(trained, tmp_path, capfd, argv, message):
+    file, checkpoint, _ = trained
+    try:
+        code = call(file, checkpoint, '--work-dir', tmp_path, *argv)
+    except SystemExit as end:  # argparse's
+        code = end.code
+    assert code
+    assert message in capfd.readouterr().err.strip().splitlines()[-1]
+
+
+def test_a_damaged_result_is_not_overwritten(trained, tmp_path, capfd):
+    file, checkpoint, _ = trained
+    (tmp_path / 'result.json').write_text('{"test": ')
+    assert call(file, checkpoint, '--work-dir', tmp_path, '--protocol', 'trust') == 1
+    assert 'result.json is damaged, so that the protocols cannot be added' in capfd.readouterr().err.splitlines()[-1]
+    assert (tmp_path / 'result.json').read_text() == '{"test": '
+
+
+def test_a_folder_in_use_is_left_alone(trained, tmp_path, capfd):
+    file, checkpoint, _ = trained
+    with lock_folder(tmp_path):
+        assert call(file, checkpoint, '--work-dir', tmp_path, '--protocol', 'trust') == FolderInUseError.exit_code
+    assert 'is in use by process' in capfd.readouterr().err.splitlines()[-1]

@@ -65,7 +65,8 @@ def _build(cfg: Config, names: Sequence[str]) -> dict[str, Protocol]:
     options = cfg.get(KEY) or {}
     for name in options:
         choose(f'a name in {KEY}', name, protocol_names(), str(cfg.filename))
-    return {name: PROTOCOLS.build({**options.get(name, {}), 'type': f'{SCOPE}.{class_name(name)}'}) for name in names}
+    return {name: PROTOCOLS.build({**options.get(name, {}), 'type': class_name(name), '_scope_': SCOPE})
+            for name in names}
 
 
 def _about(runner: Runner, tested: TestedSamples) -> dict[str, Any]:

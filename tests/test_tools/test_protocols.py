@@ -3,15 +3,17 @@
 import json
 
 import pytest
+import torch
+from mmengine.runner import Runner
 
 from mmda_ext.apis import cli
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.choices import choose
 from mmda_ext.evaluation.protocols import class_name, import_protocols, protocol_names
-from mmda_ext.evaluation.protocols.base import Protocol
+from mmda_ext.evaluation.protocols.base import Evaluation, Protocol
 from mmda_ext.folder_lock import FolderInUseError, lock_folder
 from mmda_ext.registry import PROTOCOLS
-from tests.test_engine.feature_run import feature_config, run
+from tests.test_engine.feature_run import feature_config, run, runner_of
 from tests.toy_run import write_config
 
 
@@ -65,6 +67,56 @@ def test_numbers_go_beside_those_of_the_training(trained, capsys):
 
 
 REFUSAL = "this model: fill='gold' is unknown: choose one of 'zeros'"
+
+
+def test_missing_modalities(trained, tmp_path, capsys):
+    file, checkpoint, record = trained
+    folder = tmp_path / 'w'
+    assert call(file, checkpoint, '--work-dir', folder, '--protocol', 'missing', '--cfg-options',
+                'protocols.missing.rates=[0,0.5]') == 0
+    outcome = result(folder)['protocols']['missing']
+    assert list(outcome['fills']) == ['zeros', 'mean', 'left-out']
+    assert 'needs an objective that translates' in outcome['not_done']['translated']
+    for fill, own in outcome['fills'].items():
+        assert list(own['subsets']) == ['face+audio', 'face', 'audio']
+        complete = own['subsets']['face+audio']
+        assert complete['accuracy'] == own['rates']['0'] == pytest.approx(record['test']['acc/top1'])
+        assert complete['predictors']['fused'] == pytest.approx(record['test']['predictor/fused/acc/top1'])
+        for name in ('face', 'audio'):
+            alone = own['subsets'][name]['predictors']
+            assert alone['modalities'] == alone[f'head_{name}'] == complete['predictors'][f'head_{name}']
+            assert ('fused' in alone) == (fill != 'left-out')
+    assert (folder / 'missing.png').stat().st_size > 10_000
+    assert '| each missing in 50 % |' in capsys.readouterr().out
+
+    # A test set without the modality, and a recognizer that was told what stands for it, say the same.
+    assert call(file, checkpoint, '--work-dir', tmp_path / 'face', '--cfg-options', 'model.missing=zeros',
+                'test_dataloader.dataset.modalities=[face]') == 0
+    metrics = json.loads(next((tmp_path / 'face').glob('*/*.json')).read_text())
+    assert metrics['acc/top1'] == pytest.approx(outcome['fills']['zeros']['subsets']['face']['accuracy'], abs=1e-3)
+    assert 'modality/audio/acc/top1' not in metrics
+
+
+def test_the_mean_is_that_of_the_training_samples_of_the_sources(tmp_path):
+    cfg = feature_config('heads', tmp_path, tmp_path / 'run')
+    cfg.test_evaluator = dict(type='mmda_ext.DomainAccuracy', inductive_split='test')
+    cfg.test_dataloader.dataset.split = 'all'
+    cfg.train_dataloader.dataset.update(domains=('x', 'y', 'z'), split='all', unlabeled_target=True)
+    runner = runner_of(cfg)
+    runner.model.eval()
+    runner.test_loop.evaluator.dataset_meta = {}
+    evaluation = Evaluation(runner, [])
+    data = runner.build_dataloader(dict(cfg.test_dataloader, batch_size=90)).dataset
+    assert len(evaluation.features.labels) == sum(data[row]['data_samples'].split == 'test' for row in range(len(data)))
+    training = Runner.build_dataloader(evaluation.training_loader()).dataset
+    kept = [row for row in map(training.__getitem__, range(len(training))) if not row['data_samples'].is_target]
+    assert 0 < len(kept) < len(training)
+    found = evaluation.training_features
+    assert len(found.labels) == len(kept)
+    for name, backbone in runner.model.backbones.items():
+        with torch.no_grad():
+            expected = backbone(torch.stack([row['inputs'][name] for row in kept]).float())
+        torch.testing.assert_close(found.values[name], expected)
 
 
 class Refusing(Protocol):

@@ -46,12 +46,12 @@ class Corruption(Protocol):
         steps = single_steps(loader['dataset']['pipeline'])
         places = find_places(dataset, steps)
         chosen = [choose('modalities', name, places, 'protocols.corruption') for name in self.modalities] or places
-        clean = evaluation.clean
         done = {name: self._modality(evaluation, loader, steps, place)
                 for name in chosen if (place := places[name]) is not None}
         if not any(own['families'] for own in done.values()):
             why = '; '.join(_reasons(done, chosen)) or f'no modality has the families {self.families}'
             raise ValueError(f'there is nothing to corrupt: {why}')
+        clean = evaluation.clean
         return {
             'samples': len(clean.labels), 'clean': clean.accuracy(), 'severities': self.severities, 'seed': self.seed,
             'modalities': {name: _summed_up(own, clean.accuracy()) for name, own in done.items()},

@@ -1,9 +1,12 @@
 """What is left of the accuracy when one modality of the target is corrupted, by family and severity?"""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+from mmengine.dataset import Compose
 
 from mmda_ext.choices import choose
 from mmda_ext.datasets.corruptions import KINDS, SEVERITIES
@@ -11,7 +14,7 @@ from mmda_ext.datasets.corruptions.places import Place, find_places, single_step
 from mmda_ext.evaluation.protocols.base import Evaluation, Protocol
 from mmda_ext.registry import PROTOCOLS
 
-NO_PLACE = ('its pipeline has no step at which it is pictures in bytes, sound, words or features of real numbers')
+NO_PLACE = 'its pipeline has no step at which it is pictures in bytes, sound, words or features of real numbers'
 
 
 @PROTOCOLS.register_module()
@@ -74,8 +77,10 @@ class Corruption(Protocol):
                   family: str, severity: int) -> float:
         corruption = dict(type='mmda_ext.CorruptModality', modality=place.facts.modality, family=family,
                           severity=severity, seed=self.seed, facts=place.facts, neighbours=place.neighbours)
-        pipeline = [*steps[:place.index], corruption, *steps[place.index:]]
-        return evaluation.scores({**loader, 'dataset': {**loader['dataset'], 'pipeline': pipeline}}).accuracy()
+        # The data set that is there, with other steps: building it anew would read its files each time.
+        dataset = copy.copy(evaluation.runner.test_dataloader.dataset)
+        dataset.pipeline = Compose([*steps[:place.index], corruption, *steps[place.index:]])
+        return evaluation.scores({**loader, 'dataset': dataset}).accuracy()
 
     def table(self, result: Mapping[str, Any]) -> str:
         heads = ['modality', 'corruption', *map(str, result['severities']), 'mean', 'relative drop %']

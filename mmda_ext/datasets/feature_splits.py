@@ -65,11 +65,15 @@ def standardized(values: np.ndarray, training: np.ndarray) -> np.ndarray:
     Returns:
         np.ndarray: float32, same shape. An element that is constant in training is only shifted.
     """
-    chosen = values[training].astype(np.float64)
-    mean = chosen.mean(axis=0)
-    deviation = np.where(constant_elements(values[training]), 1., chosen.std(axis=0))
+    mean, deviation = mean_and_deviation(values[training])
     with np.errstate(over='ignore'):  # the caller looks for infinity, with a sentence
-        return ((values - mean) / deviation).astype(np.float32)
+        return ((values - mean) / np.where(deviation > 0, deviation, 1.)).astype(np.float32)
+
+
+def mean_and_deviation(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Over the samples ``(n, ...)``, each ``(...)`` in float64; the deviation of an element that is constant is 0."""
+    wide = values.astype(np.float64)
+    return wide.mean(axis=0), np.where(constant_elements(values), 0., wide.std(axis=0))
 
 
 def constant_elements(values: np.ndarray) -> np.ndarray:

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
+from mmda_ext.datasets.corruptions import Statistics
 from mmda_ext.datasets.feature_checks import check_finite, load_feature_file
-from mmda_ext.datasets.feature_splits import PARTS, assign_parts, constant_elements, standardized
+from mmda_ext.datasets.feature_splits import PARTS, assign_parts, constant_elements, mean_and_deviation, standardized
 from mmda_ext.datasets.multimodal_dataset import MultimodalDataset
 from mmda_ext.registry import DATASETS
 
@@ -105,16 +106,37 @@ class FeatureDataset(MultimodalDataset):
         return assign_parts(self._table['label'], self._table['domain'], self.source_domains, self.val_fraction,
                             self.split_seed, self.target_test_fraction, groups)
 
-    def _prepare(self, array: str) -> np.ndarray:
+    def source_statistics(self, modality: str) -> Statistics:
+        """Of the training samples of the sources, as the file has them; reads the file again.
+
+        Raises:
+            ValueError: If there are no such samples.
+        """
+        array = self.arrays[modality]
+        self._table = load_feature_file(Path(self.ann_file), (array, ))
+        self._parts = self._assign()
+        chosen = self._values(array)[self._training()]
+        del self._table, self._parts
+        mean, deviation = mean_and_deviation(chosen)
+        removed = (mean, np.where(deviation > 0, deviation, 1.)) if self.standardize else ()
+        return Statistics(deviation, chosen.min(axis=0), chosen.max(axis=0), *removed)
+
+    def _values(self, array: str) -> np.ndarray:
         values = self._table[array]
-        if self.flatten:
-            values = values.reshape(len(values), -1)
-        if not self.standardize:
-            return values.astype(np.float32)
+        return values.reshape(len(values), -1) if self.flatten else values
+
+    def _training(self) -> np.ndarray:
         training = (self._parts == 'train') & np.isin(self._table['domain'], self.source_domains)
         if not training.any():
             raise ValueError(f'{self.ann_file}: no sample of the sources {self.source_domains} is marked `train`, so '
                              'there are no statistics: set standardize=False or correct the array `split`')
+        return training
+
+    def _prepare(self, array: str) -> np.ndarray:
+        values = self._values(array)
+        if not self.standardize:
+            return values.astype(np.float32)
+        training = self._training()
         scaled = standardized(values, training)
         check_finite(self.ann_file, array, scaled, ' after standardising by the training samples')
         self._tell_constant(array, values, training)

@@ -1,7 +1,7 @@
 r"""Weights for the summed log-probabilities of several predictors, fitted after training.
 
-The class of a sample is :math:`\arg\max_c \sum_k w_k \log p_k(c)`. Multiplying all weights by one number changes no class,
-so weights are given on the simplex, :math:`w \ge 0,\ \sum_k w_k = 1`, and evidence is asked at its own best scale.
+The class of a sample is :math:`\arg\max_c \sum_k w_k \log p_k(c)`. Multiplying all weights by one number changes no
+class, so weights are given on the simplex, :math:`w \ge 0,\ \sum_k w_k = 1`, and evidence is asked at its own best scale.
 """
 
 from collections.abc import Sequence
@@ -41,7 +41,7 @@ class Evidence:
             raise ValueError('a log-probability is not finite: clamp probabilities before their logarithm is taken')
 
     def loss(self, weights: np.ndarray) -> tuple[float, np.ndarray]:
-        r"""NLL of :math:`\operatorname{softmax}(\sum_k a_k \log p_k)`, nats, and its gradient ``(K, )``; convex in ``a``."""
+        r"""NLL of :math:`\operatorname{softmax}(\sum_k a_k \log p_k)`, nats, and its gradient ``(K, )``; convex."""
         scores = np.tensordot(weights, self.log_probs, 1)
         log_total = logsumexp(scores, axis=1, keepdims=True)
         right = self.log_probs[:, np.arange(len(self.labels)), self.labels]
@@ -129,7 +129,7 @@ def agreed_weights(groups: Sequence[Evidence], least: float = epsilons.AGREED_GA
 
 @dataclass(frozen=True)
 class _Maximin:
-    """Constraints :math:`\text{gain}_g(w, s_g) \ge t` of ``x`` = weights, logarithms of the scales, ``t``."""
+    r"""Constraints :math:`\text{gain}_g(w, s_g) \ge t` of ``x`` = weights, logarithms of the scales, ``t``."""
 
     groups: Sequence[Evidence]
     base: np.ndarray

@@ -50,7 +50,9 @@ def parse_args(arguments: Sequence[str] | None = None) -> Namespace:
     parser.add_argument('--new-options', nargs='+', default=[], metavar='KEY=VALUE', help='the same for new keys')
     parser.add_argument('--jobs', type=int, default=1, help='runs at the same time')
     parser.add_argument('--trainer', default=sweep.near(sweep.TRAINER, Path(__file__).parents[1]))
-    return parser.parse_args(arguments)
+    args = parser.parse_args(arguments)
+    args.preload = args.trainer == parser.get_default('trainer')
+    return args
 
 
 def domains_of(args: Namespace) -> tuple[str, ...]:
@@ -201,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ExitStack() as stack:
         try:
             domains = domains_of(args)
-            args.targets, args.sources, args.preload = args.targets or list(domains), None, True
+            args.targets, args.sources = args.targets or list(domains), None
             outer = sweep.grid(Namespace(**vars(args), rows=[args.row]))
             stack.enter_context(lock_folder(args.work_dir))
             return run(args, outer, domains, console)

@@ -1,7 +1,7 @@
 r"""Weights for the summed log-probabilities of several predictors, fitted after training.
 
 The class of a sample is :math:`\arg\max_c \sum_k w_k \log p_k(c)`. Multiplying all weights by one number changes no
-class, so weights are given on the simplex, :math:`w \ge 0,\ \sum_k w_k = 1`, and evidence is asked at its own best scale.
+class, so weights are given on the simplex, :math:`w \ge 0,\ \sum_k w_k = 1`, and a domain is asked at its best scale.
 """
 
 from collections.abc import Sequence

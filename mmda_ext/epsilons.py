@@ -60,3 +60,8 @@ ROUNDING = 1e-9
 
 #: Added to the norm of a gradient, as in the public code of SAM.
 SAM_NORM = 1e-12
+
+# Evaluation.
+
+#: Smallest gain of NLL, nats, that is more than the solver's tolerance (weights that every domain agrees on).
+AGREED_GAIN = 1e-4

@@ -36,5 +36,6 @@ FUNCTIONS = _sibling('function', MMENGINE_FUNCTIONS, 'mmda_ext.engine.functions'
 LOG_PROCESSORS = _sibling('log_processor', MMENGINE_LOG_PROCESSORS, 'mmda_ext.engine.log_processor')
 OPTIM_WRAPPERS = _sibling('optim_wrapper', MMENGINE_OPTIM_WRAPPERS, 'mmda_ext.engine.optim_wrappers')
 
-# The only root of our own: no other package has balancers.
+# The only roots of our own: no other package has balancers, or protocols.
 BALANCERS = Registry('balancer', scope=SCOPE, locations=['mmda_ext.engine.balancers'])
+PROTOCOLS = Registry('protocol', scope=SCOPE, locations=['mmda_ext.evaluation.protocols'])

@@ -38,6 +38,7 @@ TESTED = {
     'matplotlib': Tested('matplotlib', '3.11.2', False, 'plots'),
     'rich': Tested('rich', '15.0.0', False, 'tables'),
     'optuna': Tested('optuna', '5.0.0', False, 'search of tools/benchmark.py'),
+    'torchmetrics': Tested('torchmetrics', '1.9.0', False, 'tools/test.py --protocol trust'),
     'torchjd': Tested('torchjd', '0.18.0', False, 'further balancers'),
     'tensorboard': Tested('tensorboard', '2.21.0', False, 'training curves in a browser'),
 }

@@ -27,6 +27,8 @@ class Forked:
     def __init__(self, command: Sequence[str], log: Path, env: Mapping[str, str]) -> None:
         # The server reads it when it starts, before it loads torch.
         os.environ.update(env)
+        # MMEngine looks for a GPU when it is imported. By default that look starts CUDA, which no fork can use then.
+        os.environ.setdefault('PYTORCH_NVML_BASED_CUDA_CHECK', '1')
         context = multiprocessing.get_context('forkserver')
         context.set_forkserver_preload(MODULES)
         self._process = context.Process(target=_train, args=(list(command[1:]), str(log), dict(env)))
@@ -58,12 +60,21 @@ class Forked:
         return self.returncode
 
 
+def cuda_is_lost() -> bool:
+    """Whether CUDA was started before the fork all the same, so that this process cannot use it."""
+    torch = sys.modules.get('torch')
+    return torch is not None and torch.cuda._is_in_bad_fork()
+
+
 def _train(arguments: list[str], log: str, env: dict[str, str]) -> None:
     os.setsid()
     target = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for stream in (1, 2):
         os.dup2(target, stream)
     os.environ.update(env)
+    if cuda_is_lost():
+        # Slower, and right.
+        os.execve(sys.executable, [sys.executable, *arguments], os.environ)
     sys.argv = arguments
     sys.path.insert(0, str(Path(arguments[0]).resolve().parent))
     runpy.run_path(arguments[0], run_name='__main__')

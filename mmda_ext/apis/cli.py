@@ -5,7 +5,7 @@ import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from mmengine.config import Config
@@ -29,11 +29,14 @@ from mmda_ext.apis.config_edits import (
 )
 from mmda_ext.apis.options import add_option_flags
 from mmda_ext.apis.protocol import set_protocol
+from mmda_ext.apis.protocols import run_protocols
 from mmda_ext.apis.resume import set_resume
 from mmda_ext.apis.stop_signals import Stopped, stop_behind
+from mmda_ext.apis.unknown_classes import set_unknown_classes
 from mmda_ext.apis.weights import check_weights
 from mmda_ext.engine.data_checks import check_steps
 from mmda_ext.engine.seen_domains import check_seen_domains
+from mmda_ext.evaluation.protocols import protocol_names
 from mmda_ext.folder_lock import lock_folder
 
 _RUNS = itertools.count()
@@ -72,6 +75,8 @@ def test_parser() -> argparse.ArgumentParser:
     parser = common_parser('Test a recognizer')
     add = parser.add_argument
     add('checkpoint', help='checkpoint file')
+    add('--protocol', nargs='+', default=(), choices=protocol_names(), metavar='NAME',
+        help=f'evaluate robustness and trust, too: {", ".join(protocol_names())} (docs/robustness.md)')
     add('--dump', metavar='FILE.pkl', help='write the predictions to this file')
     add('--show', action='store_true', help='show predictions in a window')
     add('--show-dir', help='write drawn predictions to this folder')
@@ -140,8 +145,13 @@ def run_test(argv: Sequence[str] | None = None) -> None:
     cfg.resume, cfg.load_from = False, args.checkpoint
     # The work directory may be a training's: what it was trained with stays there under the config's own name.
     object.__setattr__(cfg, '_filename', str(Path(cfg.filename).with_name(f'test_{Path(cfg.filename).name}')))
-    with compat.tensors_only(), _held_back_start(cfg) as prepare:
-        prepare(build_runner(cfg)).test()
+    # Protocols write into the work directory; a plain test only reads it.
+    with compat.tensors_only(), _only_user(cfg) if args.protocol else nullcontext(), _held_back_start(cfg) as prepare:
+        runner = prepare(build_runner(cfg))
+        if args.protocol:
+            run_protocols(runner, args.protocol)
+        else:
+            runner.test()
     compat.end_together(cfg.launcher)
 
 
@@ -150,6 +160,7 @@ def _prepare(args: argparse.Namespace) -> Config:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = load_config(args.config, args.cfg_options, args.new_options, choice_of(args))
     cfg.launcher = args.launcher
+    set_unknown_classes(cfg)
     set_work_dir(cfg, args)
     set_protocol(cfg)
     compat.allow_mmengine_checkpoints()

@@ -64,14 +64,24 @@ def statistics(values: np.ndarray, training: np.ndarray) -> tuple[np.ndarray, np
         values (np.ndarray): One array for each sample, shape ``(n, ...)``.
         training (np.ndarray): Which samples give the statistics, boolean, shape ``(n, )``.
     """
+<<<<<<< HEAD
     chosen = values[training].astype(np.float64)
     return chosen.mean(axis=0), np.where(constant_elements(values[training]), 1., chosen.std(axis=0))
 
 
 def standardized(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
     """``(values - mean) / deviation`` as float32; what float32 cannot hold becomes infinite."""
+=======
+    mean, deviation = mean_and_deviation(values[training])
+>>>>>>> main
     with np.errstate(over='ignore'):  # the caller looks for infinity, with a sentence
-        return ((values - mean) / deviation).astype(np.float32)
+        return ((values - mean) / np.where(deviation > 0, deviation, 1.)).astype(np.float32)
+
+
+def mean_and_deviation(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Over the samples ``(n, ...)``, each ``(...)`` in float64; the deviation of an element that is constant is 0."""
+    wide = values.astype(np.float64)
+    return wide.mean(axis=0), np.where(constant_elements(values), 0., wide.std(axis=0))
 
 
 def constant_elements(values: np.ndarray) -> np.ndarray:

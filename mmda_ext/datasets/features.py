@@ -8,8 +8,13 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
+from mmda_ext.datasets.corruptions import Statistics
 from mmda_ext.datasets.feature_checks import check_finite, load_feature_file
+<<<<<<< HEAD
 from mmda_ext.datasets.feature_splits import PARTS, assign_parts, constant_elements, standardized, statistics
+=======
+from mmda_ext.datasets.feature_splits import PARTS, assign_parts, constant_elements, mean_and_deviation, standardized
+>>>>>>> main
 from mmda_ext.datasets.multimodal_dataset import MultimodalDataset
 from mmda_ext.registry import DATASETS
 
@@ -88,6 +93,12 @@ class FeatureDataset(MultimodalDataset):
         return samples
 
     def _assign(self) -> np.ndarray:
+        parts = self._divide()
+        # What the model shall not know does not train, be it by its mean.
+        unknown = np.isin(self._table['label'], self.unknown_labels())
+        return np.where(unknown & (parts == 'train'), '', parts) if self.unknown_classes else parts
+
+    def _divide(self) -> np.ndarray:
         if 'split' in self._table:
             if self.target_test_fraction is not None:
                 raise ValueError(f'{self.ann_file} has an array `split`, which says who tests: leave out '
@@ -102,6 +113,7 @@ class FeatureDataset(MultimodalDataset):
         return assign_parts(self._table['label'], self._table['domain'], self.source_domains, self.val_fraction,
                             self.split_seed, self.target_test_fraction, groups)
 
+<<<<<<< HEAD
     def _prepare(self, modality: str, array: str) -> np.ndarray:
         values = self._table[array]
         told = self._metainfo.setdefault('features', {})[modality] = dict(shape=list(values.shape[1:]))
@@ -110,13 +122,46 @@ class FeatureDataset(MultimodalDataset):
         told['used'] = list(values.shape[1:])
         if not self.standardize:
             return values.astype(np.float32)
+=======
+    def source_statistics(self, modality: str) -> Statistics:
+        """Of the training samples of the sources, as the file has them; reads the file again.
+
+        Raises:
+            ValueError: If there are no such samples.
+        """
+        array = self.arrays[modality]
+        self._table = load_feature_file(Path(self.ann_file), (array, ))
+        self._parts = self._assign()
+        chosen = self._values(array)[self._training()]
+        del self._table, self._parts
+        mean, deviation = mean_and_deviation(chosen)
+        removed = (mean, np.where(deviation > 0, deviation, 1.)) if self.standardize else ()
+        return Statistics(deviation, chosen.min(axis=0), chosen.max(axis=0), *removed)
+
+    def _values(self, array: str) -> np.ndarray:
+        values = self._table[array]
+        return values.reshape(len(values), -1) if self.flatten else values
+
+    def _training(self) -> np.ndarray:
+>>>>>>> main
         training = (self._parts == 'train') & np.isin(self._table['domain'], self.source_domains)
         if not training.any():
             raise ValueError(f'{self.ann_file}: no sample of the sources {self.source_domains} is marked `train`, so '
                              'there are no statistics: set standardize=False or correct the array `split`')
+<<<<<<< HEAD
         mean, deviation = statistics(values, training)
         told.update(mean=mean.tolist(), deviation=deviation.tolist())
         scaled = standardized(values, mean, deviation)
+=======
+        return training
+
+    def _prepare(self, array: str) -> np.ndarray:
+        values = self._values(array)
+        if not self.standardize:
+            return values.astype(np.float32)
+        training = self._training()
+        scaled = standardized(values, training)
+>>>>>>> main
         check_finite(self.ann_file, array, scaled, ' after standardising by the training samples')
         self._tell_constant(array, values, training)
         return scaled

@@ -32,6 +32,9 @@ class MultimodalDataset(BaseDataset):
         unlabeled_target (bool): Leave ``gt_label`` out of samples of domains that are not sources.
         monitor_labels (bool): Keep the label that ``unlabeled_target`` withholds as ``monitor_label``, for diagnostics
             in the log; nothing that trains reads it.
+        unknown_classes (Sequence[str]): Classes of the data that a model shall not know: their samples are left out,
+            and the labels of the others follow each other.
+        only_unknown (bool): Hold the samples of these classes instead of all others, without labels.
         max_refetch (int): How many undecodable samples in a row training replaces before it stops.
         **kwargs: As in :class:`mmengine.dataset.BaseDataset`: ``pipeline``, ``test_mode``, ``lazy_init``, ...
 
@@ -55,6 +58,8 @@ class MultimodalDataset(BaseDataset):
                  max_missing: float = .05,
                  unlabeled_target: bool = False,
                  monitor_labels: bool = False,
+                 unknown_classes: Sequence[str] = (),
+                 only_unknown: bool = False,
                  max_refetch: int = 100,
                  **kwargs: Any) -> None:
         self.domains, self.source_domains = _names(domains, 'domains'), _names(source_domains, 'source_domains')
@@ -73,6 +78,10 @@ class MultimodalDataset(BaseDataset):
             raise ValueError('monitor_labels=True belongs to unlabeled_target=True: labels that are not withheld need '
                              'no other name')
         self.unlabeled_target, self.monitor_labels = unlabeled_target, monitor_labels
+        if only_unknown and not unknown_classes:
+            raise ValueError('only_unknown=True needs unknown_classes, the classes whose samples are wanted')
+        self.unknown_classes, self.only_unknown = tuple(unknown_classes), only_unknown
+        self._unknown_labels: tuple[int, ...] | None = None
         self.decode_failures: Counter[str] = Counter()
         self._failures_in_a_row: list[str] = []
         lazy = kwargs.pop('lazy_init', False)
@@ -100,7 +109,15 @@ class MultimodalDataset(BaseDataset):
                 raise ValueError(f'{type(self).__name__}: {key} names {unknown}, but the domains are {list(known)}')
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        samples = [self._annotate(domain, raw) for domain in self.domains for raw in self.read_domain(domain)]
+        unknown = self.unknown_labels()
+        samples = [self._annotate(domain, raw) for domain in self.domains for raw in self.read_domain(domain)
+                   if (raw['label'] in unknown) == self.only_unknown]
+        if self.only_unknown and not samples:
+            raise ValueError(f'{", ".join(self.split_files())}: no sample of domains {self.domains} is of the classes '
+                             f'{self.unknown_classes}: hold out others')
+        if unknown:
+            known = [name for label, name in enumerate(self._metainfo['classes']) if label not in unknown]
+            self._metainfo['classes'] = tuple(known)
         # The published lists name a few segments twice; an identifier must still be unique.
         seen: Counter[str] = Counter()
         for info in samples:
@@ -112,12 +129,30 @@ class MultimodalDataset(BaseDataset):
             self.largest_labels[key] = max((info.get(key, -1) for info in samples), default=-1)
         return samples
 
+    def unknown_labels(self) -> tuple[int, ...]:
+        """Labels of the unknown classes among all classes of the data.
+
+        Raises:
+            ValueError: If there are no such classes, or fewer than two others.
+        """
+        if not self.unknown_classes:
+            return ()
+        if self._unknown_labels is None:
+            classes = self._metainfo['classes']
+            foreign = [name for name in self.unknown_classes if name not in classes]
+            if foreign or len(classes) < len(set(self.unknown_classes)) + 2:
+                raise ValueError(f'unknown_classes={list(self.unknown_classes)}: the classes are {list(classes)}; name '
+                                 'some of them, and leave two or more to be known')
+            self._unknown_labels = tuple(classes.index(name) for name in self.unknown_classes)
+        return self._unknown_labels
+
     def _annotate(self, domain: str, raw: dict[str, Any]) -> dict[str, Any]:
         """Add what the domain says to what the split file says."""
         label, classes = raw['label'], self._metainfo['classes']
         if not 0 <= label < len(classes):
             raise ValueError(
                 f'{raw["where"]}: label {label} is unknown, the labels are 0 to {len(classes) - 1} {classes}')
+        label -= sum(own < label for own in self.unknown_labels())
         is_target = domain not in self.source_domains
         info = {
             'modalities': raw['modalities'],
@@ -128,7 +163,9 @@ class MultimodalDataset(BaseDataset):
             'sample_id': f'{domain}/{raw["sample_id"]}'}
         if 'split' in raw:
             info['split'] = raw['split']
-        if is_target and self.unlabeled_target:
+        if self.only_unknown:
+            del info['gt_label']
+        elif is_target and self.unlabeled_target:
             del info['gt_label']
             if self.monitor_labels:
                 info['monitor_label'] = label

@@ -23,6 +23,16 @@ def datasets_in(dataset: Any) -> Iterator[Any]:
             yield from datasets_in(item)
 
 
+def dataset_configs_in(dataset: Any) -> Iterator[Any]:
+    """Config of a data set, or of those inside of wrappers: the dicts themselves, to be edited."""
+    inner = dataset.get('datasets') or [dataset.get('dataset')]
+    for item in inner:
+        if item is None:
+            yield dataset
+        else:
+            yield from dataset_configs_in(item)
+
+
 def check_steps(loader: DataLoader, name: str) -> None:
     """Refuse a loader that gives no batch, and one for evaluation that leaves samples out.
 

@@ -1,77 +1,72 @@
-"""Predictions from some of the modalities that a model was trained on."""
+"""What stands for a modality that a test sample lacks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from mmda_ext.models.heads.base import probabilities
-from mmda_ext.models.predictors import combine
+from mmda_ext.choices import choose
+
+#: ``mean`` needs the training set, which a model does not keep: only an evaluation that has it can ask for it.
+FILLS = ('zeros', 'mean', 'translated', 'left-out')
+WITHOUT_STATISTICS = tuple(name for name in FILLS if name != 'mean')
 
 
-def check_can_miss(model: Any, absent: Sequence[str]) -> None:
-    """Refuse to predict without modalities where the model would see what no training has shown it.
-
-    A model can do without some if it was trained so (``feature_dropout``), if its fusion adds logits of modalities, or
-    if its prediction is that of the heads of the modalities.
+def check_fill(model: Any, fill: str, asked_by: str) -> str:
+    """Return ``fill`` if the model can do without a modality so.
 
     Args:
-        model (MultimodalRecognizer): The model.
-        absent (Sequence[str]): Modalities that a sample lacks.
+        model (MultimodalRecognizer): With its objectives.
+        fill (str): One of :data:`FILLS`.
+        asked_by (str): Who wants it, for the message.
 
     Raises:
-        ValueError: Naming them, and what to do.
+        ValueError: If it cannot, or has nothing to do without.
     """
-    head = model.cls_head
-    if not absent or head.feature_dropout is not None or head.fusion.additive or model.predictor == 'modalities':
-        return
-    raise ValueError(f'the input lacks {", ".join(absent)}, and this model, whose {type(head.fusion).__name__} was trained '
-                     f'with {", ".join(model.modalities)} always there, cannot predict without: give it, or train a model '
-                     'that can, such as the methods modality-dropout, base-sum, or any with model.predictor=modalities')
+    choose('fill', fill, FILLS, asked_by)
+    if len(model.modalities) < 2:
+        raise ValueError(f'{asked_by}: the model has one modality, {model.modalities[0]}, and cannot do without it')
+    if fill == 'translated' and _translator(model) is None:
+        raise ValueError(f"{asked_by}: fill='translated' needs an objective that translates features, such as "
+                         'mmda_ext.CrossModalTranslation (configs/methods/simmmdg-translators.py), and the model has '
+                         'none')
+    if fill == 'left-out' and not (model.modality_heads or model.cls_head.fusion.leaves_out):
+        raise ValueError(f"{asked_by}: fill='left-out' needs a class head for every modality (configs/methods/heads.py)"
+                         f' or a fusion that leaves modalities out (mmda_ext.SumFusion); the model has neither, but '
+                         f'{type(model.cls_head.fusion).__name__}')
+    return fill
 
 
-def predict_present(model: Any, batch: Mapping[str, Any], absent: Sequence[str]) -> list[Any]:
-    """Predict a batch whose samples all lack the same modalities.
+def caveat(model: Any, fill: str) -> str:
+    """What limits a fill that the model can do; empty where nothing does."""
+    return _translator(model).stand_in_caveat if fill == 'translated' else ''
 
-    Features of what is absent are 0, as in training with ``feature_dropout``; a fusion that adds logits leaves them out.
+
+def fill_in(model: Any, features: Mapping[str, Tensor], fill: str,
+            means: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """Features ``{m: (N, D_m)}`` of all modalities from those of some; of ``'left-out'``, as they are.
 
     Args:
-        model (MultimodalRecognizer): In evaluation mode.
-        batch (Mapping): ``inputs`` and ``data_samples`` as the collate function hands them over.
-        absent (Sequence[str]): Modalities that they lack.
-
-    Returns:
-        list: The samples, with scores of the model and of each modality that is there.
+        model (MultimodalRecognizer): For which :func:`check_fill` allowed the fill.
+        features (dict[str, Tensor]): Modality -> ``(N, D_m)``, of one modality or more.
+        fill (str): ``'zeros'``; ``'mean'``: that of the training samples; ``'translated'``: the mean of its
+            translations from those that are there; ``'left-out'``.
+        means (dict[str, Tensor], optional): Modality -> ``(D_m, )``, for ``'mean'``.
     """
-    features = _features(model, batch, absent)
-    present = [name for name in model.modalities if name not in absent]
-    alone = model.cls_head.modality_logits(features)
-    logits = _logits(model, features, present)
-    for index, sample in enumerate(batch['data_samples']):
-        score = probabilities(logits)[index]
-        sample.set_pred_score(score)
-        sample.set_pred_label(score.argmax().reshape(1))
-        sample.set_field({name: probabilities(alone[name])[index] for name in present}, 'modality_scores', dtype=dict)
-    return list(batch['data_samples'])
+    absent = [name for name in model.modalities if name not in features]
+    if fill == 'left-out' or not absent:
+        return dict(features)
+    first, widths = next(iter(features.values())), model.cls_head.fusion.in_channels
+    found = dict(features)
+    for name in absent:
+        if fill == 'translated':
+            found[name] = _translator(model).stand_in(name, features)
+        elif fill == 'mean' and means is not None:
+            found[name] = means[name].to(first).expand(len(first), -1)
+        else:
+            found[name] = first.new_zeros(len(first), widths[name])
+    return {name: found[name] for name in model.modalities}
 
 
-def _features(model: Any, batch: Mapping[str, Any], absent: Sequence[str]) -> dict[str, Tensor]:
-    preprocessor, count = model.data_preprocessor, len(batch['data_samples'])
-    inputs = preprocessor.present(batch, absent)
-    own = model.extract_present(inputs, count)
-    like, widths = next(iter(own.values())), model.cls_head.fusion.in_channels
-    return {name: own[name] if name in own else like.new_zeros(count, widths[name]) for name in model.modalities}
-
-
-def _logits(model: Any, features: Mapping[str, Tensor], present: Sequence[str]) -> Tensor:
-    heads = [model.modality_heads[name](features[name]) for name in present] if model.predictor != 'fused' else []
-    if model.predictor == 'modalities':
-        return combine(heads)
-    fusion = model.cls_head.fusion
-    if fusion.additive:
-        split = fusion.modality_logits(features, 'share')
-        fused = torch.stack([split[name] for name in present]).sum(0)
-    else:
-        fused = fusion(features)
-    return combine([*heads, fused]) if heads else fused
+def _translator(model: Any) -> Any:
+    return next((objective for objective in model.objectives if objective.stands_in), None)

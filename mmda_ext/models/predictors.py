@@ -1,12 +1,13 @@
 """What a model with several predictors says: its fused classifier, the class heads of its modalities, and both."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mmda_ext.gradients.probe import widen
-from mmda_ext.models.step import Predictions
+from mmda_ext.models.heads.base import probabilities
 
 PREDICTORS = ('fused', 'modalities', 'all')
 
@@ -23,17 +24,49 @@ def combine(logits: Sequence[Tensor]) -> Tensor:
     return torch.stack([widen(value).log_softmax(1) for value in logits]).mean(0)
 
 
-def every_predictor(predictions: Predictions) -> dict[str, Tensor]:
-    """Logits ``{name: (N, C)}``; none where the model has no heads, so that there is nothing to choose.
+def every_predictor(model: Any, features: Mapping[str, Tensor], absent: Collection[str] = ()) -> dict[str, Tensor]:
+    """Logits ``{name: (N, C)}`` of all predictors that can speak.
 
-    The names are those of :data:`PREDICTORS`, and ``head_<modality>`` for the head of a modality alone.
+    The names are those of :data:`PREDICTORS`, and ``head_<modality>`` for the head of a modality alone. Without heads
+    there is the fused classifier only. Heads of absent modalities are silent, and so is the fused classifier where
+    features are left out and its fusion cannot do without them.
+
+    Args:
+        model (MultimodalRecognizer): Whose predictors they are.
+        features (dict[str, Tensor]): Modality -> ``(N, D_m)``; what stands for an absent modality, too.
+        absent (Collection[str]): Modalities that the samples lack.
     """
-    heads = predictions.modality_logits
+    fusion = model.cls_head.fusion
+    fused = fusion(features) if len(features) == len(model.modalities) else fusion.of_subset(features)
+    found = {} if fused is None else {'fused': fused}
+    heads = {name: head(features[name]) for name, head in model.modality_heads.items() if name not in absent}
     if not heads:
-        return {}
+        return found
     return {
-        'fused': predictions.logits,
+        **found,
         **{f'head_{name}': value for name, value in heads.items()},
         'modalities': combine(list(heads.values())),
-        'all': combine([*heads.values(), predictions.logits]),
+        'all': combine([*heads.values(), *found.values()]),
     }
+
+
+def scored(predictor: str, found: Mapping[str, Any]) -> str:
+    """Which of the predictors found is the model's; its heads, where the fused one cannot speak."""
+    return predictor if predictor in found else 'modalities'
+
+
+def predict_from(model: Any, features: Mapping[str, Tensor], absent: Collection[str] = (),
+                 ) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
+    """Probabilities ``(N, C)`` of the model, ``{m: (N, C)}`` of each modality alone, and of every predictor.
+
+    The last are none where the model has no heads, so that there is nothing to choose. Args as for
+    :func:`every_predictor`.
+    """
+    whole = len(features) == len(model.modalities)
+    scores, alone = model.cls_head.predict(features) if whole else (None, {})
+    alone = {name: value for name, value in alone.items() if name not in absent}
+    if whole and not model.modality_heads:
+        return scores, alone, {}
+    found = {name: probabilities(logits) for name, logits in every_predictor(model, features, absent).items()}
+    name = scored(model.predictor, found)
+    return scores if whole and name == 'fused' else found[name], alone, found if model.modality_heads else {}

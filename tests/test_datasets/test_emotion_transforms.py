@@ -93,7 +93,9 @@ def test_long_texts_are_cut(vocabulary: Path) -> None:
 
 def test_a_worker_gets_it_and_reads_the_files_itself(vocabulary: Path) -> None:
     transform = TokenizeText(str(vocabulary))
+    assert transform.unknown_token is None
     transform({'text': 'hello'})
+    assert transform.unknown_token == '[UNK]'
     copied = pickle.loads(pickle.dumps(transform))
     assert copied._encoder is None
     assert copied({'text': 'hello'})['feature'].tolist() == [2, 6, 3]

@@ -44,6 +44,8 @@ def feature_config(recipe: str, folder: Path, work_dir: Path, epochs: int = 3, *
     for objective in cfg.model.get('objectives', ()):
         if 'head' in objective:
             objective['head']['num_domains'] = len(SOURCES)
+        if 'num_domains' in objective:
+            objective['num_domains'] = len(SOURCES)
         if 'num_classes' in objective:
             objective['num_classes'] = 3
     del cfg.default_hooks['visualization']

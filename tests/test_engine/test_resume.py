@@ -30,12 +30,20 @@ default_hooks = dict(logger=dict(interval=1))
 """
 #: Method and dataset, objectives, and what else the recipe states.
 RECIPES = {
-    # With what draws random numbers in every step.
-    'gmp': (('gmp', 'ravdess'),
-            "dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2))", """
+    # With what draws random numbers in every step; weights of domains, and an optimizer that forgets after the kill.
+    'gmp': (('gmp', 'ravdess'), """
+    dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2)),
+    dict(type='mmda_ext.IRM', num_domains=2, begin=0.7),
+    dict(type='mmda_ext.GroupDRO', num_domains=2),
+""", """
 model['mixing'] = dict(type='mmda_ext.Mixup')
-model['cls_head']['feature_dropout'] = dict(type='mmda_ext.ModalityDropout')
-train_dataloader = dict(batch_size=8, dataset=dict(domains=('x', 'y'), **data))
+model['cls_head'].update(feature_dropout=dict(type='mmda_ext.ModalityDropout'), loss_weight=0.0)
+train_dataloader = dict(
+    batch_size=9,
+    drop_last=False,
+    batch_sampler=dict(type='mmda_ext.DomainBalancedBatchSampler'),
+    dataset=dict(domains=('x', 'y'), **data))
+custom_hooks = [dict(type='mmda_ext.FreshOptimizerHook')]
 """),
     # A balancer that learns, beside a classifier that remembers.
     'gradnorm_agm': (('gmp', 'ravdess'),
@@ -129,4 +137,8 @@ def test_killed_and_resumed_equals_uninterrupted(recipe, tmp_path):
     if 'agm' in recipe.name:
         assert len(one['optimizer']['balancer']['memory']) == 2
         assert one['state_dict']['cls_head.iterations'] == EPOCHS * 16
+    if 'gmp' in recipe.name:
+        assert one['state_dict']['objectives.2.weights'].max() > .5
+        # Of 56 steps, numbered from 0, the one at 40 (0.7 of them) begins anew.
+        assert {float(own['step']) for own in one['optimizer']['state'].values()} == {16}
     assert (cut / 'result.json').exists()

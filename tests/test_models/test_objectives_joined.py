@@ -34,6 +34,9 @@ OBJECTIVES = {
     'splitting': lambda: own.FeatureSplitting(WIDTHS, margin=3.0),
     'contrastive': lambda: frozen_norms(own.SupervisedContrastive(WIDTHS, hidden_channels=6, out_channels=3)),
     'voting': lambda: own.VotingPseudoLabel(WIDTHS, min_votes=2),
+    'irm': lambda: own.IRM(3, begin=0), 'vrex': lambda: own.VREx(3, begin=0, features='modalities'),
+    'dro': lambda: own.GroupDRO(3, eta=.5), 'source mmd': lambda: own.SourceMMD(3),
+    'source coral': lambda: own.SourceCORAL(3), 'sd': lambda: own.SpectralDecoupling(),
     'entropy': lambda: own.InformationBottleneck(WIDTHS, beta=1.0, loss_weight=0.0, estimator='ema')}
 #: Rows of each process: 4 + 2 and 3 + 3 samples of source and target; each domain on a process of its own.
 PARTS = dict(mixed=([0, 1, 2, 3, 7, 8], [4, 5, 6, 9, 10, 11]), apart=([0, 1, 2, 3, 4, 5, 6], [7, 8, 9, 10, 11]))
@@ -97,12 +100,13 @@ def compare(rank, outcomes):
 @pytest.mark.slow
 def test_two_processes_take_the_loss_of_the_joined_batch():
     outcomes = {name: outcome(name, torch.arange(12)) for name in OBJECTIVES}
-    assert {name for name, (*_, state) in outcomes.items() if state} >= {'centre', 'a3d2', 'coral', 'entropy'}
+    assert {name for name, (*_, state) in outcomes.items() if state} >= {'centre', 'a3d2', 'coral', 'dro', 'entropy'}
     assert not any(loss == 0 for loss, *_ in outcomes.values())
     run_in_two_processes(compare, outcomes)
 
 
-@pytest.mark.parametrize('name', ['daln', 'cdan', 'mdan soft', 'relative norm', 'splitting', 'contrastive'])
+@pytest.mark.parametrize('name', ['daln', 'cdan', 'mdan soft', 'relative norm', 'splitting', 'contrastive',
+                                  'vrex', 'dro', 'source mmd', 'source coral'])
 def test_halves_alone_have_other_gradients(name):
     """Otherwise the parity above would say nothing of them."""
     whole, *parts = (outcome(name, torch.tensor(rows)) for rows in (range(12), *PARTS['mixed']))

@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT / 'tools' / 'benchmarks'))
 import cell_time
 
 import interleaved
+import real_size
 import recipe_time
 import solver_time
 import step_time
@@ -50,7 +51,7 @@ def test_text_reaches_its_section(tmp_path):
     assert '| table |\n<!-- x: end -->\nb' in page.read_text()
     assert 'Measured on' in page.read_text()
     assert json.loads(Path(args.out).read_text())['tables'] == dict(rows=1)
-    for name in ('step time', 'recipe time', 'solver time', 'data speed', 'cell time'):
+    for name in ('step time', 'recipe time', 'solver time', 'data speed', 'cell time', 'real size'):
         assert (ROOT / 'docs' / 'performance.md').read_text().count(f'<!-- {name}: begin -->') == 1
 
 
@@ -90,6 +91,29 @@ def test_step_time_prints_and_writes_its_tables(tmp_path, monkeypatch, capsys):
     rows = json.loads(out.read_text())['tables']['two rows']
     assert rows['Base']['ratio'] == 1
     assert rows['GMP parameter']['extra_over_encoder_gradients'] > 0
+
+
+def test_real_size_needs_neither_data_nor_weights(tmp_path, monkeypatch, capsys):
+    out = tmp_path / 'real_size.json'
+    small = f'--quick --dataset epic --modalities audio --batch 4 --audio-frames 64 --methods gmp --out {out}'
+    monkeypatch.setattr(sys, 'argv', ['real_size.py', *small.split(), '--precision', 'float32', 'bfloat16'])
+    monkeypatch.setattr(torch, 'set_num_threads', lambda count: None)
+    real_size.main()
+    assert '| bfloat16, batch 4, trained: last |' in capsys.readouterr().out
+    tables = json.loads(out.read_text())['tables']
+    assert [list(rows) for rows in tables.values()] == [['erm', 'gmp']] * 2
+    assert tables['float32']['erm']['ratio'] == tables['bfloat16']['erm']['memory_ratio'] == 1
+
+
+def test_a_row_leaves_no_record_of_its_step():
+    model = argparse.Namespace(step_record=None)
+
+    def train():
+        model.step_record = 'inputs'
+        return 'losses'
+
+    assert interleaved.one_step(train, model)() == 'losses'
+    assert model.step_record is None
 
 
 def test_a_recipe_keeps_the_width_of_its_features_on_other_networks():

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 from tests.conftest import ROOT
 
@@ -55,6 +56,51 @@ def test_a_forked_trainer_is_stopped_with_its_session(preload, tmp_path):
         run.wait(.1)
     os.killpg(run.pid, signal.SIGKILL)
     assert run.wait(20) == -signal.SIGKILL
+
+
+SERVER = """
+import sys
+sys.path.insert(0, {tools!r})
+import preload
+if __name__ == '__main__':
+    preload.MODULES = {modules!r}
+    run = preload.Forked([sys.executable, {trainer!r}], {log!r}, {env!r})
+    sys.exit(run.wait(100))
+"""
+
+
+def log_of_a_fork(tmp_path, text, modules, env):
+    """What a trainer writes, forked by a process of its own: a server is never asked twice what it imports."""
+    log, script = tmp_path / 'log.txt', trainer(tmp_path, text)
+    (tmp_path / 'server.py').write_text(SERVER.format(
+        tools=str(ROOT / 'tools'), modules=modules, trainer=str(script), log=str(log), env=env))
+    # Before Python 3.12.4 the server has the path of a new interpreter.
+    path = os.pathsep.join([str(tmp_path), str(ROOT), os.environ.get('PYTHONPATH', '')])
+    done = subprocess.run([sys.executable, str(tmp_path / 'server.py')], env={**os.environ, 'PYTHONPATH': path},
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr + log.read_text()
+    return log.read_text().splitlines()[-1]
+
+
+@pytest.mark.parametrize('lost', [False, True])
+def test_a_fork_that_cannot_use_cuda_starts_anew(tmp_path, lost):
+    """And the server is told to look for a GPU without starting CUDA."""
+    (tmp_path / 'early.py').write_text(
+        'import os, sys, types\n'
+        f'cuda = types.SimpleNamespace(_is_in_bad_fork=lambda: {lost})\n'
+        "sys.modules['torch'] = types.SimpleNamespace(cuda=cuda, checks=os.environ['PYTORCH_NVML_BASED_CUDA_CHECK'])")
+    found = log_of_a_fork(tmp_path, "early = sys.modules.get('torch')\nprint(early and early.checks)", ['early'], {})
+    assert found == ('None' if lost else '1')
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a CUDA device')
+@pytest.mark.parametrize('check', ['1', '0'])
+def test_a_forked_trainer_uses_the_gpu(tmp_path, check):
+    text = ("warm = 'mmda_ext.apis.warm' in sys.modules\nimport torch\n"
+            "print(warm, int(torch.ones(2, device='cuda').sum()))")
+    found = log_of_a_fork(tmp_path, text, ['mmda_ext.apis.warm'], {'PYTORCH_NVML_BASED_CUDA_CHECK': check})
+    assert found == f'{check == "1"} 2'
 
 
 GRID_TRAINER = """

@@ -13,7 +13,6 @@ Samples are joined by their `sample_id`. One that a member lacks is predicted by
 import argparse
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
@@ -47,20 +46,13 @@ def files_of(members: list[str]) -> dict[str, str]:
 
 def score(args: argparse.Namespace) -> dict[str, Any]:
     """What a run writes into its `result.json`, as far as there is one behind an ensemble."""
-    from mmengine.evaluator import Evaluator
-
+    from mmda_ext.apis.predictions import score_samples
     from mmda_ext.compat import read_dump
-    from mmda_ext.engine.hooks.scored_samples import ScoredSamples
-    from mmda_ext.evaluation import DomainAccuracy, WeightedF1
     from mmda_ext.evaluation.ensemble import ensemble
 
     files = files_of(args.members)
     samples, lacking = ensemble({name: read_dump(file) for name, file in files.items()}, args.rule)
-    metrics = [metric(inductive_split=args.inductive_split) for metric in (DomainAccuracy, WeightedF1)]
-    scored = ScoredSamples()
-    scored.add(samples)
-    return {'test': Evaluator(metrics).offline_evaluate(samples), 'members': files, 'rule': args.rule,
-            'lacking': lacking, 'test_set': scored.summary(SimpleNamespace(evaluator=SimpleNamespace(metrics=metrics)))}
+    return {**score_samples(samples, args.inductive_split), 'members': files, 'rule': args.rule, 'lacking': lacking}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -162,7 +162,7 @@ def main() -> None:
                       *[f'| {name} | {span(row)} | {1000 * row["seconds"]:.1f} |' for name, row in rows.items()], '',
                       f'A whole cell (start, training, validation, checkpoints, test): {whole} of processor time.'])
     print(text)
-    write(args, dict(steps=rows, cells=seconds), {'cell time': text})
+    write(args, dict(steps=rows, cells=seconds), {args.section: text})
 
 
 if __name__ == '__main__':

@@ -19,7 +19,7 @@ import torch
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from interleaved import parse, parser_of, peak_bytes, ratios, span, write
+from interleaved import one_step, parse, parser_of, peak_bytes, ratios, span, write
 from mmda_ext.apis.cli import build_runner
 from mmda_ext.apis.compose import add_flags, choice_of, compose
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
@@ -86,7 +86,7 @@ def step_of(path: str, networks: str, args: argparse.Namespace, work_dir: Path) 
     for moment in ('before_run', 'before_train'):
         runner.call_hook(moment)
     runner.model.train()
-    return lambda: loop.run_iter(0, batch)
+    return one_step(lambda: loop.run_iter(0, batch), runner.model)
 
 
 def measure(networks: str, args: argparse.Namespace) -> dict[str, dict[str, float]]:
@@ -124,7 +124,6 @@ def main() -> None:
     parser.add_argument('--recipes', nargs='+', help='by default all methods that train on the same data')
     add_flags(parser)
     parser.add_argument('--networks', nargs='+', choices=('features', 'slowfast'), default=['features', 'slowfast'])
-    parser.add_argument('--section', default='recipe time', help='name of the marks in the page')
     parser.add_argument('--frames', type=int, default=16)
     parser.add_argument('--size', type=int, default=64)
     parser.add_argument('--audio-frames', type=int, default=126)

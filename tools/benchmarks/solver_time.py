@@ -104,7 +104,7 @@ def main() -> None:
               'weights from a 4 x 4 Gramian': ratios(solver_rows(device), args.rounds, args.steps)}
     text = '\n'.join(line for title, rows in tables.items() for line in table(title, rows))
     print(text)
-    write(args, tables, {'solver time': text})
+    write(args, tables, {args.section: text})
 
 
 if __name__ == '__main__':

@@ -6,6 +6,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from mmaction.structures import ActionDataSample
@@ -13,7 +14,7 @@ from mmaction.utils import register_all_modules
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from interleaved import parse, parser_of, peak_bytes, ratios, span, write
+from interleaved import one_step, parse, parser_of, peak_bytes, ratios, span, write
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.registry import MODELS, OPTIM_WRAPPERS
 
@@ -116,7 +117,7 @@ def measure(args: argparse.Namespace, trainable: dict | None, objective: dict,
     for name in names:
         model = build_model(trainable, objective, args.width).to(device)
         wrapper = wrapper_for(name, model)
-        steps[name] = lambda model=model, wrapper=wrapper: model.train_step(batch, wrapper)
+        steps[name] = one_step(partial(model.train_step, batch, wrapper), model)
     encoder_bytes = sum(p.numel() * p.element_size() for ps in model.encoder_parameters().values() for p in ps)
     rows = ratios(steps, args.rounds, args.steps)
     for name, row in rows.items():
@@ -164,7 +165,7 @@ def main() -> None:
     for title, (trainable, objective, names) in TABLES.items():
         tables[title] = measure(args, trainable, objective, names)
         show(title, tables[title])
-    write(args, tables, {'step time': markdown(tables)})
+    write(args, tables, {args.section: markdown(tables)})
 
 
 if __name__ == '__main__':

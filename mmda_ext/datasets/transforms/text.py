@@ -47,6 +47,11 @@ class TokenizeText(BaseTransform):
         results['feature'] = np.asarray(encoded['input_ids'], dtype=np.int64)
         return results
 
+    @property
+    def unknown_token(self) -> str | None:
+        """How the tokenizer writes a word that it does not know; None before the first sample, or if it knows all."""
+        return getattr(self._encoder, 'unk_token', None)
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, '_encoder': None}
 

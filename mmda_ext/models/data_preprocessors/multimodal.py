@@ -61,7 +61,12 @@ class MultimodalDataPreprocessor(BaseDataPreprocessor):
             with value ``None`` get a :class:`TensorPreprocessor`. Where the module says ``variable_length = True``, the
             samples of a batch may differ in shape.
         non_blocking (bool): Copy to the device without waiting.
+
+    Attributes:
+        may_lack (bool): Whether a test batch may lack modalities, in all of its samples alike; the recognizer says so.
     """
+
+    may_lack = False
 
     def __init__(self, preprocessors: Mapping[str, dict | None], non_blocking: bool = False) -> None:
         super().__init__(non_blocking)
@@ -83,6 +88,8 @@ class MultimodalDataPreprocessor(BaseDataPreprocessor):
         inputs = {}
         preprocessor: Any
         for name, preprocessor in self.preprocessors.items():
+            if self.may_lack and not training and not _holds(data['inputs'], name):
+                continue
             values = self._values(data['inputs'], name, samples)
             inputs[name], samples = preprocessor.preprocess(values, samples, training)
         return {'inputs': inputs, 'data_samples': samples}
@@ -104,3 +111,8 @@ class MultimodalDataPreprocessor(BaseDataPreprocessor):
             raise ValueError(f'modality {name!r} has samples of different shapes in one batch: {sorted(shapes)}; '
                              'end its pipeline with a fixed size, or give it a mmda_ext.PaddingPreprocessor')
         return values
+
+
+def _holds(inputs: Any, name: str) -> bool:
+    """Whether any sample of a batch has the modality."""
+    return name in inputs if isinstance(inputs, Mapping) else any(name in sample for sample in inputs)

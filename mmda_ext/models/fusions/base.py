@@ -27,8 +27,8 @@ class Fusion(BaseModule):
 
     #: Ways to split the prediction by modality that make sense for this fusion.
     modes: ClassVar[tuple[str, ...]] = ('masked', )
-    #: Whether its logits are a sum of terms of one modality each, so that one may be left out.
-    additive: ClassVar[bool] = False
+    #: Whether :meth:`of_subset` predicts.
+    leaves_out: ClassVar[bool] = False
     #: Arguments of a small example, beside classes, domains and tasks: what the tests of all classes build.
     example: ClassVar[Mapping[str, Any]] = {}
 
@@ -61,6 +61,10 @@ class Fusion(BaseModule):
     def forward(self, features: Mapping[str, Tensor]) -> Tensor:
         """Fused logits ``(N, out_channels)``."""
         return self.classify(self.fuse(features))
+
+    def of_subset(self, features: Mapping[str, Tensor]) -> Tensor | None:
+        """Fused logits ``(N, out_channels)`` of some modalities, the others left out; None where that has no form."""
+        return None
 
     def check_mode(self, mode: str) -> None:
         """Refuse a split that this fusion does not have.

@@ -19,7 +19,7 @@ class SumFusion(Fusion):
     """
 
     modes = ('masked', 'share', 'linearised')
-    additive = True
+    leaves_out = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -45,6 +45,10 @@ class SumFusion(Fusion):
         widths = [self.output[name].in_features for name in self.modalities]
         parts = fused.split(widths, dim=1)
         return torch.stack([self.output[name](part) for name, part in zip(self.modalities, parts)]).sum(0)
+
+    def of_subset(self, features: Mapping[str, Tensor]) -> Tensor | None:
+        """Sum of the logits of their branches, ``(N, out_channels)``."""
+        return torch.stack([self.output[name](self._branch(name, value)) for name, value in features.items()]).sum(0)
 
     def _masked(self, features: Mapping[str, Tensor], fused: Tensor, kept: float) -> dict[str, Tensor]:
         return {name: self.output[name](self._branch(name, value)) for name, value in features.items()}

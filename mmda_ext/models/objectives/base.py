@@ -32,6 +32,8 @@ class Objective(BaseModule):
     takes_mixed = False
     #: Called after all those that do not, with the losses of the step by task.
     reads_losses = False
+    #: Whether :meth:`stand_in` translates, and what is to be known about it, in a sentence.
+    stands_in, stand_in_caveat = False, ''
     #: Arguments of a small example, beside classes, domains and tasks: what the tests of all classes build.
     example: ClassVar[Mapping[str, Any]] = {}
     #: Objectives beside it that the example reads.
@@ -63,6 +65,10 @@ class Objective(BaseModule):
                 features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Class probabilities ``{name: (N, C)}`` of further predictors, evaluated beside the model's own; none here."""
         return {}
+
+    def stand_in(self, name: str, features: Mapping[str, Tensor]) -> Tensor:
+        """Feature ``(N, D_m)`` of the modality ``name`` from those of others; where ``stands_in`` says so."""
+        raise NotImplementedError
 
     def can_discriminate(self, num_domains: int) -> bool:
         """Whether there are domains to tell apart; if not, say once that this objective is switched off."""

@@ -47,6 +47,7 @@ class CrossModalTranslation(Objective):
     """
 
     example = dict(hidden_channels=8)
+    stands_in = True
 
     def __init__(self,
                  fusion: dict,
@@ -67,6 +68,9 @@ class CrossModalTranslation(Objective):
             raise ValueError(f'CrossModalTranslation: missing={missing!r} must be a list of modalities among '
                              f'{self.modalities}')
         self.mask_ratio, self.loss_weight = mask_ratio, loss_weight
+        if normalize:
+            self.stand_in_caveat = ('The translators were trained on directions only, so that the length of what they '
+                                    'return means nothing: train them by configs/methods/simmmdg-translators.py.')
         self.distance, self.missing = direction_distance if normalize else distance, tuple(missing)
         widths = fusion['in_channels']
         self.translators = nn.ModuleDict({
@@ -86,14 +90,14 @@ class CrossModalTranslation(Objective):
                 features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Probabilities ``(N, C)`` of the classifier without each modality that may be missing."""
         return {
-            f'without_{name}': probabilities(model.cls_head({**features, name: self.replaced(name, features)}))
+            f'without_{name}': probabilities(model.cls_head({**features, name: self.stand_in(name, features)}))
             for name in self.missing
         }
 
-    def replaced(self, name: str, features: Mapping[str, Tensor]) -> Tensor:
-        """Feature ``(N, D_m)`` of modality ``name`` from those of all others."""
+    def stand_in(self, name: str, features: Mapping[str, Tensor]) -> Tensor:
+        """Feature ``(N, D_m)`` of modality ``name``: the mean of its translations from the others in ``features``."""
         return torch.stack([self.translators[f'{other}_to_{name}'](features[other])
-                            for other in self.modalities if other != name]).mean(0)
+                            for other in self.modalities if other != name and other in features]).mean(0)
 
     def _masked(self, feature: Tensor) -> Tensor:
         if not self.training or not self.mask_ratio:

@@ -12,11 +12,11 @@ from mmda_ext.choices import choose
 from mmda_ext.compat import forget_missing_weights
 from mmda_ext.gradients import Cut
 from mmda_ext.models.freezing import evaluating, freeze, set_frozen_norm
-from mmda_ext.models.heads.base import probabilities
 from mmda_ext.models.misfit import told_in_one_sentence
+from mmda_ext.models.missing import WITHOUT_STATISTICS, check_fill, fill_in
 from mmda_ext.models.objectives.modality_heads import ModalityHeads, rename_heads
 from mmda_ext.models.passes import domain_groups, encode_groups
-from mmda_ext.models.predictors import PREDICTORS, every_predictor
+from mmda_ext.models.predictors import PREDICTORS, every_predictor, predict_from, scored
 from mmda_ext.models.pretrained import load_backbone
 from mmda_ext.models.step import HEAD_TRAINERS, Predictions, Step, StepRecord, labels_of, targets_of
 from mmda_ext.registry import MODELS
@@ -47,6 +47,8 @@ class MultimodalRecognizer(BaseModel):
             of one kind, or with a single sample of one, takes one pass).
         predictor (str): What predicts: the ``'fused'`` classifier, the summed log-probabilities of the heads of the
             ``'modalities'``, or of ``'all'`` of them. All that there are stay in the log.
+        missing (str, optional): What stands for the features of modalities that a test batch lacks: ``'zeros'``, those
+            ``'translated'`` from others, or nothing (``'left-out'``). Without it all batches are complete.
         mixing (dict, optional): Config of what mixes the samples of a training batch with each other.
         data_preprocessor (dict, optional): Config of the data preprocessor.
         init_cfg (dict, optional): As in MMEngine.
@@ -67,6 +69,7 @@ class MultimodalRecognizer(BaseModel):
                  pretrained: Mapping[str, str] | None = None,
                  joint_forward: bool = False,
                  predictor: str = 'fused',
+                 missing: str | None = None,
                  mixing: dict | None = None,
                  data_preprocessor: dict | None = None,
                  init_cfg: dict | None = None) -> None:
@@ -94,6 +97,8 @@ class MultimodalRecognizer(BaseModel):
         self._pretrained = dict(pretrained or {})
         self.joint_forward = joint_forward
         self.mixing: Any = MODELS.build(mixing) if mixing else None
+        self.missing = missing and check_fill(self, choose('missing', missing, WITHOUT_STATISTICS), 'model.missing')
+        self.data_preprocessor.may_lack = bool(missing)
         self.step_record: StepRecord | None = None
         #: Which samples of the last training batch have finite logits, ``(N, )`` bool, for who must name the others.
         self.finite_rows: Tensor | None = None
@@ -167,16 +172,21 @@ class MultimodalRecognizer(BaseModel):
         """Features ``{m: (N, D_m)}`` of inputs ``{m: (N * S_m, ...)}``; in two passes where ``is_target`` tells.
 
         Raises:
-            ValueError: If a modality has no input.
+            ValueError: If a modality has no input, in training or where ``missing`` does not say what stands for it.
         """
-        missing = [name for name in self.modalities if name not in inputs]
-        if missing:
-            raise ValueError(f'the batch lacks modality {missing[0]!r}: inputs are {sorted(inputs)}')
+        absent = self._absent(inputs)
+        if absent and (self.missing is None or is_target is not None or len(absent) == len(self.modalities)):
+            raise ValueError(f'the batch lacks modality {absent[0]!r}: inputs are {sorted(inputs)}; a test can do '
+                             'without some where model.missing says what stands for them (docs/robustness.md)')
         groups = () if is_target is None or self.joint_forward else domain_groups(is_target)
-        return {
+        found = {
             name: encode_groups(partial(self._encode, name), inputs[name], groups, num_samples)
-            for name in self.modalities
+            for name in self.modalities if name in inputs
         }
+        return fill_in(self, found, self.missing) if self.missing else found
+
+    def _absent(self, inputs: Mapping[str, Any]) -> list[str]:
+        return [name for name in self.modalities if name not in inputs]
 
     def _encode(self, name: str, inputs: Any, num_samples: int) -> Tensor:
         with told_in_one_sentence(name, self.backbones[name], inputs):
@@ -203,8 +213,10 @@ class MultimodalRecognizer(BaseModel):
         if mode == 'tensor':
             rows = min(value.shape[0] for value in inputs.values())
             features = self.extract_feat(inputs, len(data_samples or ()) or rows)
-            fused = self.predictor == 'fused'
-            return self.cls_head(features) if fused else self._every_predictor(features)[self.predictor]
+            if self.predictor == 'fused' and len(features) == len(self.modalities):
+                return self.cls_head(features)
+            found = every_predictor(self, features, self._absent(inputs))
+            return found[scored(self.predictor, found)]
         raise ValueError(f'mode={mode!r} is unknown: choose "loss", "predict" or "tensor"')
 
     def loss(self, inputs: Mapping[str, Tensor], data_samples: list[Any]) -> dict[str, Tensor]:
@@ -236,20 +248,16 @@ class MultimodalRecognizer(BaseModel):
         self.step_record = record
         return out
 
-    def _every_predictor(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return every_predictor(Predictions(features, self.cls_head.fusion, self.modality_heads))
-
     def predict(self, inputs: Mapping[str, Tensor], data_samples: list[Any]) -> list[Any]:
         """Add ``pred_score`` ``(C, )``, ``pred_label`` and ``modality_scores`` ``{m: (C, )}`` to each sample.
 
         The score is that of ``predictor``. All predictors of a model with heads, and further ones of objectives, are
-        added as ``predictor_scores`` ``{name: (C, )}``.
+        added as ``predictor_scores`` ``{name: (C, )}``; those of objectives and of absent modalities only where the
+        batch is complete.
         """
-        features = self.extract_feat(inputs, len(data_samples))
-        scores, by_modality = self.cls_head.predict(features)
-        further = {name: probabilities(logits) for name, logits in self._every_predictor(features).items()}
-        scores = scores if self.predictor == 'fused' else further[self.predictor]
-        for objective in self.objectives:
+        features, absent = self.extract_feat(inputs, len(data_samples)), self._absent(inputs)
+        scores, by_modality, further = predict_from(self, features, absent)
+        for objective in self.objectives if not absent else ():
             further.update(objective.predict(self, inputs, features))
         for index, sample in enumerate(data_samples):
             sample.set_pred_score(scores[index])

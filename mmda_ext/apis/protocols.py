@@ -1,0 +1,116 @@
+"""``tools/test.py --protocol``: run protocols on a tested model, and leave nothing undone because of one of them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+
+from mmda_ext.apis.explanations import explain
+from mmda_ext.choices import choose
+from mmda_ext.engine.hooks.records import plain, write_json, write_text
+from mmda_ext.engine.hooks.scored_samples import ScoredSamples
+from mmda_ext.evaluation.protocols import class_name, import_protocols, protocol_names
+from mmda_ext.evaluation.protocols.base import Evaluation, Protocol, TestedSamples
+from mmda_ext.registry import PROTOCOLS, SCOPE
+
+RESULT = 'result.json'
+#: Key in `result.json`: protocol -> what came out, or `refused`: why nothing did.
+KEY = 'protocols'
+
+
+def run_protocols(runner: Runner, names: Sequence[str]) -> None:
+    """Test the model of ``runner``, then evaluate it by each protocol.
+
+    ``<work_dir>/result.json`` gets ``protocols.<name>``, with the checkpoint and the samples that it is of; what else
+    the file holds stays. ``<name>.md`` and pictures are written beside it. Each protocol is written before the next
+    one begins.
+
+    Args:
+        runner (Runner): Whose checkpoint is to be tested.
+        names (Sequence[str]): Protocols, in order.
+
+    Raises:
+        ValueError: After all others are done, if one could not be; in one sentence each.
+    """
+    import_protocols()
+    protocols = _build(runner.cfg, names)
+    tested = TestedSamples()
+    runner.register_hook(tested)
+    runner.test()
+    evaluation = Evaluation(runner, tested.outputs)
+    about = _about(runner, tested)
+    refused: list[str] = []
+    for name, protocol in protocols.items():
+        try:
+            outcome = plain(protocol.evaluate(evaluation))
+        except Exception as error:
+            sentence = explain(error)
+            if sentence is None:
+                raise
+            refused.append(f'--protocol {name}: {sentence}')
+            _record(evaluation.work_dir, name, {**about, 'refused': sentence})
+            continue
+        _record(evaluation.work_dir, name, {**about, **outcome})
+        _show(evaluation.work_dir, name, protocol, outcome)
+    if refused:
+        done = ', '.join(name for name in protocols if f'--protocol {name}:' not in ' '.join(refused))
+        raise ValueError('; '.join(refused) + (f' (done: {done})' if done else ''))
+
+
+def _build(cfg: Config, names: Sequence[str]) -> dict[str, Protocol]:
+    options = cfg.get(KEY) or {}
+    for name in options:
+        choose(f'a name in {KEY}', name, protocol_names(), str(cfg.filename))
+    return {name: PROTOCOLS.build({**options.get(name, {}), 'type': class_name(name), '_scope_': SCOPE})
+            for name in names}
+
+
+def _about(runner: Runner, tested: TestedSamples) -> dict[str, Any]:
+    """What a protocol's numbers are of."""
+    samples = ScoredSamples()
+    samples.add(tested.outputs)
+    return {'checkpoint': Path(str(runner.cfg.load_from)).name, 'test_set': samples.summary(runner.test_loop)}
+
+
+def _record(folder: Path, name: str, outcome: dict[str, Any]) -> None:
+    if not is_main_process():
+        return
+    result = folder / RESULT
+    content = _read(result)
+    write_json(result, {**content, KEY: {**content.get(KEY, {}), name: outcome}})
+
+
+def _read(result: Path) -> dict[str, Any]:
+    """What the training, or earlier protocols, left.
+
+    Raises:
+        ValueError: If the file is there and damaged.
+    """
+    if not result.is_file():
+        return {}
+    try:
+        content = json.loads(result.read_text(encoding='utf-8'))
+    except ValueError:
+        content = None
+    if not isinstance(content, dict) or not isinstance(content.get(KEY, {}), dict):
+        raise ValueError(f'{result} is damaged, so that the protocols cannot be added to it: move it away, or name '
+                         'another folder with --work-dir')
+    return content
+
+
+def _show(folder: Path, name: str, protocol: Protocol, outcome: dict[str, Any]) -> None:
+    if not is_main_process():
+        return
+    table = protocol.table(outcome)
+    write_text(folder / f'{name}.md', table)
+    try:
+        pictures = protocol.draw(outcome, folder)
+    except ImportError as error:
+        print(f'--protocol {name}: no picture, pip install matplotlib ({error})')
+        pictures = ()
+    written = [folder / RESULT, folder / f'{name}.md', *pictures]
+    print(f'\n{name}\n\n{table}\nwritten: {", ".join(map(str, written))}', flush=True)

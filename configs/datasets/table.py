@@ -11,7 +11,7 @@ source_domains = {{'$MMDA_SOURCES:None'}} or tuple(name for name in domains if n
 modalities = {{'$MMDA_MODALITIES:None'}} or tuple(file.kinds)
 num_classes = file.num_classes
 has_split = file.has_split
-guessed = file.say({name: kind['words'] for name, kind in _base_._kinds.items()})
+guessed = file.say(modalities, {name: kind['words'] for name, kind in _base_._kinds.items()})
 
 networks = {name: _base_._kinds[kind]['network'] for name, kind in file.kinds.items()}
 train_steps = {name: _base_._kinds[file.kinds[name]]['train'] for name in modalities}

@@ -69,35 +69,37 @@ class TableFile:
     def __hash__(self) -> int:
         return hash(self.path)
 
-    def say(self, words: dict[str, str]) -> list[str]:
+    def say(self, modalities: Sequence[str], words: dict[str, str]) -> list[str]:
         """What was guessed, a line for each modality.
 
         Args:
+            modalities (Sequence[str]): Modalities in use.
             words (dict[str, str]): Kind -> what its pipeline and its encoder are.
         """
         details = {name: f'{count} numbers in each step, ' for name, count in self.channels.items()}
         details |= {name: f'{count:g} s, ' for name, count in self.seconds.items()}
         lines = [f'{self.path}: {self.num_classes} classes, domains {", ".join(self.domains)}; guessed, and changed by a '
                  'config of your own (docs/own_data.md):']
-        lines += [f'    {name}: {details.get(name, "")}{words[kind]}' for name, kind in self.kinds.items()]
+        lines += [f'    {name}: {details.get(name, "")}{words[self.kinds[name]]}' for name in modalities]
         if self.others:
             lines.append(f'    passed over: {", ".join(self.others)} (words are a modality if their column is called '
                          'text, text_... or ..._text)')
         return lines
 
 
-def describe(path: str) -> TableFile:
+def describe(path: str, root: str | None = None) -> TableFile:
     """Kinds by the names in the table; widths of arrays and lengths of sounds by a look into a few files.
 
     Args:
         path (str): A table as in :class:`mmda_ext.datasets.TableDataset`.
+        root (str, optional): Folder that paths start from; without it, that of the table.
 
     Raises:
         FileNotFoundError: If there is no such table, or none of the first files of a modality of arrays.
         ValueError: If the table cannot be read, has no modality, or arrays of one modality differ in width.
     """
     table = read_table(path)
-    folder = Path(path).parent
+    folder = Path(path).parent if root is None else Path(root)
     kinds = kinds_of(table, folder)
     return TableFile(
         path=str(path),

@@ -7,12 +7,13 @@ STAMP := $(VENV)/.made
 # One thread per test process: more only compete for the same cores.
 TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -m "not gpu" -n auto --dist worksteal
 
-.PHONY: help demo demo-full test lint types doctor clean
+.PHONY: help demo demo-full test lint types docs doctor clean
 
 help:
 	@echo "make demo       train and compare on a small data set that the package makes itself"
 	@echo "make demo-full  the same with more methods and seeds"
 	@echo "make test       all tests that need no GPU;  make lint, make types: static checks"
+	@echo "make docs       the documentation as a site, in build/site"
 	@echo "make doctor     what is installed, and whether it was tested together"
 	@echo "make clean      remove .venv and everything built"
 
@@ -37,6 +38,9 @@ lint: $(STAMP)
 
 types: $(STAMP)
 	$(RUN) -m mypy
+
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build
 
 doctor: $(STAMP)
 	$(RUN) -m mmda_ext.doctor

@@ -35,7 +35,7 @@ EXTRAS = {
     'mim': ['openmim>=0.3.9'],
     'tests': ['pytest>=8', 'pytest-xdist>=3.5', 'matplotlib>=3.7', 'rich>=13', 'scikit-learn>=1.3', 'av>=14',
               'optuna>=4.2'],
-    'docs': ['mkdocs>=1.6'],
+    'docs': ['mkdocs>=1.6,<2', 'mkdocs-material>=9.5', 'mkdocstrings-python>=1.16'],
 }
 EXTRAS['all'] = sorted({item for name in ('audio', 'video', 'track', 'torchjd', 'analysis') for item in EXTRAS[name]})
 

@@ -109,7 +109,7 @@ def test_another_machine_is_believed_until_its_lock_is_deleted(tmp_path):
             pass
     (tmp_path / LOCK_NAME).unlink()
     with lock_folder(tmp_path):
-        pass
+        assert user_of(tmp_path) is not None
 
 
 def test_a_copy_of_a_folder_is_another_folder(tmp_path):
@@ -117,14 +117,14 @@ def test_a_copy_of_a_folder_is_another_folder(tmp_path):
     shutil.copytree(tmp_path / 'a', tmp_path / 'b')
     assert user_of(tmp_path / 'b') is None
     with lock_folder(tmp_path / 'b'):
-        pass
+        assert user_of(tmp_path / 'b') is not None
 
 
 @pytest.mark.parametrize('text', ['', 'not json', '{"pid": 3}', '[]'])
 def test_a_lock_that_says_nothing_is_taken_over(tmp_path, text):
     (tmp_path / LOCK_NAME).write_text(text)
     with lock_folder(tmp_path):
-        pass
+        assert user_of(tmp_path) is not None
 
 
 def test_two_that_wait_for_one_do_not_both_get_it(tmp_path, monkeypatch):

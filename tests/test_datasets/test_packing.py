@@ -95,6 +95,15 @@ def test_what_is_not_finite_is_named_with_its_sample(sample: dict, bad: float) -
     PackMultimodalInputs(['ids'])(sample)
 
 
+def test_large_values_whose_sum_overflows_are_finite(sample: dict) -> None:
+    feature = np.full((2, 3), 3e38, dtype=np.float32)
+    sample['modalities'] = {'face': {'feature': feature}}
+    assert PackMultimodalInputs()(sample)['inputs']['face'].tolist() == feature.tolist()
+    feature[0, 0] = np.nan
+    with pytest.raises(ValueError, match=r'\(1 of 6 values\)'):
+        PackMultimodalInputs()(sample)
+
+
 def test_bad_files_and_program_faults_are_told_apart(sample: dict, tmp_path: Path) -> None:
     def broken(entry: dict) -> dict:
         raise RuntimeError('a fault of the program')

@@ -280,11 +280,12 @@ def test_hydraulic_from_its_statistics(real_data: Path, tmp_path: Path) -> None:
 def test_every_set_has_its_config() -> None:
     for known in FEATURE_SETS.values():
         text = (ROOT / 'configs' / 'datasets' / f'{known.name}.py').read_text()
-        assert f"'data/{known.name}/{known.name}.npz'" in text
+        assert f"'{known.path}'" in text
         assert all(repr(domain) in text for domain in known.counts)
-        assert all(f'{name}={width}' in text for name, width in known.modalities.items())
+        assert all(f'{name}={np.prod(shape)}' in text for name, shape in known.modalities.items())
         assert f'num_classes = {len(known.classes)}\n' in text
-        assert 'grouped=True' in text
+        # Of these two, no samples tell each other's class.
+        assert ('grouped=True' in text) == (known.name not in ('ravdess', 'avdigits'))
 
 
 @pytest.mark.parametrize('name', [*FEATURE_SETS, 'watch-adaptation', 'hydraulic-adaptation'])
@@ -293,7 +294,8 @@ def test_a_step_on_arrays_of_the_same_shapes(name: str, tmp_path: Path) -> None:
     classes, domains = len(known.classes), list(known.counts)
     rows = np.arange(len(domains) * classes * 15)
     label, domain = rows % classes, np.array(domains)[rows // classes % len(domains)]
-    features = {modality: generator.normal(size=(len(rows), width)) for modality, width in known.modalities.items()}
+    features = {modality: generator.normal(size=(len(rows), *np.atleast_1d(shape)))
+                for modality, shape in known.modalities.items()}
     np.savez(tmp_path / 'x.npz', **features, label=label, domain=domain, classes=np.array(known.classes),
              group=np.char.add(domain, (rows // len(domains)).astype(str)))
     cfg = recipe('dt' if 'adaptation' in name else 'gmp', name)

@@ -212,3 +212,15 @@ def test_score_is_the_mean_over_source_domains(search):
     assert search.score({**result, 'val_set': None}) == 1.0
     with pytest.raises(ValueError, match="needs source validation, and this run was selected by 'last'"):
         search.score({**result, 'selection': 'last'})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('file', sorted((ROOT / 'configs/benchmarks').glob('*.yaml')), ids=lambda file: file.stem)
+def test_the_files_that_are_shipped_can_run(benchmark, search, file, monkeypatch):
+    import benchmark_file
+    monkeypatch.chdir(ROOT)
+    found = benchmark_file.read_benchmark(file)
+    assert f'python tools/benchmark.py configs/benchmarks/{file.name}' in ' '.join(
+        line.lstrip('# ') for line in file.read_text().splitlines() if line.startswith('#'))
+    for row in found.rows:
+        search.read_space(found.tables[0].config(row), row.name)

@@ -46,7 +46,7 @@ def test_rows_of_two_test_sets_are_no_table(tmp_path):
 
 
 @pytest.fixture
-def steps(monkeypatch):
+def steps(monkeypatch, tmp_path):
     """Folder, seeds and options of the sweeps that ran; ``status`` says how each ends."""
     calls, status = [], {}
 
@@ -63,13 +63,16 @@ def steps(monkeypatch):
     monkeypatch.setattr(demo.make_demo_data, 'main', lambda arguments: 0)
     monkeypatch.setattr(demo.contact_sheet, 'main', lambda arguments: 0)
     monkeypatch.setattr(demo.report_results, 'main', lambda arguments: 0)
+    monkeypatch.setattr(demo.prepare_features, 'prepare', lambda known, file, out: calls.append((str(out), [], [])))
+    monkeypatch.chdir(tmp_path)
     return calls, status
 
 
 def test_generalization_then_adaptation_from_the_direct_transfer(steps, tmp_path, capsys):
     calls, _ = steps
     assert demo.main(['--work-dir', str(tmp_path / 'run')]) == 0
-    assert [(name, seeds) for name, seeds, _ in calls] == [('run', [0]), ('direct-transfer', [0]), ('Boomda', [0])]
+    assert [(name, seeds) for name, seeds, _ in calls] == [
+        ('run', [0]), ('direct-transfer', [0]), ('Boomda', [0]), ('data/watch', []), ('watch', [0, 1, 2])]
     start = tmp_path / 'run/adaptation/seed0/direct-transfer/direct-transfer/human/seed0/best.pth'
     assert calls[2][2] == ['--cfg-options', f'load_from={start}']
     assert calls[1][2] == []
@@ -77,7 +80,7 @@ def test_generalization_then_adaptation_from_the_direct_transfer(steps, tmp_path
     assert (tmp_path / 'run' / 'adaptation' / 'table.md').exists()
 
 
-@pytest.mark.parametrize(('name', 'code', 'count'), [('run', 130, 1), ('direct-transfer', 143, 2)])
+@pytest.mark.parametrize(('name', 'code', 'count'), [('run', 130, 1), ('direct-transfer', 143, 2), ('watch', 130, 5)])
 def test_a_stopped_demo_does_not_go_on(steps, tmp_path, name, code, count):
     calls, status = steps
     status[name] = code
@@ -89,4 +92,13 @@ def test_a_failed_cell_is_reported_at_the_end(steps, tmp_path):
     calls, status = steps
     status['run'] = 1
     assert demo.main(['--work-dir', str(tmp_path / 'run')]) == 1
-    assert len(calls) == 3
+    assert [name for name, *_ in calls] == ['run', 'direct-transfer', 'Boomda', 'data/watch', 'watch']
+
+
+def test_data_that_are_here_are_not_fetched(steps, tmp_path):
+    calls, status = steps
+    (tmp_path / 'data/watch').mkdir(parents=True)
+    (tmp_path / 'data/watch/watch.npz').touch()
+    status['watch'] = 1
+    assert demo.real(tmp_path / 'watch') == 1
+    assert [name for name, *_ in calls] == ['watch']

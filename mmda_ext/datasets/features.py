@@ -18,8 +18,8 @@ from mmda_ext.registry import DATASETS
 class FeatureDataset(DividedDataset):
     """Samples of an ``.npz`` file with one array for each modality, ``label``, ``domain``, ``classes``.
 
-    Who trains, validates and tests: see :class:`DividedDataset`. Labels are indices of ``classes`` or names. The file is
-    loaded with ``allow_pickle=False``, and every value is checked when it is opened.
+    Who trains, validates and tests: see :class:`DividedDataset`. Labels are indices of ``classes`` or names. The file
+    is loaded with ``allow_pickle=False``, and every value is checked when it is opened.
 
     Args:
         ann_file (str): The file.

@@ -70,8 +70,8 @@ class TableDataset(DividedDataset):
         self.kinds = {name: self._kind(name, column) for name, column in self.fields.items()}
         for fault in self.faults(self._cells):
             raise ValueError(fault)
-        fields = {name: np.array(self._cells.columns[name]) for name in ('domain', 'split', 'group')
-                  if name in self._cells.columns}
+        fields = {name: np.array(cells) for name, cells in self._cells.columns.items()
+                  if name in ('domain', 'split', 'group')}
         check_parts(fields, self._cells.where)
         fields['label'], fields['classes'] = self._cells.labels(self._metainfo.get('classes'))
         return fields

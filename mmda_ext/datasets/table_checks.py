@@ -18,7 +18,7 @@ def faults(table: Table, kinds: Mapping[str, str], root: str | None) -> Iterator
         kinds (Mapping[str, str]): Columns in use -> their kinds.
         root (str | None): Folder that paths must not leave; None: they may.
     """
-    for column in [name for name in ('label', 'domain', 'split', 'group') if name in table.columns]:
+    for column in [name for name in table.columns if name in ('label', 'domain', 'split', 'group')]:
         for row, cell in enumerate(table.columns[column]):
             if not cell:
                 remedy = 'fill it' + ('' if column in ('label', 'domain') else ', or remove the column')
@@ -58,8 +58,8 @@ def _segments(table: Table, kinds: Mapping[str, str]) -> Iterator[str]:
             yield str(error)
             continue
         if stop is not None and (start or 0.) >= stop:
-            yield (f'{table.where(row, "start")}: start={start or 0:g} s is not before stop={stop:g} s: correct the two, '
-                   'or empty both for the whole file')
+            yield (f'{table.where(row, "start")}: start={start or 0:g} s is not before stop={stop:g} s: correct the '
+                   'two, or empty both for the whole file')
         if 0. in rates:
             yield f'{table.where(row, f"{clockless[rates.index(0.)]}_rate")}: a rate of 0: write steps per second'
     lacking = [name for name in clockless if f'{name}_rate' not in table.columns]
@@ -80,6 +80,6 @@ def _repeated(table: Table, kinds: Mapping[str, str]) -> Iterator[str]:
     for row in range(len(table.places)):
         key = tuple(table.columns[name][row] for name in (*names, 'start', 'stop') if name in table.columns)
         if key in known:
-            yield (f'{table.where(row)} repeats {table.places[known[key]]}: the same files and the same segment; remove '
-                   'one of the two')
+            yield (f'{table.where(row)} repeats {table.places[known[key]]}: the same files and the same segment; '
+                   'remove one of the two')
         known.setdefault(key, row)

@@ -78,8 +78,8 @@ class TableFile:
         """
         details = {name: f'{count} numbers in each step, ' for name, count in self.channels.items()}
         details |= {name: f'{count:g} s, ' for name, count in self.seconds.items()}
-        lines = [f'{self.path}: {self.num_classes} classes, domains {", ".join(self.domains)}; guessed, and changed by a '
-                 'config of your own (docs/own_data.md):']
+        lines = [f'{self.path}: {self.num_classes} classes, domains {", ".join(self.domains)}; guessed, and changed by '
+                 'a config of your own (docs/own_data.md):']
         lines += [f'    {name}: {details.get(name, "")}{words[self.kinds[name]]}' for name in modalities]
         if self.others:
             lines.append(f'    passed over: {", ".join(self.others)} (words are a modality if their column is called '
@@ -137,8 +137,8 @@ def _channels(table: Table, column: str, folder: Path) -> int:
         return 1
     (first, width), *rest = widths.items()
     other = next(file for file, own in rest if own != width)
-    raise ValueError(f'{table.path}, column {column}: {first} has {width} numbers in each step, {other} {widths[other]}: '
-                     'all files of a modality must have the same')
+    raise ValueError(f'{table.path}, column {column}: {first} has {width} numbers in each step, {other} '
+                     f'{widths[other]}: all files of a modality must have the same')
 
 
 def _seconds(table: Table, column: str, folder: Path) -> float:

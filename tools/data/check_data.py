@@ -173,7 +173,8 @@ def _shortened(info: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if 'frame_times' in video and 'audios' in audio and audio.get('stop_time') is None:
         pictures, sound = float(video['frame_times'][-1]), len(audio['audios']) / audio['sample_rate']
         if pictures - sound > SHORTER:
-            yield 'shortened', f'{audio["audio_path"]}: {sound:.2f} s of sound beside pictures that end at {pictures:.2f} s'
+            yield 'shortened', (f'{audio["audio_path"]}: {sound:.2f} s of sound beside pictures that end at '
+                                f'{pictures:.2f} s')
 
 
 def check_split(args: argparse.Namespace, domain: str, split: str, decoder: Decoder | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a table names beside videos and sound: folders of images, arrays, and the stretch of time that a row stands for."""
+"""What a table names beside videos and sound: folders of images, arrays, and the stretch of time of a row."""
 
 import logging
 import re
@@ -92,9 +92,9 @@ def _note_shortened(results: dict, path: str, seconds: float, count: int) -> Non
     """Let the sample say so, for the run to count; this may be a worker process, which tells the first alone."""
     results['incomplete'] = 'shortened'
     if count == 1:
-        print_log(f'{path}: it ends at {seconds:.2f} s, before the segment from {results.get("start_time") or 0:g} s to '
-                  f'{results["stop_time"]:g} s does; the rest is used (logged once in each worker)', logger='current',
-                  level=logging.WARNING)
+        print_log(f'{path}: it ends at {seconds:.2f} s, before the segment from {results.get("start_time") or 0:g} s '
+                  f'to {results["stop_time"]:g} s does; the rest is used (logged once in each worker)',
+                  logger='current', level=logging.WARNING)
 
 
 def _times(results: dict) -> np.ndarray:
@@ -188,6 +188,6 @@ def as_steps(path: str, values: np.ndarray, channels: int) -> np.ndarray:
         values = values[:, None] if channels == 1 else values[None]
     values = values.reshape(len(values), -1)
     if values.shape[1] != channels:
-        raise MediaError(path, f'it has {values.shape[1]} numbers in each step, where {channels} are expected: all files '
-                         'of a modality must have the same')
+        raise MediaError(path, f'it has {values.shape[1]} numbers in each step, where {channels} are expected: all '
+                         'files of a modality must have the same')
     return values

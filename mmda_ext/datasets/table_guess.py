@@ -2,7 +2,9 @@
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,8 +97,8 @@ def describe(path: str, root: str | None = None) -> TableFile:
         root (str, optional): Folder that paths start from; without it, that of the table.
 
     Raises:
-        FileNotFoundError: If there is no such table, or none of the first files of a modality of arrays.
-        ValueError: If the table cannot be read, has no modality, or arrays of one modality differ in width.
+        FileNotFoundError: If there is no such table, or none of a few files of a modality of arrays.
+        ValueError: If the table cannot be read or has no modality.
     """
     table = read_table(path)
     folder = Path(path).parent if root is None else Path(root)
@@ -123,22 +125,19 @@ def _some(table: Table, column: str, folder: Path) -> Iterator[tuple[int, Path]]
 
 
 def _channels(table: Table, column: str, folder: Path) -> int:
-    """Numbers in each step; arrays of one axis are vectors if they have one length, else signals."""
-    shapes = {file: open_array(str(file)).shape for _, file in _some(table, column, folder)}
+    """Numbers in most steps; arrays of one axis are vectors if they have one length, else signals."""
+    shapes = []
+    for _, file in _some(table, column, folder):
+        with suppress(MediaError):  # told where it is needed
+            shapes.append(open_array(str(file)).shape)
     if not shapes:
-        raise FileNotFoundError(f'{table.where(0, column)}: {table.columns[column][0]!r} is not in {folder}, and none '
-                                'of the files that were looked for: correct the paths in the table (docs/own_data.md)')
-    flat = {len(shape) for shape in shapes.values()} == {1}
-    has_clock = f'{column}_rate' in table.columns
-    widths = {file: math.prod(shape if flat else shape[1:]) for file, shape in shapes.items()}
-    if len(set(widths.values())) == 1 and not (flat and has_clock):
-        return next(iter(widths.values()))
-    if flat:
-        return 1
-    (first, width), *rest = widths.items()
-    other = next(file for file, own in rest if own != width)
-    raise ValueError(f'{table.path}, column {column}: {first} has {width} numbers in each step, {other} '
-                     f'{widths[other]}: all files of a modality must have the same')
+        raise FileNotFoundError(f'{table.where(0, column)}: neither {table.columns[column][0]!r} nor the other files '
+                                f'that were looked for can be read in {folder}: correct the paths in the table '
+                                '(docs/own_data.md)')
+    if all(len(shape) == 1 for shape in shapes):
+        is_vector = len(set(shapes)) == 1 and f'{column}_rate' not in table.columns
+        return shapes[0][0] if is_vector else 1
+    return Counter(math.prod(shape[1:]) for shape in shapes).most_common(1)[0][0]
 
 
 def _seconds(table: Table, column: str, folder: Path) -> float:

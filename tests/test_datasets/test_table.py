@@ -317,5 +317,10 @@ def test_kinds_lengths_widths_and_scale_are_told_by_the_files(tmp_path: Path) ->
                                      for row in rows])
     assert describe(path).seconds == dict(mic=1., cam_audio=10.), 'the segment counts, at least 1 s'
     np.save(tmp_path / '3.npy', np.ones((4, 3)))
-    with pytest.raises(ValueError, match=r'column imu: .*0.npy has 4 numbers in each step, .*3.npy 3: all files'):
+    assert describe(path).channels['imu'] == 4, 'that of most'
+    with pytest.raises(ValueError, match=r'column imu: .*3.npy: it has 3 numbers in each step, where 4 are expected'):
+        describe(path).scale('imu', ('p', ))
+    for number in range(8):
+        (tmp_path / f'{number}.npy').unlink()
+    with pytest.raises(FileNotFoundError, match="line 2, column imu: neither '0.npy' nor the other files"):
         describe(path)

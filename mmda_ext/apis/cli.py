@@ -203,6 +203,8 @@ class AtTheStart(Hook):
 def _held_back_start(cfg: Config) -> Iterator[Callable[[Runner], Runner]]:
     """Screen without the runner's long report of itself, until data and weights have been found."""
     if int(os.environ.get('RANK', 0)) == 0:
+        for line in cfg.get('recipe', {}).get('guessed', ()):
+            print(line)
         print(f'{cfg.filename}: looking for data and weights; the log is in {cfg.work_dir}', flush=True)
     with compat.held_back_start() as show:
         def prepare(runner: Runner) -> Runner:

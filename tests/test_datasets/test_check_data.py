@@ -129,7 +129,8 @@ def test_all_faults_of_a_table(tool: ModuleType, tmp_path: Path, capsys: pytest.
     assert tool.main(['table', str(path), '--decode', '--json', str(report)]) == 1
     table, *domains = json.loads(report.read_text())['splits']
     assert [fault.split(': ')[1] for fault in table['problems']] == ['start=2 s is not before stop=1 s']
-    found = {part['domain']: {key: len(part[key]) for key in ('missing', 'unreadable', 'shortened')} for part in domains}
+    found = {part['domain']: {key: len(part[key]) for key in ('missing', 'unreadable', 'shortened')}
+             for part in domains}
     assert found['siteA'] == dict(missing=0, unreadable=2, shortened=4), 'both files of line 3; three of line 2, sound'
     assert found['siteC'] == dict(missing=0, unreadable=2, shortened=0)
     assert domains[1]['missing'] == [str(tmp_path / 'sound' / '003.wav')]

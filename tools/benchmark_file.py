@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from benchmark_search import Space, read_space
 from mmengine.config import Config
 
 from mmda_ext.apis.compose import Choice, with_ingredients
@@ -44,13 +45,6 @@ class Table:
     sources: list[str] | None = None
     modalities: list[str] | None = None
 
-    def flags(self, target: str) -> list[str]:
-        """The trainer's flags that choose data."""
-        flags = ['--dataset', self.dataset, '--target', target]
-        for name, values in (('--sources', self.sources), ('--modalities', self.modalities)):
-            flags += [name, *values] if values else []
-        return flags
-
     def config(self, row: Row) -> Config:
         """Recipe of a row on the first target, with the row's options and the ingredients.
 
@@ -72,6 +66,8 @@ class Benchmark:
     seeds: list[int]
     trials: int = 0
     search_seed: int = SEARCH_SEED
+    #: What each row (by name) searches on each table, and the values that its recipe has without.
+    spaces: dict[tuple[str, str], Space] = field(default_factory=dict)
 
 
 def read_benchmark(path: Path) -> Benchmark:
@@ -95,6 +91,7 @@ def read_benchmark(path: Path) -> Benchmark:
                               [_table(name, entry) for name, entry in tables.items()], _seeds(content.get('seeds', 1)),
                               int(search.get('trials', 0)), int(search.get('seed', SEARCH_SEED)))
         _check(benchmark)
+        benchmark.spaces.update(_spaces(benchmark))
     except (TypeError, ValueError) as error:
         raise ValueError(f'{path}: {error}') from None
     return benchmark
@@ -127,7 +124,11 @@ def _table(name: str, entry: Any) -> Table:
 @cache
 def _domains(dataset: str) -> tuple[str, ...]:
     file, variables = dataset_file(dataset)
-    return tuple(load_with(file, variables).domains)
+    found = tuple(load_with(file, variables).get('domains') or ())
+    if not found:
+        raise ValueError(f'dataset {dataset}: {file} has no `domains`, so none can be left out: state them there '
+                         '(docs/own_data.md)')
+    return found
 
 
 def _seeds(value: int | list[int]) -> list[int]:
@@ -142,12 +143,20 @@ def _check(benchmark: Benchmark) -> None:
             raise ValueError(f'{what}: {", ".join(sorted(double))} twice' if double else f'{what}: there are none')
     if benchmark.trials and benchmark.search_seed in benchmark.seeds:
         raise ValueError(f'search: its seed {benchmark.search_seed} is among the seeds: name another')
+
+
+def _spaces(benchmark: Benchmark) -> dict[tuple[str, str], Space]:
+    """Make every recipe once: what does not fit is told before anything trains."""
+    found = {}
     for table in benchmark.tables:
         for row in benchmark.rows:
             try:
-                table.config(row)
+                cfg = table.config(row)
+                if benchmark.trials:
+                    found[row.name, table.name] = read_space(cfg)
             except (ValueError, FileNotFoundError) as error:
                 raise ValueError(f'row {row.name} on table {table.name}: {error}') from None
+    return found
 
 
 if __name__ == '__main__':

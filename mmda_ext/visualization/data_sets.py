@@ -2,11 +2,12 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isnan, nan
 from pathlib import Path
+from typing import Any
 
 from mmda_ext.visualization.ranks import Ranks, mean_ranks
 from mmda_ext.visualization.results import SweepResults, read_results
@@ -56,8 +57,8 @@ def read_data_sets(paths: Sequence[Path], part: str = 'test', metric: str | None
     """Read one file of ``tools/sweep.py`` for each data set.
 
     Args:
-        paths (Sequence[Path]): Files ``results.json``; a data set is called as the ``--dataset`` of its sweep, or as
-            the folder.
+        paths (Sequence[Path]): Files ``results.json``; a data set is called as the table of its benchmark, else as the
+            ``--dataset`` of its sweep, else as the folder.
         part (str): ``'test'`` or ``'val'``.
         metric (str | None): Key of the score.
         rows (Sequence[str] | None): Only these rows, the first as reference; by default all.
@@ -71,7 +72,7 @@ def read_data_sets(paths: Sequence[Path], part: str = 'test', metric: str | None
     sets: dict[str, SweepResults] = {}
     for path in paths:
         results = read_results(path, part, metric, rows)
-        name = Path(results.about.get('dataset') or Path(path).absolute().parent.name).stem
+        name = _name_of(results.about, path)
         if name in sets:
             raise ValueError(f'{path}: a second file of the data set {name}; name one file for each')
         sets[name] = results
@@ -81,6 +82,12 @@ def read_data_sets(paths: Sequence[Path], part: str = 'test', metric: str | None
                          + ', '.join(f'{row} on {name}' for name, row in first.items())
                          + '): name the rows with --rows')
     return DataSets(sets)
+
+
+def _name_of(about: Mapping[str, Any], path: Path) -> str:
+    if about.get('table'):
+        return str(about['table'])
+    return Path(about['dataset']).stem if about.get('dataset') else Path(path).absolute().parent.name
 
 
 def markdown_of_sets(data: DataSets) -> str:

@@ -105,7 +105,7 @@ def read_results(path: str | Path, part: str = 'test', metric: str | None = None
     if unknown:
         raise ValueError(f'--rows {" ".join(unknown)}: the sweep has {", ".join(known)}')
     about = {'part': part, 'metric': metric or content.get('main_metric', 'acc/top1'),
-             **{key: content.get(key) for key in ('updated', 'versions', 'seeds', 'dataset')}}
+             **{key: content.get(key) for key in ('updated', 'versions', 'seeds', 'dataset', 'table')}}
     results = SweepResults(list(rows or known), targets, {}, about=about)
     for index, cell in enumerate(cells):
         _check(path, index, cell, known)

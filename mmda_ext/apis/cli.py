@@ -28,13 +28,14 @@ from mmda_ext.apis.config_edits import (
     set_work_dir,
 )
 from mmda_ext.apis.options import add_option_flags
-from mmda_ext.apis.protocol import set_protocol
+from mmda_ext.apis.protocol import also_select, set_protocol
 from mmda_ext.apis.resume import set_resume
 from mmda_ext.apis.stop_signals import Stopped, stop_behind
 from mmda_ext.apis.weights import check_weights
 from mmda_ext.engine.data_checks import check_steps
 from mmda_ext.engine.seen_domains import check_seen_domains
 from mmda_ext.folder_lock import lock_folder
+from mmda_ext.selection_rules import FURTHER
 
 _RUNS = itertools.count()
 
@@ -61,6 +62,9 @@ def train_parser() -> argparse.ArgumentParser:
     add('--amp', action='store_true', help='train with automatic mixed precision')
     add('--no-validate', action='store_true', help='do not evaluate during training')
     add('--auto-scale-lr', action='store_true', help='scale the learning rate with the total batch size')
+    add('--also-select', nargs='+', choices=FURTHER, metavar='RULE',
+        help='evaluate the target after every epoch, and write beside the result what other rules would have selected: '
+             + ', '.join(FURTHER))
     add('--seed', type=int, help="random seed; wins over the config's `randomness`")
     add('--diff-rank-seed', action='store_true', help='different seeds for different processes')
     add('--deterministic', action='store_true', help='deterministic algorithms only')
@@ -93,6 +97,7 @@ def run_training(argv: Sequence[str] | None = None) -> None:
     args = train_parser().parse_args(argv)
     notes: list[str] = []
     cfg = _prepare(args)
+    also_select(cfg, args.also_select)
     check_length(cfg)
     check_seen_domains(cfg)
     check_weights(cfg)

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmda_ext.selection_rules import TARGET_ORACLE
 from mmda_ext.visualization.statistics import Difference, Summary, paired_difference, summarise
 from mmda_ext.visualization.test_sets import Key, TestSet, one_test_set
-
-#: Rule of a run that selected on the target, as in ``result.json``.
-ORACLE = 'target_oracle'
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class SweepResults:
     def scored_on(self) -> str:
         """What the scores are of, for captions and axes."""
         if self.about.get('part', 'test') == 'val':
-            oracle = any(ORACLE in rules for rules in self.selections.values())
+            oracle = any(TARGET_ORACLE in rules for rules in self.selections.values())
             return 'validation, samples of the target among it' if oracle else 'source validation'
         held_out = self.test_sets and all(found.held_out for found in self.test_sets.values())
         return 'held-out part of the target domain' if held_out else 'target domain'

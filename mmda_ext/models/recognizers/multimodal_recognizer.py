@@ -202,9 +202,7 @@ class MultimodalRecognizer(BaseModel):
             return self.predict(inputs, data_samples or [])
         if mode == 'tensor':
             rows = min(value.shape[0] for value in inputs.values())
-            features = self.extract_feat(inputs, len(data_samples or ()) or rows)
-            fused = self.predictor == 'fused'
-            return self.cls_head(features) if fused else self._every_predictor(features)[self.predictor]
+            return self.classify(self.extract_feat(inputs, len(data_samples or ()) or rows))
         raise ValueError(f'mode={mode!r} is unknown: choose "loss", "predict" or "tensor"')
 
     def loss(self, inputs: Mapping[str, Tensor], data_samples: list[Any]) -> dict[str, Tensor]:
@@ -235,6 +233,11 @@ class MultimodalRecognizer(BaseModel):
             record.look(self._probed)
         self.step_record = record
         return out
+
+    def classify(self, features: Mapping[str, Tensor]) -> Tensor:
+        """Logits ``(N, C)`` of ``predictor`` for features ``{m: (N, D_m)}``."""
+        fused = self.predictor == 'fused'
+        return self.cls_head(features) if fused else self._every_predictor(features)[self.predictor]
 
     def _every_predictor(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return every_predictor(Predictions(features, self.cls_head.fusion, self.modality_heads))

@@ -28,6 +28,7 @@ import sweep  # noqa: E402
 from analysis import report_results  # noqa: E402
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors  # noqa: E402
 from mmda_ext.folder_lock import FolderInUseError, lock_folder  # noqa: E402
+from mmda_ext.selection_rules import SOURCE_VALIDATION  # noqa: E402
 from sweep_cell import Cell, write_json  # noqa: E402
 
 #: What a sweep returns at least when a signal stopped it.
@@ -112,16 +113,21 @@ def train_table(table: Table, benchmark: Benchmark, args: Namespace, console: Co
             for row in benchmark.rows:
                 cell = make_cell(row, table, target, seed, folder / row.name / target / f'seed{seed}')
                 own = {} if found is None else found[row.name][target]
+                cell.data = [*cell.data, *(['--also-select', *benchmark.rules] if benchmark.rules else [])]
                 cell.options, cell.reason = [*cell.options, *own.get('options', ())], own.get('reason', '')
                 cells.append(cell)
     status = run_cells(cells, args, console, folder, table, benchmark.seeds)
     if status in (0, 1):
-        report_results.main([str(folder / 'results.json')])
+        results = str(folder / 'results.json')
+        report_results.main([results])
+        if benchmark.rules:
+            report_results.main([results, '--selection', SOURCE_VALIDATION, *benchmark.rules])
     return status
 
 
 def make_cell(row: Row, table: Table, target: str, seed: int, folder: Path) -> Cell:
     data = sweep.data_flags(table.dataset, target, table.sources, table.modalities)
+    data += ['--upper-bound'] if row.upper_bound else []
     return Cell(row.name, target, seed, row.config, folder, options(row.options), [], data)
 
 

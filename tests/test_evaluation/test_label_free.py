@@ -39,7 +39,7 @@ def test_known_answer_of_mixtures():
 
 
 def test_ratios_are_those_of_the_densities():
-    """Two normal distributions, one standard deviation apart: log ratio x - 1/2; thrice as many of one change nothing."""
+    """Two normal distributions, one standard deviation apart: log ratio x - 1/2, whatever the numbers of samples."""
     generator = np.random.default_rng(0)
     train, target = generator.normal(size=(9000, 1)), generator.normal(1, size=(3000, 1))
     found = label_free.density_ratios(train, target, np.array([[0.], [.5], [2.]]))

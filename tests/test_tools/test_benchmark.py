@@ -30,6 +30,10 @@ val = -10 * math.log10(rate)
 result = {'val': {'acc/top1': 0.0, 'a/acc/top1': val, 'b/acc/top1': val + 2},
           'val_set': {'all': {'samples': 2, 'domains': {'a': 1, 'b': 1}, 'fingerprint': 'x'}},
           'test': {'acc/top1': 50.0 + seed + 10 * (row == 'base')}, 'selection': rule}
+if '--also-select' in argv:
+    result['rules'] = {'last': {'epoch': 9, 'val': {}, 'test': {'acc/top1': result['test']['acc/top1'] - 5}}}
+if '--upper-bound' in argv:
+    result['seen_test_domains'] = ['usps']
 (folder / 'result.json').write_text(json.dumps(result))
 """
 PROTOCOL = """
@@ -148,6 +152,30 @@ def test_a_search_of_another_space_is_refused_before_anything_trains(benchmark, 
     assert len(calls(place)) == begun
 
 
+def test_rules_are_put_side_by_side_and_an_upper_bound_beside_the_rows(benchmark, place):
+    (place / 'protocol.yaml').write_text('''
+rows: [erm, base, upper-bound]
+tables: {x: {dataset: avdigits, targets: [usps]}}
+seeds: 2
+search: {trials: 1}
+selection: [source_validation, last]
+''')
+    assert run(benchmark) == 0
+    side_by_side = (place / 'out/x/selection.md').read_text().splitlines()
+    assert side_by_side[0] == '| recipe | source validation | last |'
+    assert side_by_side[3] == '| base | 60.5 ± 0.7 (n=2) | 55.5 ± 0.7 (n=2) |'
+    assert side_by_side[4].startswith('| upper-bound ‡ |')
+    table = (place / 'out/x/table.md').read_text()
+    assert re.search(r'\| upper-bound ‡ .* \| upper bound \| source validation \|', table)
+    flags = {file.parent.relative_to(place / 'out/x').as_posix(): json.loads(file.read_text())['data'][4:]
+             for file in (place / 'out/x').rglob('cell.json')}
+    # No search looks at the target.
+    assert flags['search/erm/usps/trial0'] == []
+    assert flags['search/upper-bound/usps/trial0'] == ['--upper-bound']
+    assert flags['erm/usps/seed0'] == ['--also-select', 'last']
+    assert flags['upper-bound/usps/seed1'] == ['--upper-bound', '--also-select', 'last']
+
+
 def test_a_row_has_options_of_its_own(benchmark, place):
     row = '{name: slow, method: base, options: {optim_wrapper.optimizer.lr: 0.5}}'
     (place / 'protocol.yaml').write_text(f'rows: [erm, {row}]\ntables: {{x: {{dataset: ravdess}}}}\n')
@@ -164,12 +192,14 @@ def test_a_row_has_options_of_its_own(benchmark, place):
     ('rows: [erm, base]', 'rows: []', 'the file: rows is missing'),
     ('[usps, mnist]', '[usp]', 'row erm on table digits: --target usp: unknown'),
     ('dataset: avdigits', 'dataset: nowhere', 'protocol.yaml: .*nowhere'),
-    ('seeds: 2', 'sedes: 2', 'sedes is unknown; it holds rows, tables, seeds, search'),
+    ('seeds: 2', 'sedes: 2', 'sedes is unknown; it holds rows, tables, seeds, search, selection'),
     ('trials: 3', 'trails: 3', 'search: trails is unknown'),
     ('trials: 3', 'trials: 3, seed: 1', 'its seed 1 is among the seeds'),
     ('[face]', '[nose]', 'row erm on table faces: --modalities nose'),
     ('digits:', '../digits:', r'\.\./digits'),
     ('rows:', 'rows: [', 'is no YAML'),
+    ('seeds: 2', 'selection: [best]', "selection: rule='best' is unknown: choose one of 'last', 'oracle'"),
+    ('[erm, base]', '[upper-bound, erm]', 'upper-bound is an upper bound, and the first row is the reference'),
     ('dataset: avdigits, targets: [usps, mnist]', 'dataset: bare.py', 'bare.py has no `domains`, so none can be left'),
     ('erm, base]', 'erm, {name: odd, method: base, options: {search.x.factor: 2}}]',
      'row odd on table digits: search: the recipe has no x .nothing at'),

@@ -26,6 +26,8 @@ class DividedDataset(MultimodalDataset):
         split_seed (int): Seed of that division.
         target_test_fraction (float, optional): Divide the other domains too: this fraction tests, the rest trains
             (for adaptation with ``unlabeled_target=True``). Without it, all of the target tests.
+        source_test_fraction (float, optional): Of the sources, too, this fraction tests, when the file has no `split`
+            (for upper bounds). Of one domain, it holds the same samples as ``target_test_fraction``.
         grouped (bool): Divide by ``group``, which the file must have, instead of by samples.
         **kwargs: See :class:`MultimodalDataset`.
 
@@ -46,18 +48,24 @@ class DividedDataset(MultimodalDataset):
                  val_fraction: float = .2,
                  split_seed: int = 0,
                  target_test_fraction: float | None = None,
+                 source_test_fraction: float | None = None,
                  grouped: bool = False,
                  **kwargs: Any) -> None:
         if split not in (*PARTS, 'all'):
             raise ValueError(f'split={split!r} is unknown: use one of {(*PARTS, "all")}')
         if not 0 <= val_fraction < 1:
             raise ValueError(f'val_fraction={val_fraction} must be at least 0 and less than 1')
-        if target_test_fraction is not None and not 0 < target_test_fraction < 1:
-            raise ValueError(f'target_test_fraction={target_test_fraction} must be between 0 and 1, or None')
+        for name, share in (('target', target_test_fraction), ('source', source_test_fraction)):
+            if share is not None and not 0 < share < 1:
+                raise ValueError(f'{name}_test_fraction={share} must be between 0 and 1, or None')
+        if val_fraction + (source_test_fraction or 0) >= 1:
+            raise ValueError(f'val_fraction={val_fraction} and source_test_fraction={source_test_fraction} leave '
+                             'nothing to train on: lower one')
         mapping = modalities if isinstance(modalities, Mapping) else {name: name for name in modalities}
         self.fields: dict[str, str] = dict(mapping)
         self.split, self.val_fraction, self.split_seed = split, val_fraction, split_seed
-        self.target_test_fraction, self.grouped = target_test_fraction, grouped
+        self.target_test_fraction, self.source_test_fraction = target_test_fraction, source_test_fraction
+        self.grouped = grouped
         super().__init__(domains, source_domains, tuple(modalities), ann_file=str(ann_file), **kwargs)
 
     def read_fields(self) -> dict[str, np.ndarray]:
@@ -97,7 +105,7 @@ class DividedDataset(MultimodalDataset):
             raise ValueError(f'{self.ann_file} has no {self.FIELD} `group`, by which grouped=True divides: add it (a '
                              'command of docs/data.md that made the file writes it again), or set grouped=False')
         return assign_parts(self._table['label'], self._table['domain'], self.source_domains, self.val_fraction,
-                            self.split_seed, self.target_test_fraction, groups)
+                            self.split_seed, self.target_test_fraction, groups, self.source_test_fraction)
 
     def rows_of(self, domain: str) -> list[int]:
         """Samples of a domain that belong to ``split``."""

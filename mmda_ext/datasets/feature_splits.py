@@ -10,7 +10,7 @@ PARTS = ('train', 'val', 'test')
 
 def assign_parts(labels: np.ndarray, domains: np.ndarray, source_domains: Sequence[str], val_fraction: float,
                  seed: int, target_test_fraction: float | None = None,
-                 groups: np.ndarray | None = None) -> np.ndarray:
+                 groups: np.ndarray | None = None, source_test_fraction: float | None = None) -> np.ndarray:
     """Give every sample a part: sources are divided, all of the other domains is for testing unless a share is named.
 
     Each pair of class and domain is shuffled by a generator of its own and its first ``round(val_fraction * n)``
@@ -27,6 +27,7 @@ def assign_parts(labels: np.ndarray, domains: np.ndarray, source_domains: Sequen
         target_test_fraction (float, optional): Fraction of each other domain that tests; the rest trains, for methods
             that adapt to unlabelled samples.
         groups (np.ndarray, optional): What each sample was cut from, shape ``(n, )``, of one domain each.
+        source_test_fraction (float, optional): Fraction of each source that tests, counted in front of what validates.
 
     Returns:
         np.ndarray: ``'train'``, ``'val'`` or ``'test'``, shape ``(n, )``.
@@ -34,16 +35,18 @@ def assign_parts(labels: np.ndarray, domains: np.ndarray, source_domains: Sequen
     parts = np.full(len(labels), 'test', dtype='<U5')
     groups = np.arange(len(labels)) if groups is None else groups
     kinds = _kinds(labels, groups)
-    shares = dict.fromkeys(source_domains, ('val', val_fraction))
+    shares = dict.fromkeys(source_domains, (source_test_fraction or 0.0, val_fraction))
     if target_test_fraction is not None:
-        shares = {**dict.fromkeys(np.unique(domains).tolist(), ('test', target_test_fraction)), **shares}
-    for domain, (part, fraction) in shares.items():
+        shares = {**dict.fromkeys(np.unique(domains).tolist(), (target_test_fraction, 0.0)), **shares}
+    for domain, (testing, validating) in shares.items():
         for label in np.unique(kinds):
             members = np.flatnonzero((domains == domain) & (kinds == label))
             generator = np.random.default_rng([seed, zlib.crc32(domain.encode()), int(label)])
             names = generator.permutation(np.unique(groups[members]))
-            held_out = names[:round(fraction * len(names))]
-            parts[members] = np.where(np.isin(groups[members], held_out), part, 'train')
+            ends = np.cumsum([round(fraction * len(names)) for fraction in (testing, validating)])
+            parts[members] = 'train'
+            for part, own in zip(('test', 'val'), np.split(names, ends)):
+                parts[members[np.isin(groups[members], own)]] = part
     return parts
 
 

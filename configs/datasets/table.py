@@ -1,5 +1,5 @@
-# The samples of any table (docs/own_data.md), named by `--dataset FILE.csv`: a row for each sample, a column of files or
-# texts for each modality. What is in them is guessed, and printed.
+# The samples of any table (docs/own_data.md), named by `--dataset FILE.csv`: a row for each sample, a column of files
+# or texts for each modality. What is in them is guessed, and printed.
 _base_ = ['../_base_/media.py']
 
 from mmda_ext.datasets.table_guess import describe

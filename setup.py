@@ -29,6 +29,7 @@ INSTALL_REQUIRES = [
 EXTRAS = {
     'audio': ['librosa>=0.10', 'soundfile>=0.12'],
     'video': ['av>=14'],
+    'parquet': ['pyarrow>=14'],
     'track': ['tensorboard>=2.14'],
     'torchjd': ['torchjd>=0.12,<1'],  # 0.12 made torch its only requirement
     'analysis': ['matplotlib>=3.7', 'rich>=13', 'scikit-learn>=1.3', 'optuna>=4.2', 'torchmetrics>=1.4'],

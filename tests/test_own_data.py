@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -21,9 +22,15 @@ from mmda_ext.datasets.feature_file import describe
 from mmda_ext.registry import MODELS, OPTIM_WRAPPERS
 from tests.conftest import ROOT
 from tests.recipes import each_file_read_once, recipe
+from tests.test_datasets.recordings import make_recordings
 
 PAGE = (ROOT / 'docs' / 'own_data.md').read_text(encoding='utf-8')
-COMMANDS = [line for block in re.findall(r'```bash\n(.*?)```', PAGE, flags=re.S) for line in block.splitlines()]
+#: Of tables, then of feature files and configs.
+BLOCKS = [block.splitlines() for block in re.findall(r'```bash\n(.*?)```', PAGE, flags=re.S)]
+OF_TABLES, COMMANDS = sum(BLOCKS[:2], []), sum(BLOCKS[2:], [])
+#: Small batches in this process.
+SMALL = ['--cfg-options', 'train_cfg.max_epochs=1', 'train_dataloader.batch_size=4',
+         *(f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test'))]
 
 
 @pytest.fixture(scope='module')
@@ -43,12 +50,58 @@ def run(command, place):
     words = shlex.split(command.replace('python', sys.executable, 1))
     done = subprocess.run(words, cwd=place, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return done.stdout
 
 
 @pytest.fixture(scope='module')
 def data(place):
     run(COMMANDS[0], place)
     return place / 'mine.npz'
+
+
+@pytest.fixture(scope='module')
+def table(place):
+    """The table of the page, with its files."""
+    path = make_recordings(place)
+    text = re.search(r'```text\n(.*?)```', PAGE, flags=re.S).group(1)
+    rows = [line.split(',') for line in path.read_text().splitlines()]
+    path.write_text('\n'.join(','.join(cell for name, cell in zip(rows[0], row) if name != 'text') for row in rows))
+    assert text.splitlines()[:3] == path.read_text().splitlines()[:3]
+    return path
+
+
+@pytest.mark.slow
+def test_the_commands_of_a_table_run_with_every_subset_of_modalities(place, table, monkeypatch):
+    """The check and the first training from the shell; the others in this process."""
+    check, plain, subset, adapting, own = OF_TABLES
+    assert 'of each class: clap 4, wave 4' in run(check, place)
+    said = run(' '.join([plain, *SMALL]), place)
+    assert '    sensor: 6 numbers in each step, scaled by the training samples of the sources' in said
+    monkeypatch.chdir(place)
+    monkeypatch.setattr('mmengine.config.config.FormatCode', lambda text, **_: (text, True))
+    subsets = [' '.join(names) for count in (1, 2) for names in combinations(('video', 'audio', 'sensor'), count)]
+    commands = {f'gmp_own_to-siteB_{names.replace(" ", "-")}': f'{plain} --modalities {names}' for names in subsets}
+    assert subset in commands.values()
+    commands |= {'boomda_own_to-siteB_from-siteA': adapting, 'gmp_recordings_to-siteC': own}
+    halves = ['train_dataloader.batch_sampler.n_source=2', 'train_dataloader.batch_sampler.n_target=2']
+    for command in commands.values():
+        words = shlex.split(command.partition('tools/train.py ')[2])
+        run_training([*words, *SMALL, *(halves if command == adapting else ())])
+    for folder in ('gmp_own_to-siteB', *commands):
+        result = json.loads((place / 'work_dirs' / folder / 'result.json').read_text())
+        assert 0 <= result['test']['acc/top1'] <= 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('adapting', [False, True])
+def test_every_method_trains_on_a_table(table, adapting, under_way):
+    """All modalities of a table have one width, which some methods need."""
+    for method in ('simmmdg', 'cmrf', 'moosa', 'rna-net') if not adapting else ('a3d2', 'pcl', 'boomda'):
+        cfg = recipe(method, str(table), target=['siteB'])
+        cfg.train_dataloader.update(num_workers=0, batch_size=4)
+        if adapting:
+            cfg.train_dataloader.batch_sampler.update(n_source=2, n_target=2)
+        train_a_step(cfg)
 
 
 def test_a_file_says_all_about_itself(data):

@@ -12,24 +12,29 @@ import argparse
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from benchmark_file import Benchmark, Row, Table, read_benchmark  # noqa: E402
-from benchmark_search import Search, read_space, score  # noqa: E402
+from benchmark_search import Search, open_journal, score  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 import sweep  # noqa: E402
 from analysis import report_results  # noqa: E402
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors  # noqa: E402
 from mmda_ext.folder_lock import FolderInUseError, lock_folder  # noqa: E402
+from mmda_ext.selection_rules import SOURCE_VALIDATION  # noqa: E402
 from sweep_cell import Cell, write_json  # noqa: E402
 
 #: What a sweep returns at least when a signal stopped it.
 STOPPED = 128
+#: Names of a table, a row and a target.
+Key = tuple[str, str, str]
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> Namespace:
@@ -41,32 +46,61 @@ def parse_args(arguments: Sequence[str] | None = None) -> Namespace:
     return parser.parse_args(arguments)
 
 
-def search_table(table: Table, benchmark: Benchmark, args: Namespace, console: Console) -> int:
+@dataclass(frozen=True)
+class Trial:
+    """One training of a search."""
+
+    row: str
+    target: str
+    number: int
+    cell: Cell
+
+
+def open_searches(benchmark: Benchmark, args: Namespace) -> dict[Key, Search]:
+    """The search of each (table, row, target); one that was begun otherwise is refused before anything trains."""
+    if not benchmark.trials:
+        return {}
+    storage = open_journal(args.work_dir / 'optuna.journal')
+    return {(table.name, row.name, target): Search(storage, f'{table.name}/{row.name}/{target}',
+                                                   benchmark.spaces[row.name, table.name], f'{row} on {table}')
+            for table in benchmark.tables for row in benchmark.rows for target in table.targets}
+
+
+def search_table(table: Table, benchmark: Benchmark, searches: Mapping[Key, Search], args: Namespace,
+                 console: Console) -> int:
     """Train the trials of one data set that are missing, and write what is best to ``searched.json``."""
-    searches, cells = {}, []
+    folder, trials = args.work_dir / table.name / 'search', []
     for row in benchmark.rows:
-        space, values = read_space(table.config(row), f'{row.name} on {table.name}')
         for target in table.targets:
-            name = f'{table.name}/{row.name}/{target}'
-            found = Search(args.work_dir / 'optuna.journal', name, space, values, f'{row} on {table}')
-            searches[row.name, target] = found
-            for number, values_tried in enumerate(found.trials(benchmark.trials, benchmark.search_seed)):
-                folder = args.work_dir / table.name / 'search' / row.name / target / f'trial{number}'
-                cell = make_cell(row, table, target, benchmark.search_seed, folder)
-                cells.append(replace(cell, row=f'{row.name} trial {number}',
-                                     options=[*cell.options, *options(values_tried)]))
-    status = run_cells(cells, args, console, args.work_dir / table.name / 'search', table, [benchmark.search_seed])
-    best: dict[str, dict[str, object]] = {}
-    for cell in cells:
-        row_name, _, number = cell.row.rpartition(' trial ')
-        if (result := cell.result()) is not None:
-            searches[row_name, cell.target].tell(int(number), score(result))
-    for (row_name, target), found in searches.items():
-        if (choice := found.best()) is not None:
-            trial, values, reached = choice
-            best.setdefault(row_name, {})[target] = {'trial': trial, 'options': options(values), 'source_val': reached}
-    write_json(args.work_dir / table.name / 'searched.json', best)
+            drawn = searches[table.name, row.name, target].trials(benchmark.trials, benchmark.search_seed)
+            for number, values in enumerate(drawn):
+                cell = make_cell(row, table, target, benchmark.search_seed,
+                                 folder / row.name / target / f'trial{number}')
+                cell = replace(cell, row=f'{row.name} trial {number}', options=[*cell.options, *options(values)])
+                trials.append(Trial(row.name, target, number, cell))
+    status = run_cells([trial.cell for trial in trials], args, console, folder, table, [benchmark.search_seed])
+    write_json(args.work_dir / table.name / 'searched.json', choose(table, trials, searches))
     return status
+
+
+def choose(table: Table, trials: Sequence[Trial], searches: Mapping[Key, Search]) -> dict[str, dict[str, Any]]:
+    """Row -> target -> the best trial, or the ``reason`` why there is none."""
+    found: dict[str, dict[str, Any]] = {}
+    for trial in trials:
+        search = searches[table.name, trial.row, trial.target]
+        own = found.setdefault(trial.row, {}).setdefault(trial.target, {'reason': 'no trial of its search ended'})
+        if (result := trial.cell.result()) is None:
+            continue
+        try:
+            search.tell(trial.number, score(result))
+        except ValueError as error:
+            own['reason'] = str(error)
+    for row, targets in found.items():
+        for target in targets:
+            if (best := searches[table.name, row, target].best()) is not None:
+                number, values, reached = best
+                targets[target] = {'trial': number, 'options': options(values), 'source_val': reached}
+    return found
 
 
 def train_table(table: Table, benchmark: Benchmark, args: Namespace, console: Console) -> int:
@@ -78,20 +112,23 @@ def train_table(table: Table, benchmark: Benchmark, args: Namespace, console: Co
         for target in table.targets:
             for row in benchmark.rows:
                 cell = make_cell(row, table, target, seed, folder / row.name / target / f'seed{seed}')
-                own = None if found is None else found.get(row.name, {}).get(target)
-                if own:
-                    cell.options = [*cell.options, *own['options']]
-                elif found is not None:
-                    cell.reason = 'no trial of its search ended'
+                own = {} if found is None else found[row.name][target]
+                cell.data = [*cell.data, *(['--also-select', *benchmark.rules] if benchmark.rules else [])]
+                cell.options, cell.reason = [*cell.options, *own.get('options', ())], own.get('reason', '')
                 cells.append(cell)
     status = run_cells(cells, args, console, folder, table, benchmark.seeds)
     if status in (0, 1):
-        report_results.main([str(folder / 'results.json')])
+        results = str(folder / 'results.json')
+        report_results.main([results])
+        if benchmark.rules:
+            report_results.main([results, '--selection', SOURCE_VALIDATION, *benchmark.rules])
     return status
 
 
 def make_cell(row: Row, table: Table, target: str, seed: int, folder: Path) -> Cell:
-    return Cell(row.name, target, seed, row.config, folder, options(row.options), [], table.flags(target))
+    data = sweep.data_flags(table.dataset, target, table.sources, table.modalities)
+    data += ['--upper-bound'] if row.upper_bound else []
+    return Cell(row.name, target, seed, row.config, folder, options(row.options), [], data)
 
 
 def options(values: dict[str, object]) -> list[str]:
@@ -103,10 +140,13 @@ def run_cells(cells: list[Cell], args: Namespace, console: Console, folder: Path
               seeds: Sequence[int]) -> int:
     """One sweep over these cells; its results lie in ``folder``."""
     for cell in cells:
-        sweep.check(cell)
+        try:
+            sweep.check(cell)
+        except ValueError as error:
+            cell.refuse(str(error))
     own = Namespace(work_dir=folder, jobs=args.jobs, trainer=args.trainer, preload=True, cfg_options=[],
-                    new_options=[], dataset=table.name, targets=list(table.targets), seeds=list(seeds),
-                    sources=table.sources, modalities=table.modalities,
+                    new_options=[], table=table.name, dataset=table.dataset, sources=table.sources,
+                    modalities=table.modalities, targets=list(table.targets), seeds=list(seeds),
                     part='val' if folder.name == 'search' else 'test')
     return sweep.train(sweep.Sweep(cells, own), console)
 
@@ -121,12 +161,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except FolderInUseError as error:
             console.print(f'error: {error}', markup=False, soft_wrap=True)
             return 2
+        searches = open_searches(benchmark, args)
         for table in benchmark.tables:
-            for stage, part in (('search', search_table), ('seeds', train_table)):
-                if stage == 'search' and not benchmark.trials:
-                    continue
+            stages = {'search': partial(search_table, searches=searches)} if searches else {}
+            for stage, part in {**stages, 'seeds': train_table}.items():
                 console.print(f'{table.name}, {stage}:', markup=False)
-                status = part(table, benchmark, args, console)
+                status = part(table, benchmark, args=args, console=console)
                 if status >= STOPPED:
                     return status
                 worst = worst or status

@@ -6,6 +6,9 @@
       audio:   {dataset: avdigits, targets: [usps], modalities: [audio]}
     seeds: 10                                  # 0 to 9, or a list
     search: {trials: 8, seed: 1000}            # for every row alike; without it, the recipes as they stand
+    selection: [source_validation, last]       # rules for the tested epoch, side by side; the first is always there
+
+A row ``{name: target, method: erm, upper_bound: true}``, or short ``upper-bound``, trains on the target.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +18,20 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from benchmark_search import Space, read_space
 from mmengine.config import Config
 
 from mmda_ext.apis.compose import Choice, with_ingredients
 from mmda_ext.apis.recipe_files import dataset_file, load_with, method_file
+from mmda_ext.apis.upper_bound import train_on_target
+from mmda_ext.choices import choose
 from mmda_ext.file_names import check_inside
+from mmda_ext.selection_rules import FURTHER, SOURCE_VALIDATION
 
 #: Of the search when the file names none; far from what anyone trains with.
 SEARCH_SEED = 1000
+#: The row that stands for ERM trained on the target.
+UPPER_BOUND = 'upper-bound'
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class Row:
     name: str
     config: str
     options: dict[str, Any] = field(default_factory=dict)
+    #: Trained on labels of the target. Not in the text by which a search knows its row, which older ones lack.
+    upper_bound: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -44,13 +55,6 @@ class Table:
     sources: list[str] | None = None
     modalities: list[str] | None = None
 
-    def flags(self, target: str) -> list[str]:
-        """The trainer's flags that choose data."""
-        flags = ['--dataset', self.dataset, '--target', target]
-        for name, values in (('--sources', self.sources), ('--modalities', self.modalities)):
-            flags += [name, *values] if values else []
-        return flags
-
     def config(self, row: Row) -> Config:
         """Recipe of a row on the first target, with the row's options and the ingredients.
 
@@ -60,6 +64,8 @@ class Table:
         choice = Choice(self.dataset, [self.targets[0]], self.sources, self.modalities)
         cfg = with_ingredients(Path(row.config), choice)
         cfg.merge_from_dict(row.options)
+        if row.upper_bound:
+            train_on_target(cfg)
         return cfg
 
 
@@ -72,6 +78,10 @@ class Benchmark:
     seeds: list[int]
     trials: int = 0
     search_seed: int = SEARCH_SEED
+    #: Rules that select an epoch, beside source validation.
+    rules: list[str] = field(default_factory=list)
+    #: What each row (by name) searches on each table, and the values that its recipe has without.
+    spaces: dict[tuple[str, str], Space] = field(default_factory=dict)
 
 
 def read_benchmark(path: Path) -> Benchmark:
@@ -86,15 +96,17 @@ def read_benchmark(path: Path) -> Benchmark:
         content = yaml.safe_load(path.read_text(encoding='utf-8'))
     except yaml.YAMLError as error:
         raise ValueError(f'{path} is no YAML: {" ".join(str(error).split())}') from None
-    _keys(content, path, 'the file', needed=('rows', 'tables'), allowed=('seeds', 'search'))
+    _keys(content, path, 'the file', needed=('rows', 'tables'), allowed=('seeds', 'search', 'selection'))
     search = content.get('search') or {}
     _keys(search, path, 'search', allowed=('trials', 'seed'))
     tables = content['tables'] if isinstance(content['tables'], Mapping) else {}
     try:
         benchmark = Benchmark([_row(entry) for entry in content['rows'] or ()],
                               [_table(name, entry) for name, entry in tables.items()], _seeds(content.get('seeds', 1)),
-                              int(search.get('trials', 0)), int(search.get('seed', SEARCH_SEED)))
+                              int(search.get('trials', 0)), int(search.get('seed', SEARCH_SEED)),
+                              _rules(content.get('selection') or ()))
         _check(benchmark)
+        benchmark.spaces.update(_spaces(benchmark))
     except (TypeError, ValueError) as error:
         raise ValueError(f'{path}: {error}') from None
     return benchmark
@@ -110,10 +122,13 @@ def _keys(entry: Any, path: Path | str, where: str, needed: Sequence[str] = (), 
 
 
 def _row(entry: Any) -> Row:
+    if entry == UPPER_BOUND:
+        entry = {'name': entry, 'method': 'erm', 'upper_bound': True}
     if isinstance(entry, str):
         return Row(entry, method_file(entry))
-    _keys(entry, 'rows', str(entry), needed=('name', 'method'), allowed=('options', ))
-    return Row(check_inside(entry['name'], 'rows'), method_file(entry['method']), dict(entry.get('options') or {}))
+    _keys(entry, 'rows', str(entry), needed=('name', 'method'), allowed=('options', 'upper_bound'))
+    return Row(check_inside(entry['name'], 'rows'), method_file(entry['method']), dict(entry.get('options') or {}),
+               bool(entry.get('upper_bound')))
 
 
 def _table(name: str, entry: Any) -> Table:
@@ -127,7 +142,15 @@ def _table(name: str, entry: Any) -> Table:
 @cache
 def _domains(dataset: str) -> tuple[str, ...]:
     file, variables = dataset_file(dataset)
-    return tuple(load_with(file, variables).domains)
+    found = tuple(load_with(file, variables).get('domains') or ())
+    if not found:
+        raise ValueError(f'dataset {dataset}: {file} has no `domains`, so none can be left out: state them there '
+                         '(docs/own_data.md)')
+    return found
+
+
+def _rules(names: Sequence[str]) -> list[str]:
+    return [choose('rule', name, FURTHER, 'selection') for name in names if name != SOURCE_VALIDATION]
 
 
 def _seeds(value: int | list[int]) -> list[int]:
@@ -140,14 +163,25 @@ def _check(benchmark: Benchmark) -> None:
         double = {str(name) for name in names if names.count(name) > 1}
         if double or not names:
             raise ValueError(f'{what}: {", ".join(sorted(double))} twice' if double else f'{what}: there are none')
+    if benchmark.rows[0].upper_bound:
+        raise ValueError(f'rows: {benchmark.rows[0].name} is an upper bound, and the first row is the reference of all '
+                         'differences: put another one first')
     if benchmark.trials and benchmark.search_seed in benchmark.seeds:
         raise ValueError(f'search: its seed {benchmark.search_seed} is among the seeds: name another')
+
+
+def _spaces(benchmark: Benchmark) -> dict[tuple[str, str], Space]:
+    """Make every recipe once: what does not fit is told before anything trains."""
+    found = {}
     for table in benchmark.tables:
         for row in benchmark.rows:
             try:
-                table.config(row)
+                cfg = table.config(row)
+                if benchmark.trials:
+                    found[row.name, table.name] = read_space(cfg)
             except (ValueError, FileNotFoundError) as error:
                 raise ValueError(f'row {row.name} on table {table.name}: {error}') from None
+    return found
 
 
 if __name__ == '__main__':

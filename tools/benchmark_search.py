@@ -12,32 +12,36 @@ from typing import Any
 import optuna
 from mmengine.config import Config
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
+#: What is searched, and the values of the recipe as it stands.
+Space = tuple[dict[str, BaseDistribution], dict[str, Any]]
 
-def read_space(cfg: Config, where: str) -> tuple[dict[str, BaseDistribution], dict[str, Any]]:
+
+def read_space(cfg: Config) -> Space:
     """What a recipe searches, and the values that it has without.
 
     Args:
         cfg (Config): With its ``search``: dotted key -> ``dict(low, high, log=False)``, ``dict(choices)``, or
             ``dict(factor)`` for the recipe's value divided and multiplied by it.
-        where (str): Method and dataset, for messages.
 
     Raises:
         ValueError: If a key is not in the recipe, its range is malformed, or the recipe's own value is outside.
     """
     space, values = {}, {}
     for key, entry in cfg.get('search', {}).items():
-        value = values[key] = _value(cfg, key, where)
+        value = values[key] = _value(cfg, key)
         try:
             space[key] = _distribution(value, **entry)
         except (TypeError, ValueError) as error:
-            raise ValueError(f'search of {where}: {key}={dict(entry)} is no range: {error}; write dict(low, high, '
-                             'log=False), dict(factor) or dict(choices)') from None
+            raise ValueError(f'search: {key}={dict(entry)} is no range: {error}; write dict(low, high, log=False), '
+                             'dict(factor) or dict(choices)') from None
         if not _holds(space[key], value):
-            raise ValueError(f'search of {where}: {key} is {value!r} in the recipe, which {dict(entry)} does not hold: '
-                             'widen it, for the first trial is the recipe itself')
+            raise ValueError(f'search: {key} is {value!r} in the recipe, which {dict(entry)} does not hold: widen it, '
+                             'for the first trial is the recipe itself')
     return space, values
 
 
@@ -48,13 +52,13 @@ def _holds(distribution: BaseDistribution, value: Any) -> bool:
     return distribution.low <= value <= distribution.high
 
 
-def _value(cfg: Config, key: str, where: str) -> Any:
+def _value(cfg: Config, key: str) -> Any:
     node: Any = cfg._cfg_dict
     for part in key.split('.'):
         try:
             node = node[int(part) if isinstance(node, (list, tuple)) else part]
         except (KeyError, IndexError, ValueError, TypeError):
-            raise ValueError(f'search of {where}: the recipe has no {key} (nothing at {part!r})') from None
+            raise ValueError(f'search: the recipe has no {key} (nothing at {part!r})') from None
     return node
 
 
@@ -71,6 +75,20 @@ def _distribution(value: Any, low: float | None = None, high: float | None = Non
     return FloatDistribution(low, high, log=log)
 
 
+def open_journal(path: Path) -> JournalStorage:
+    """Optuna's storage in a file; several processes may write to it.
+
+    Raises:
+        ValueError: If the file is none of Optuna's.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return JournalStorage(JournalFileBackend(str(path)))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f'{path} is no journal of Optuna, or damaged ({" ".join(str(error).split())}): restore it, or '
+                         'name another --work-dir') from None
+
+
 class Search:
     """The trials of one row on one target.
 
@@ -78,29 +96,25 @@ class Search:
     generator that depends on seed and k draws them, in the order of the space.
 
     Args:
-        journal (Path): Optuna's journal file, shared by all searches of a benchmark.
+        storage (JournalStorage): Shared by all searches of a benchmark, :func:`open_journal`.
         name (str): Of the study.
-        space (Mapping[str, BaseDistribution]): What is searched.
-        values (Mapping[str, Any]): Values of the recipe.
+        space (Space): What is searched, and the values of the recipe.
         recipe (str): Text that must be the same when the search goes on.
 
     Raises:
         ValueError: If the journal holds a study of that name for another recipe or space.
     """
 
-    def __init__(self, journal: Path, name: str, space: Mapping[str, BaseDistribution], values: Mapping[str, Any],
-                 recipe: str) -> None:
-        from optuna.storages.journal import JournalFileBackend
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        storage = optuna.storages.JournalStorage(JournalFileBackend(str(journal)))
+    def __init__(self, storage: JournalStorage, name: str, space: Space, recipe: str) -> None:
         self.study = optuna.create_study(storage=storage, study_name=name, direction='maximize', load_if_exists=True)
-        self.space, self.values = dict(space), dict(values)
+        self.space, self.values = space
         text = f'{recipe}; {self.space}; {self.values}'
         before = self.study.user_attrs.get('recipe')
         if before not in (None, text):
-            raise ValueError(f'{journal}: the search {name} was begun with another recipe or space ({before}), now it '
-                             f'is {text}: name another --work-dir')
-        self.study.set_user_attr('recipe', text)
+            raise ValueError(f'the search {name} was begun with another recipe or space ({before}), now it is {text}: '
+                             'name another --work-dir')
+        if before is None:
+            self.study.set_user_attr('recipe', text)
 
     def trials(self, count: int, seed: int) -> list[dict[str, Any]]:
         """Values of the first ``count`` trials; those that are missing are drawn."""

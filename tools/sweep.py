@@ -81,17 +81,18 @@ def grid(args: argparse.Namespace) -> list[Cell]:
                              'the path')
         folder = args.work_dir / check_inside(row, '--rows') / check_inside(target, '--targets') / f'seed{seed}'
         cells.append(Cell(row, target, seed, template.replace('{target}', target), folder, args.cfg_options,
-                          args.new_options, data_flags(args, target)))
+                          args.new_options, data_flags(args.dataset, target, args.sources, args.modalities)))
     for cell in cells:
         check(cell)
     return cells
 
 
-def data_flags(args: argparse.Namespace, target: str) -> list[str]:
+def data_flags(dataset: str | None, target: str, sources: Sequence[str] | None = None,
+               modalities: Sequence[str] | None = None) -> list[str]:
     """The flags of one cell that choose data."""
-    flags = ['--dataset', args.dataset, '--target', target] if args.dataset else []
-    flags += ['--sources', *args.sources] if args.sources else []
-    return flags + (['--modalities', *args.modalities] if args.modalities else [])
+    flags = ['--dataset', dataset, '--target', target] if dataset else []
+    flags += ['--sources', *sources] if sources else []
+    return flags + (['--modalities', *modalities] if modalities else [])
 
 
 def check(cell: Cell) -> None:
@@ -176,7 +177,8 @@ class Sweep:
     def save(self) -> None:
         args = self.args
         head = {'updated': now(), 'versions': versions(), 'main_metric': 'acc/top1', 'cfg_options': args.cfg_options}
-        head |= {name: getattr(args, name) for name in ('dataset', 'sources', 'modalities') if getattr(args, name)}
+        head |= {name: getattr(args, name) for name in ('table', 'dataset', 'sources', 'modalities')
+                 if getattr(args, name, None)}
         head |= {'new_options': args.new_options}
         head |= {'rows': list(dict.fromkeys(c.row for c in self.cells)), 'targets': args.targets, 'seeds': args.seeds}
         write_json(args.work_dir / 'results.json', {**head, 'cells': [self.entry(cell) for cell in self.cells]})

@@ -36,6 +36,8 @@ class Cell:
     new_options: Sequence[str] = ()
     data: Sequence[str] = ()
     reason: str = ''
+    #: Whether its folder holds something else.
+    refused: bool = False
 
     @property
     def name(self) -> str:
@@ -53,8 +55,14 @@ class Cell:
 
     def result(self) -> dict[str, Any] | None:
         """What the run wrote at its end; None when it has not, or when the file is not whole."""
+        if self.refused:
+            return None
         content = read_json(self.folder / 'result.json') or {}
         return content if isinstance(content.get('test'), dict) else None
+
+    def refuse(self, reason: str) -> None:
+        """Neither train this cell nor take what its folder holds."""
+        self.reason, self.refused = reason, True
 
     def record(self) -> dict[str, Any]:
         """What earlier runs of this cell left: configuration, options, flags of its data, seconds spent, versions."""

@@ -1,8 +1,6 @@
-# As features.py: sources with labels; of the target, 80 % of each class train without labels and 20 % are held out, or
-# what the file's `split` says. Chosen by itself for methods that adapt.
-_base_ = ['./features.py']
-
-from mmda_ext.datasets.feature_file import describe
+# As features.py or table.py: sources with labels; of the target, 80 % of each class train without labels and 20 % are
+# held out, or what the file's `split` says. Chosen by itself for methods that adapt.
+_base_ = ['{{$MMDA_OWN:./features.py}}']
 
 adapts = True
 target_domains = _base_.target_domains
@@ -10,7 +8,7 @@ source_domains = _base_.source_domains
 # As on RAVDESS; nothing was searched here.
 strengths = dict(dann=0.3, boomda='auto', uniform=0.01)
 
-held_out = None if describe(_base_.dataset.ann_file).has_split else 0.2
+held_out = None if _base_.has_split else 0.2
 training = dict(
     _base_.dataset, source_domains=source_domains, split='train', target_test_fraction=held_out, unlabeled_target=True)
 train_dataloader = dict(

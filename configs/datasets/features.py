@@ -10,6 +10,7 @@ target_domains = {{'$MMDA_TARGET:None'}} or domains[:1]
 source_domains = {{'$MMDA_SOURCES:None'}} or tuple(name for name in domains if name not in target_domains)
 modalities = {{'$MMDA_MODALITIES:None'}} or tuple(file.shapes)
 num_classes = file.num_classes
+has_split = file.has_split
 
 sequences = dict(type='mmda_ext.TextCNN', out_channels=64, channels=64, dropout=0.2)
 networks = {

@@ -28,16 +28,18 @@ from mmda_ext.apis.config_edits import (
     set_work_dir,
 )
 from mmda_ext.apis.options import add_option_flags
-from mmda_ext.apis.protocol import set_protocol
+from mmda_ext.apis.protocol import also_select, set_protocol
 from mmda_ext.apis.protocols import run_protocols
 from mmda_ext.apis.resume import set_resume
 from mmda_ext.apis.stop_signals import Stopped, stop_behind
 from mmda_ext.apis.unknown_classes import set_unknown_classes
+from mmda_ext.apis.upper_bound import train_on_target
 from mmda_ext.apis.weights import check_weights
 from mmda_ext.engine.data_checks import check_steps
 from mmda_ext.engine.seen_domains import check_seen_domains
 from mmda_ext.evaluation.protocols import protocol_names
 from mmda_ext.folder_lock import lock_folder
+from mmda_ext.selection_rules import FURTHER
 
 _RUNS = itertools.count()
 
@@ -64,6 +66,11 @@ def train_parser() -> argparse.ArgumentParser:
     add('--amp', action='store_true', help='train with automatic mixed precision')
     add('--no-validate', action='store_true', help='do not evaluate during training')
     add('--auto-scale-lr', action='store_true', help='scale the learning rate with the total batch size')
+    add('--upper-bound', action='store_true',
+        help='train on labels of the target: an upper bound, on a part of the target that is held out')
+    add('--also-select', nargs='+', choices=FURTHER, metavar='RULE',
+        help='evaluate the target after every epoch, and write beside the result what other rules would have selected: '
+             + ', '.join(FURTHER))
     add('--seed', type=int, help="random seed; wins over the config's `randomness`")
     add('--diff-rank-seed', action='store_true', help='different seeds for different processes')
     add('--deterministic', action='store_true', help='deterministic algorithms only')
@@ -98,6 +105,7 @@ def run_training(argv: Sequence[str] | None = None) -> None:
     args = train_parser().parse_args(argv)
     notes: list[str] = []
     cfg = _prepare(args)
+    also_select(cfg, args.also_select)
     check_length(cfg)
     check_seen_domains(cfg)
     check_weights(cfg)
@@ -159,6 +167,8 @@ def _prepare(args: argparse.Namespace) -> Config:
     """Read the config and put the work-arounds in force that running it needs."""
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = load_config(args.config, args.cfg_options, args.new_options, choice_of(args))
+    if getattr(args, 'upper_bound', False):
+        train_on_target(cfg)
     cfg.launcher = args.launcher
     set_unknown_classes(cfg)
     set_work_dir(cfg, args)
@@ -203,6 +213,8 @@ class AtTheStart(Hook):
 def _held_back_start(cfg: Config) -> Iterator[Callable[[Runner], Runner]]:
     """Screen without the runner's long report of itself, until data and weights have been found."""
     if int(os.environ.get('RANK', 0)) == 0:
+        for line in cfg.get('recipe', {}).get('guessed', ()):
+            print(line)
         print(f'{cfg.filename}: looking for data and weights; the log is in {cfg.work_dir}', flush=True)
     with compat.held_back_start() as show:
         def prepare(runner: Runner) -> Runner:

@@ -16,11 +16,11 @@ from urllib.parse import quote
 from mmengine.config import Config
 from mmengine.config.utils import ConfigParsingError
 
-from mmda_ext.apis.recipe_files import dataset_file, datasets, is_composed, load_with, method_of, stated_in
+from mmda_ext.apis.recipe_files import OWN_DATA, dataset_file, datasets, is_composed, load_with, method_of, stated_in
 
 #: What datasets and methods tell each other; nothing that trains reads it, so the made config is without it.
-INGREDIENTS = ('adapts', 'balanced', 'domains', 'fusion', 'groups', 'modalities', 'networks', 'num_classes',
-               'reads_target', 'search', 'source_domains', 'strengths', 'target_domains')
+INGREDIENTS = ('adapts', 'balanced', 'domains', 'fusion', 'groups', 'guessed', 'has_split', 'modalities', 'networks',
+               'num_classes', 'reads_target', 'search', 'source_domains', 'strengths', 'target_domains')
 
 #: What a dataset must say.
 FACTS = ('domains', 'target_domains', 'source_domains', 'modalities', 'num_classes', 'networks')
@@ -31,7 +31,8 @@ class Choice:
     """What the flags name; ``None`` leaves it to the recipe or the dataset.
 
     Args:
-        dataset (str, optional): A dataset's name, the file of its config, or a feature file ``.npz``.
+        dataset (str, optional): A dataset's name, the file of its config, a feature file ``.npz`` or a table
+            ``.csv``.
         target (Sequence[str], optional): Domains, or groups of domains, that are tested.
         sources (Sequence[str], optional): Domains, or groups of domains, that train with labels.
         modalities (Sequence[str], optional): Modalities in use; their order is that of the dataset.
@@ -50,8 +51,8 @@ class Choice:
 def add_flags(parser: ArgumentParser) -> None:
     """The flags that every tool has which reads a recipe."""
     add = parser.add_argument_group('data of a method (configs/methods) or of a named recipe').add_argument
-    add('--dataset', metavar='NAME', help='a name of configs/datasets, the file of a dataset config, or a feature file '
-                                          '(.npz); docs/own_data.md')
+    add('--dataset', metavar='NAME', help='a name of configs/datasets, the file of a dataset config, a feature file '
+                                          '(.npz) or a table of files (.csv); docs/own_data.md')
     add('--target', nargs='+', metavar='DOMAIN', help='unseen domain; by default what the dataset says')
     add('--sources', nargs='+', metavar='DOMAIN', help='labelled domains; by default what the dataset says')
     add('--modalities', nargs='+', metavar='NAME', help='modalities in use; by default what the dataset says')
@@ -81,7 +82,7 @@ def compose(path: str | Path, choice: Choice | None = None) -> Config:
     Raises:
         ValueError: If a dataset, target, source or modality is unknown, the dataset is not named, the method needs a
             target that the dataset does not have, or flags are given for a config that states its own data.
-        FileNotFoundError: If the feature file or the dataset's config is not there.
+        FileNotFoundError: If the file of data or the dataset's config is not there.
     """
     file, flagged = path, choice or Choice()
     path = Path(file)
@@ -110,12 +111,14 @@ def with_ingredients(path: Path, flagged: Choice) -> Config:
     # Of another dataset the recipe says nothing.
     choice = flagged if flagged.dataset else replace(flagged, **{**stated, **flagged.given()})
     if choice.dataset is None:
-        raise ValueError(f'{path} is a method: name its data with --dataset, one of {", ".join(datasets())}, or a '
-                         'dataset config (.py) or feature file (.npz) of your own (docs/own_data.md)')
+        raise ValueError(f'{path} is a method: name its data with --dataset, one of {", ".join(datasets())}, or '
+                         f'{OWN_DATA}')
     cfg, facts = _compose(path, choice)
     recipe = dict(method=method_of(path), dataset=choice.dataset, target=list(cfg.target_domains),
                   sources=list(cfg.source_domains), modalities=list(cfg.modalities))
     cfg.recipe = dict(run=_run_name(path, flagged, bool(stated), facts, recipe), **recipe)
+    if 'guessed' in cfg:
+        cfg.recipe.guessed = cfg.guessed
     return cfg
 
 
@@ -137,8 +140,9 @@ def _compose(path: Path, choice: Choice) -> tuple[Config, Config]:
         if 'file' not in variables:
             raise ValueError(f'{path} adapts to unlabelled samples of the target, of which --dataset {name} has none '
                              f'in training: name one of {", ".join(_that_adapt())}')
-        # A feature file serves both; its config for adaptation makes the unlabelled part.
-        cfg = load_with(path, {**variables, 'dataset': str(file.with_name('features-adaptation.py'))})
+        # A file of data serves both; the config for adaptation makes the unlabelled part.
+        own = dict(own=str(file), dataset=str(file.with_name('features-adaptation.py')))
+        cfg = load_with(path, {**variables, **own})
     _check_apart(cfg, name)
     return cfg, facts
 

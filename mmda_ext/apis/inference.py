@@ -17,7 +17,7 @@ from mmda_ext.apis.entries import entries_of
 from mmda_ext.apis.inputs import Input, read_inputs
 from mmda_ext.apis.pipelines import modalities_with, run, test_pipeline, without
 from mmda_ext.apis.recognizers import init_recognizer
-from mmda_ext.models.missing import check_can_miss, predict_present
+from mmda_ext.models.missing import check_fill
 
 
 @dataclass(frozen=True)
@@ -96,17 +96,17 @@ class MMDAInferencer:
             ValueError: If an input cannot be used; the message names it.
         """
         items = read_inputs(inputs, self.modalities)
-        for absent in dict.fromkeys(map(self._absent, items)):
-            check_can_miss(self.model, absent)
+        for item in items:
+            if self._absent(item) and self.model.missing is None:
+                self.model.missing = check_fill(self.model, 'left-out', f'{item.id} lacks {self._absent(item)[0]}')
         batches = list(self._batches(items, batch_size or self.batch_size))
         loader = DataLoader(_Prepared(items, self._prepare), batch_sampler=batches, num_workers=workers,
                             collate_fn=pseudo_collate)
         found: dict[int, Prediction] = {}
         with bar('predict', len(items), progress) as advance, torch.inference_mode():
             for indices, batch in zip(batches, loader):
-                absent = self._absent(items[indices[0]])
-                told = predict_present(self.model, batch, absent) if absent else self.model.test_step(batch)
-                found.update((index, self._prediction(items[index], sample)) for index, sample in zip(indices, told))
+                found.update((index, self._prediction(items[index], sample))
+                             for index, sample in zip(indices, self.model.test_step(batch)))
                 advance(len(indices))
         return found[0] if isinstance(inputs, Mapping) else [found[index] for index in range(len(items))]
 

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import select
 import sys
 import time
 import traceback
@@ -19,6 +20,8 @@ LAUNCHER_VARIABLE = 'MMDA_EXT_LAUNCHER'
 #: Set by torchrun: where a process leaves the reason of its end.
 ERROR_FILE_VARIABLE = 'TORCHELASTIC_ERROR_FILE'
 EXIT_ERROR = 1
+#: 128 plus SIGPIPE, as a shell has it.
+EXIT_PIPE = 141
 
 
 def run_with_one_line_errors(main: Callable[[], Any], grace_s: float | None = GRACE_S) -> int:
@@ -38,7 +41,9 @@ def run_with_one_line_errors(main: Callable[[], Any], grace_s: float | None = GR
     """
     try:
         with stopped_by_signals(grace_s):
-            return main() or 0
+            code = main() or 0
+            sys.stdout.flush()
+            return code
     except BaseException as error:
         stop = stop_behind(error)
         if stop is not None:
@@ -46,6 +51,8 @@ def run_with_one_line_errors(main: Callable[[], Any], grace_s: float | None = GR
             return _leave(stop.exit_code)
         if not isinstance(error, Exception):
             raise
+        if isinstance(error, BrokenPipeError) and _reader_left():
+            return EXIT_PIPE
         sentence = explain(error)
         if sentence is not None and os.environ.get(TRACEBACK_VARIABLE) != '1':
             say(f'error: {sentence} ({TRACEBACK_VARIABLE}=1 shows where it was raised)', is_consequence(error))
@@ -55,6 +62,20 @@ def run_with_one_line_errors(main: Callable[[], Any], grace_s: float | None = GR
         else:
             raise
         return _leave(getattr(error, 'exit_code', EXIT_ERROR))
+
+
+def _reader_left() -> bool:
+    """Whether nobody reads what is printed (``| head``), which is no fault; nothing is printed any more then."""
+    try:
+        output = sys.stdout.fileno()
+    except OSError:  # a notebook's
+        return False
+    poll = select.poll()
+    poll.register(output, select.POLLOUT)
+    left = any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    if left:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return left
 
 
 def _leave(code: int) -> int:

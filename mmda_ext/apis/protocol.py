@@ -1,5 +1,6 @@
 """What every run of this package does, whatever its config is composed from."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
@@ -46,6 +47,20 @@ def add_protocol(cfg: Config) -> None:
     if cfg.get('train_dataloader') is not None:
         # MMEngine's own gives the workers of every epoch the same random numbers.
         cfg.train_dataloader.setdefault('worker_init_fn', ConfigDict(type='mmda_ext.seed_worker'))
+
+
+def also_select(cfg: Config, rules: Sequence[str] | None) -> None:
+    """Let a run say what other rules would have selected (``--also-select``).
+
+    Raises:
+        ValueError: If the model is one of MMAction2's own, whose runs are not tested by a rule.
+    """
+    if not rules:
+        return
+    if _of_mmaction(cfg):
+        raise ValueError(f'--also-select {" ".join(rules)}: {cfg.filename} trains a model of MMAction2 as MMAction2 '
+                         'does, which tests no selected epoch: leave the flag out')
+    cfg.custom_hooks = [*cfg.custom_hooks, ConfigDict(type='mmda_ext.SelectionRulesHook', rules=list(rules))]
 
 
 def _import_package(cfg: Config) -> None:

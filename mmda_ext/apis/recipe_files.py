@@ -16,8 +16,15 @@ from mmda_ext.compat import quiet_substitution
 _PACKAGE = Path(__file__).resolve().parents[1]
 #: What a method's config inherits at its root.
 ROOT_MARK = '{{$MMDA_DATASET'
-#: Choices by name; ``losses`` is which losses a rule for any losses balances, ``file`` a feature file.
-VARIABLES = {name: f'MMDA_{name.upper()}' for name in ('dataset', 'file', 'losses', 'target', 'sources', 'modalities')}
+#: Choices by name; ``losses`` is which losses a rule for any losses balances, ``file`` a feature file or a table, and
+#: ``own`` the config that reads it, where another one inherits that.
+VARIABLES = {name: f'MMDA_{name.upper()}'
+             for name in ('dataset', 'file', 'losses', 'own', 'target', 'sources', 'modalities')}
+#: End of the name of a file with data -> the config of ``configs/datasets`` that reads it.
+READERS = {'.npz': 'features.py', '.csv': 'table.py', '.parquet': 'table.py'}
+#: What ``--dataset`` takes beside the names of ``configs/datasets``, for messages.
+OWN_DATA = ('a dataset config (.py), a feature file (.npz) or a table of files (.csv, .parquet) of your own '
+            '(docs/own_data.md)')
 
 
 def configs_folder() -> Path:
@@ -29,7 +36,7 @@ def configs_folder() -> Path:
 def datasets() -> list[str]:
     """Names that ``--dataset`` knows."""
     return sorted(path.stem for path in (configs_folder() / 'datasets').glob('*.py')
-                  if not path.stem.startswith('features'))
+                  if not path.stem.startswith(('features', 'table')))
 
 
 def methods(reads_target: bool | None = None) -> list[str]:
@@ -123,7 +130,7 @@ def dataset_file(name: str) -> tuple[Path, dict[str, Any]]:
     """The config of a dataset, and the variables that it needs.
 
     Args:
-        name (str): A name of :func:`datasets`, the file of a config, or a feature file.
+        name (str): A name of :func:`datasets`, the file of a config, a feature file or a table.
 
     Raises:
         FileNotFoundError: If a file is named that does not exist.
@@ -132,14 +139,15 @@ def dataset_file(name: str) -> tuple[Path, dict[str, Any]]:
     folder = configs_folder() / 'datasets'
     if name in datasets():
         return folder / f'{name}.py', {}
-    if Path(name).suffix not in ('.py', '.npz'):
+    reader = READERS.get(Path(name).suffix)
+    if reader is None and Path(name).suffix != '.py':
         near = difflib.get_close_matches(name, datasets(), 1)
         hint = f'did you mean {near[0]}? ' if near else ''
-        raise ValueError(f'--dataset {name} is unknown: {hint}there are {", ".join(datasets())}; or name a dataset '
-                         'config (.py) or a feature file (.npz) of your own (docs/own_data.md)')
+        raise ValueError(f'--dataset {name} is unknown: {hint}there are {", ".join(datasets())}; or name '
+                         f'{OWN_DATA}')
     if not Path(name).is_file():
         raise FileNotFoundError(f'--dataset {name}: there is no such file')
-    return (folder / 'features.py', {'file': name}) if name.endswith('.npz') else (Path(name).resolve(), {})
+    return (folder / reader, {'file': name}) if reader else (Path(name).resolve(), {})
 
 
 def is_composed(path: Path) -> bool:

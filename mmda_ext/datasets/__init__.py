@@ -13,8 +13,9 @@ from mmda_ext.datasets.hac import HACDataset  # noqa: E402
 from mmda_ext.datasets.iemocap import IEMOCAPDataset  # noqa: E402
 from mmda_ext.datasets.msp_improv import MSPImprovDataset  # noqa: E402
 from mmda_ext.datasets.multimodal_dataset import MultimodalDataset  # noqa: E402
+from mmda_ext.datasets.table import TableDataset  # noqa: E402
 
 __all__ = [
     'EpicKitchensDataset', 'FeatureDataset', 'HACDataset', 'IEMOCAPDataset', 'MSPImprovDataset', 'MediaError',
-    'MultimodalDataset'
+    'MultimodalDataset', 'TableDataset'
 ]

@@ -3,7 +3,7 @@
 import sys
 
 #: Keys of a modality's nested dict that name files or folders.
-FILE_KEYS = ('filename', 'filenames', 'frame_dir', 'audio_path')
+FILE_KEYS = ('filename', 'filenames', 'frame_dir', 'audio_path', 'array_path')
 #: Modules that raise exceptions of their own, and the exceptions; looked up only when already imported.
 FOREIGN = {'decord': ('DECORDError', ), 'av': ('FFmpegError', ), 'soundfile': ('SoundFileError', )}
 

@@ -1,7 +1,7 @@
 """Opens a feature file and checks every value in it, so that a bad one is named here and poisons nothing later."""
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,21 +43,36 @@ def load_feature_file(path: Path, arrays: Sequence[str]) -> dict[str, np.ndarray
     for name in {'domain', 'split', 'group'} & set(table):
         table[name] = _names(path, name, _column(path, name, table[name]))
     table['label'], table['classes'] = class_labels(path, table['label'], table.get('classes'))
-    unknown = np.flatnonzero(~np.isin(table.get('split', PARTS[:1]), PARTS))
-    if len(unknown):
-        raise ValueError(f'feature file {path}, sample {unknown[0]}: `split` holds '
-                         f'{table["split"][unknown[0]].item()!r}, allowed are {PARTS}')
-    if 'group' in table:
-        _check_groups(path, table['group'], table['domain'])
+    check_parts(table, sample_of(path))
     return table
 
 
-def _check_groups(path: Path, groups: np.ndarray, domains: np.ndarray) -> None:
-    """A group that lies in two domains would be divided, because each domain is divided on its own."""
+def sample_of(path: str | Path) -> Callable[[int], str]:
+    """Where a row lies, for messages."""
+    return lambda row: f'feature file {path}, sample {row}'
+
+
+def check_parts(table: dict[str, np.ndarray], where: Callable[[int], str]) -> None:
+    """Refuse an unknown ``split``, and a ``group`` that lies in two domains.
+
+    Args:
+        table (dict[str, np.ndarray]): ``domain`` and perhaps ``split`` and ``group``, strings ``(n, )``.
+        where (Callable): Row -> its place, for messages.
+
+    Raises:
+        ValueError: Naming the first such row and its value.
+    """
+    unknown = np.flatnonzero(~np.isin(table.get('split', PARTS[:1]), PARTS))
+    if len(unknown):
+        raise ValueError(f'{where(unknown[0])}: `split` holds {table["split"][unknown[0]].item()!r}, allowed are '
+                         f'{PARTS}')
+    if 'group' not in table:
+        return
+    groups, domains = table['group'], table['domain']
     _, first, place = np.unique(groups, return_index=True, return_inverse=True)
     row = int(np.argmax(domains != domains[first][place]))
     if domains[row] != domains[first][place][row]:
-        raise ValueError(f'feature file {path}, sample {row}: `group` {groups[row].item()!r} lies in several domains, '
+        raise ValueError(f'{where(row)}: `group` {groups[row].item()!r} lies in several domains, '
                          'and each domain is divided on its own: put the name of the domain into that of the group')
 
 
@@ -142,20 +157,23 @@ def _names(path: Path, name: str, values: np.ndarray) -> np.ndarray:
     return np.char.decode(values, 'utf-8') if values.dtype.kind == 'S' else values.astype(str)
 
 
-def class_labels(path: Path, values: np.ndarray, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+def class_labels(path: Path, values: np.ndarray, classes: np.ndarray | None,
+                 where: Callable[[int], str] | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the classes ``(N, )``, from indices or from names, and the names of the classes ``(C, )``.
 
     A file may go without ``classes``: they are then the names among the labels, or the numbers up to the largest one.
+    ``where`` says where a row lies, for messages.
 
     Raises:
         ValueError: Naming the file, the first bad row and its value.
     """
+    where = where or sample_of(path)
     values = _column(path, 'label', values)
     named = values.dtype.kind in 'SU'
     if named:
         values = _names(path, 'label', values)
     if classes is None:
-        classes = np.unique(values) if named else _numbers(path, values).astype(str)
+        classes = np.unique(values) if named else _numbers(path, values, where).astype(str)
     classes = _names(path, 'classes', _column(path, 'classes', _rows(path, 'classes', classes)))
     if len(set(classes)) != len(classes):
         raise ValueError(f'feature file {path}: `classes` names one class twice: {classes.tolist()}')
@@ -164,17 +182,17 @@ def class_labels(path: Path, values: np.ndarray, classes: np.ndarray | None) -> 
     good = np.isin(values, classes) if named else _indices(path, values, len(classes))
     if not good.all():
         row = int(np.argmin(good))
-        raise ValueError(f'feature file {path}, sample {row}: label {values[row].item()!r} is unknown, {allowed}')
+        raise ValueError(f'{where(row)}: label {values[row].item()!r} is unknown, {allowed}')
     order = np.argsort(classes)
     return (order[np.searchsorted(classes, values, sorter=order)] if named else values.astype(np.int64)), classes
 
 
-def _numbers(path: Path, values: np.ndarray) -> np.ndarray:
+def _numbers(path: Path, values: np.ndarray, where: Callable[[int], str]) -> np.ndarray:
     """0 to the largest label: the classes of a file that does not name them."""
     good = _indices(path, values, MOST_CLASSES)
     if not good.all():
         row = int(np.argmin(good))
-        raise ValueError(f'feature file {path}, sample {row}: label {values[row].item()!r} is no number of a class; '
+        raise ValueError(f'{where(row)}: label {values[row].item()!r} is no number of a class; '
                          'labels are 0, 1, 2, ..., or names')
     return np.arange(int(values.max(initial=-1)) + 1)
 

@@ -10,7 +10,7 @@ PARTS = ('train', 'val', 'test')
 
 def assign_parts(labels: np.ndarray, domains: np.ndarray, source_domains: Sequence[str], val_fraction: float,
                  seed: int, target_test_fraction: float | None = None,
-                 groups: np.ndarray | None = None) -> np.ndarray:
+                 groups: np.ndarray | None = None, source_test_fraction: float | None = None) -> np.ndarray:
     """Give every sample a part: sources are divided, all of the other domains is for testing unless a share is named.
 
     Each pair of class and domain is shuffled by a generator of its own and its first ``round(val_fraction * n)``
@@ -27,6 +27,7 @@ def assign_parts(labels: np.ndarray, domains: np.ndarray, source_domains: Sequen
         target_test_fraction (float, optional): Fraction of each other domain that tests; the rest trains, for methods
             that adapt to unlabelled samples.
         groups (np.ndarray, optional): What each sample was cut from, shape ``(n, )``, of one domain each.
+        source_test_fraction (float, optional): Fraction of each source that tests, counted in front of what validates.
 
     Returns:
         np.ndarray: ``'train'``, ``'val'`` or ``'test'``, shape ``(n, )``.
@@ -34,16 +35,18 @@ def assign_parts(labels: np.ndarray, domains: np.ndarray, source_domains: Sequen
     parts = np.full(len(labels), 'test', dtype='<U5')
     groups = np.arange(len(labels)) if groups is None else groups
     kinds = _kinds(labels, groups)
-    shares = dict.fromkeys(source_domains, ('val', val_fraction))
+    shares = dict.fromkeys(source_domains, (source_test_fraction or 0.0, val_fraction))
     if target_test_fraction is not None:
-        shares = {**dict.fromkeys(np.unique(domains).tolist(), ('test', target_test_fraction)), **shares}
-    for domain, (part, fraction) in shares.items():
+        shares = {**dict.fromkeys(np.unique(domains).tolist(), (target_test_fraction, 0.0)), **shares}
+    for domain, (testing, validating) in shares.items():
         for label in np.unique(kinds):
             members = np.flatnonzero((domains == domain) & (kinds == label))
             generator = np.random.default_rng([seed, zlib.crc32(domain.encode()), int(label)])
             names = generator.permutation(np.unique(groups[members]))
-            held_out = names[:round(fraction * len(names))]
-            parts[members] = np.where(np.isin(groups[members], held_out), part, 'train')
+            ends = np.cumsum([round(fraction * len(names)) for fraction in (testing, validating)])
+            parts[members] = 'train'
+            for part, own in zip(('test', 'val'), np.split(names, ends)):
+                parts[members[np.isin(groups[members], own)]] = part
     return parts
 
 
@@ -55,26 +58,16 @@ def _kinds(labels: np.ndarray, groups: np.ndarray) -> np.ndarray:
     return np.where(mixed[place], labels.max() + 1, labels)
 
 
-def statistics(values: np.ndarray, training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each element over the training samples, float64, ``(n, ...)`` -> twice ``(...)``.
-
-    An element that is constant in training has deviation 1: it is only shifted.
+def standardized(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """``(values - mean) / deviation`` as float32: what has deviation 0 is only shifted.
 
     Args:
-        values (np.ndarray): One array for each sample, shape ``(n, ...)``.
-        training (np.ndarray): Which samples give the statistics, boolean, shape ``(n, )``.
+        values (np.ndarray): Shape ``(n, ...)`` or ``(...)``; what float32 cannot hold becomes infinite, and the caller
+            looks for that with a sentence.
+        mean (np.ndarray): Of the training samples, ``(...)``.
+        deviation (np.ndarray): The same; see :func:`mean_and_deviation`.
     """
-<<<<<<< HEAD
-    chosen = values[training].astype(np.float64)
-    return chosen.mean(axis=0), np.where(constant_elements(values[training]), 1., chosen.std(axis=0))
-
-
-def standardized(values: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """``(values - mean) / deviation`` as float32; what float32 cannot hold becomes infinite."""
-=======
-    mean, deviation = mean_and_deviation(values[training])
->>>>>>> main
-    with np.errstate(over='ignore'):  # the caller looks for infinity, with a sentence
+    with np.errstate(over='ignore'):
         return ((values - mean) / np.where(deviation > 0, deviation, 1.)).astype(np.float32)
 
 

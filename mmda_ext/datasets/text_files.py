@@ -40,6 +40,31 @@ def read_text(path: str | Path, stray_bytes: bool = False) -> str:
                          f'{REMEDY.format("WINDOWS-1252")}') from error
 
 
+def check_columns(where: str, names: Sequence[str], required: Sequence[str], page: str) -> None:
+    """Refuse a table without the columns that it must have, or with two of one name.
+
+    Args:
+        where (str): File and line, for messages.
+        names (Sequence[str]): Columns that it has.
+        required (Sequence[str]): Columns that it must have.
+        page (str): Page of the documentation that describes the table, for messages.
+
+    Raises:
+        ValueError: Naming the columns.
+    """
+    if not names:
+        raise ValueError(f'{where}: the file is empty, it must begin with the names of its columns: {list(required)} '
+                         f'({page})')
+    missing = [name for name in required if name not in names]
+    if missing:
+        other = next((sign for sign in ';\t' if len(names) == 1 and sign in names[0]), None)
+        remedy = f': separate them by commas, not by {other!r}' if other else ''
+        raise ValueError(f'{where}: columns {missing} are missing, it has {list(names)}{remedy} ({page})')
+    twice = [name for number, name in enumerate(names) if name in names[:number]]
+    if twice:
+        raise ValueError(f'{where}: column {twice[0]!r} is there twice: rename or remove one of them ({page})')
+
+
 def read_csv(path: str | Path, required: Sequence[str], page: str) -> list[tuple[int, dict[str, str]]]:
     """Read a table with commas and a line of column names; columns may have any order.
 
@@ -53,14 +78,12 @@ def read_csv(path: str | Path, required: Sequence[str], page: str) -> list[tuple
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is in another encoding, lacks a column, or a row has more or fewer fields than columns.
+        ValueError: If it is empty, is in another encoding, lacks a column or has one twice, or a row has more or fewer
+            fields than columns.
     """
     reader = csv.DictReader(io.StringIO(read_text(path), newline=''))
     try:
-        names = list(reader.fieldnames or ())
-        missing = [name for name in required if name not in names]
-        if missing:
-            raise ValueError(f'{path}, line 1: columns {missing} are missing, it has {names} ({page})')
+        check_columns(f'{path}, line 1', list(reader.fieldnames or ()), required, page)
         rows = [(reader.line_num, dict(row)) for row in reader]
     except csv.Error as error:
         raise ValueError(f'{path}, line {reader.line_num + 1}: {error}: it must be a table with commas '

@@ -24,6 +24,14 @@ def combine(logits: Sequence[Tensor]) -> Tensor:
     return torch.stack([widen(value).log_softmax(1) for value in logits]).mean(0)
 
 
+def classify(model: Any, features: Mapping[str, Tensor], absent: Collection[str] = ()) -> Tensor:
+    """Logits ``(N, C)`` of the model's ``predictor`` for features ``{m: (N, D_m)}``; see :func:`every_predictor`."""
+    if model.predictor == 'fused' and len(features) == len(model.modalities):
+        return model.cls_head(features)
+    found = every_predictor(model, features, absent)
+    return found[scored(model.predictor, found)]
+
+
 def every_predictor(model: Any, features: Mapping[str, Tensor], absent: Collection[str] = ()) -> dict[str, Tensor]:
     """Logits ``{name: (N, C)}`` of all predictors that can speak.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmda_ext.visualization.results import ORACLE, SweepResults
+from mmda_ext.selection_rules import TARGET_ORACLE
+from mmda_ext.visualization.results import SweepResults
 from mmda_ext.visualization.scalars import scalar_files
 from mmda_ext.visualization.style import RC, WIDTH_INCHES, modality_colour, new_figure, save
 
@@ -106,7 +107,7 @@ def _title(results: SweepResults, row: str, target: str, seeds: int) -> str:
     """Name and number of seeds, which of them have not ended, and whether the target was validated on."""
     ended = min(seeds, len(results.seeds(row, target)))
     notes = [f'{seeds} seed{"s" if seeds > 1 else ""}', *([f'{seeds - ended} unfinished'] if ended < seeds else []),
-             *(['target oracle'] if ORACLE in results.selections.get(row, ()) else [])]
+             *(['target oracle'] if TARGET_ORACLE in results.selections.get(row, ()) else [])]
     return f'{row} ({", ".join(notes)})'
 
 

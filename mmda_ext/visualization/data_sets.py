@@ -2,16 +2,23 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import isnan, nan
 from pathlib import Path
+from typing import Any
 
 from mmda_ext.visualization.ranks import Ranks, mean_ranks
 from mmda_ext.visualization.results import SweepResults, read_results
 from mmda_ext.visualization.statistics import holm
-from mmda_ext.visualization.tables import NOT_RUN, format_difference, format_summary
+from mmda_ext.visualization.tables import (
+    NOT_RUN,
+    UPPER_BOUND,
+    UPPER_BOUND_NOTE,
+    format_difference,
+    format_summary,
+)
 
 #: Behind a difference whose corrected p value is below the level.
 CLEAR, LEVEL = ' *', 0.05
@@ -32,12 +39,17 @@ class DataSets:
         named = [row for results in self.sets.values() for row in results.rows]
         object.__setattr__(self, 'rows', list(dict.fromkeys(named)))
 
+    @property
+    def upper_bounds(self) -> set[str]:
+        """Rows that trained on labels of a target; they have no rank and no comparison."""
+        return set().union(*(results.upper_bounds for results in self.sets.values()))
+
     @cached_property
     def corrected(self) -> dict[tuple[str, str], float]:
         """Holm's p value of (data set, row) against the reference, corrected for the rows of that data set."""
         found: dict[tuple[str, str], float] = {}
         for name, results in self.sets.items():
-            others = results.rows[1:]
+            others = results.compared
             p_values = holm([results.difference(row).p for row in others])
             found |= {(name, row): p for row, p in zip(others, p_values)}
         return found
@@ -46,21 +58,22 @@ class DataSets:
     def ranks(self) -> Ranks | None:
         """Mean ranks of the rows that ran on every target of every data set; None for fewer than two of them."""
         scores = {row: [results.summary(row).mean if row in results.rows else nan for results in self.sets.values()]
-                  for row in self.rows}
+                  for row in self.rows if row not in self.upper_bounds}
         whole = {row: values for row, values in scores.items() if not any(map(isnan, values))}
         return mean_ranks(whole) if len(whole) > 1 else None
 
 
 def read_data_sets(paths: Sequence[Path], part: str = 'test', metric: str | None = None,
-                   rows: Sequence[str] | None = None) -> DataSets:
+                   rows: Sequence[str] | None = None, selection: str | None = None) -> DataSets:
     """Read one file of ``tools/sweep.py`` for each data set.
 
     Args:
-        paths (Sequence[Path]): Files ``results.json``; a data set is called as the ``--dataset`` of its sweep, or as
-            the folder.
+        paths (Sequence[Path]): Files ``results.json``; a data set is called as the table of its benchmark, else as the
+            ``--dataset`` of its sweep, else as the folder.
         part (str): ``'test'`` or ``'val'``.
         metric (str | None): Key of the score.
         rows (Sequence[str] | None): Only these rows, the first as reference; by default all.
+        selection (str | None): The rule whose epoch counts; by default that of each run.
 
     Returns:
         DataSets: The scores.
@@ -70,8 +83,8 @@ def read_data_sets(paths: Sequence[Path], part: str = 'test', metric: str | None
     """
     sets: dict[str, SweepResults] = {}
     for path in paths:
-        results = read_results(path, part, metric, rows)
-        name = Path(results.about.get('dataset') or Path(path).absolute().parent.name).stem
+        results = read_results(path, part, metric, rows, selection)
+        name = _name_of(results.about, path)
         if name in sets:
             raise ValueError(f'{path}: a second file of the data set {name}; name one file for each')
         sets[name] = results
@@ -83,29 +96,38 @@ def read_data_sets(paths: Sequence[Path], part: str = 'test', metric: str | None
     return DataSets(sets)
 
 
+def _name_of(about: Mapping[str, Any], path: Path) -> str:
+    if about.get('table'):
+        return str(about['table'])
+    return Path(about['dataset']).stem if about.get('dataset') else Path(path).absolute().parent.name
+
+
 def markdown_of_sets(data: DataSets) -> str:
     """Rows x data sets: the reference's mean over targets, the others' paired difference from it, and mean ranks."""
     head = ['recipe', *data.sets, *(['mean rank'] if data.ranks else [])]
     lines = ['| ' + ' | '.join(head) + ' |', '|' + '---|' * len(head)]
     for row in data.rows:
         cells = [_cell(data, name, row) for name in data.sets]
-        rank = [_rank(data.ranks, row)] if data.ranks else []
-        lines.append('| ' + ' | '.join([row, *cells, *rank]) + ' |')
+        rank = [_rank(data, row)] if data.ranks else []
+        lines.append('| ' + ' | '.join([row + UPPER_BOUND * (row in data.upper_bounds), *cells, *rank]) + ' |')
     failed = [f'\nFailed on {name}: {text}' for name, results in data.sets.items() for text in results.failed]
-    return '\n'.join([*lines, '', _caption(data), *failed, ''])
+    notes = [f'\n{UPPER_BOUND_NOTE}'] if data.upper_bounds else []
+    return '\n'.join([*lines, '', _caption(data), *notes, *failed, ''])
 
 
 def _cell(data: DataSets, name: str, row: str) -> str:
     results = data.sets[name]
     if row not in results.rows:
         return NOT_RUN
-    if row == data.rows[0]:
+    if row == data.rows[0] or row in data.upper_bounds:
         return format_summary(results.summary(row))
     return format_difference(results.difference(row)) + CLEAR * (data.corrected[name, row] < LEVEL)
 
 
-def _rank(ranks: Ranks, row: str) -> str:
-    return f'{ranks.mean[row]:.1f}' if row in ranks.mean else NOT_RUN
+def _rank(data: DataSets, row: str) -> str:
+    if row in data.upper_bounds:
+        return 'none'
+    return f'{data.ranks.mean[row]:.1f}' if data.ranks and row in data.ranks.mean else NOT_RUN
 
 
 def _caption(data: DataSets) -> str:
@@ -133,6 +155,6 @@ def csv_of_sets(data: DataSets) -> str:
                 summary, difference = results.summary(row), results.difference(row)
                 numbers = [summary.mean, summary.sd, summary.n, difference.mean, difference.low, difference.high,
                            difference.n, difference.p, data.corrected.get((name, row), nan), rank]
-                numbers[3:9] = numbers[3:9] if row != data.rows[0] else [nan] * 6
+                numbers[3:9] = numbers[3:9] if row not in {data.rows[0], *data.upper_bounds} else [nan] * 6
                 writer.writerow([row, name, *('' if isnan(value) else f'{value:.6g}' for value in numbers)])
     return stream.getvalue()

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mmda_ext.selection_rules import ORACLE, TARGET_ORACLE
 from mmda_ext.visualization.statistics import Difference, Summary, paired_difference, summarise
 from mmda_ext.visualization.test_sets import Key, TestSet, one_test_set
-
-#: Rule of a run that selected on the target, as in ``result.json``.
-ORACLE = 'target_oracle'
 
 
 @dataclass(frozen=True)
@@ -28,6 +26,7 @@ class SweepResults:
         selections (dict): Rules by which the tested checkpoints of a row were selected, as in ``result.json``.
         test_sets (dict): What each score is of: one for each target, as far as results say it.
         left_out (dict): (row, target, seed) -> what the run did without, part -> counts, as in ``result.json``.
+        upper_bounds (set): Rows with a run that trained on labels of the target; they are compared with nothing.
     """
 
     rows: list[str]
@@ -39,6 +38,12 @@ class SweepResults:
     selections: dict[str, set[str]] = field(default_factory=dict)
     test_sets: dict[Key, TestSet] = field(default_factory=dict)
     left_out: dict[Key, dict[str, dict[str, int]]] = field(default_factory=dict)
+    upper_bounds: set[str] = field(default_factory=set)
+
+    @property
+    def compared(self) -> list[str]:
+        """Rows that are compared with the first."""
+        return [row for row in self.rows[1:] if row not in self.upper_bounds]
 
     def seeds(self, row: str, target: str) -> list[int]:
         """Seeds of one cell of the table that have a score, ascending."""
@@ -72,14 +77,14 @@ class SweepResults:
     def scored_on(self) -> str:
         """What the scores are of, for captions and axes."""
         if self.about.get('part', 'test') == 'val':
-            oracle = any(ORACLE in rules for rules in self.selections.values())
+            oracle = any(TARGET_ORACLE in rules for rules in self.selections.values())
             return 'validation, samples of the target among it' if oracle else 'source validation'
         held_out = self.test_sets and all(found.held_out for found in self.test_sets.values())
         return 'held-out part of the target domain' if held_out else 'target domain'
 
 
 def read_results(path: str | Path, part: str = 'test', metric: str | None = None,
-                 rows: Sequence[str] | None = None) -> SweepResults:
+                 rows: Sequence[str] | None = None, selection: str | None = None) -> SweepResults:
     """Read a file that ``tools/sweep.py`` wrote; nothing is asked of rows that are not wanted.
 
     Args:
@@ -87,13 +92,14 @@ def read_results(path: str | Path, part: str = 'test', metric: str | None = None
         part (str): ``'test'`` (target) or ``'val'`` (sources).
         metric (str | None): Key of the score; the sweep's main metric by default.
         rows (Sequence[str] | None): Only these recipes, in this order; all by default.
+        selection (str | None): The rule whose epoch counts; by default that of each run.
 
     Returns:
         SweepResults: The scores.
 
     Raises:
-        ValueError: If the file is not one of a sweep or lacks a row, a cell is damaged or lacks the metric, or rows of
-            one target were scored on different samples.
+        ValueError: If the file is not one of a sweep or lacks a row, a cell is damaged or lacks the metric or the rule,
+            or rows of one target were scored on different samples.
     """
     path = Path(path)
     try:
@@ -104,14 +110,14 @@ def read_results(path: str | Path, part: str = 'test', metric: str | None = None
     unknown = [row for row in rows or () if row not in known]
     if unknown:
         raise ValueError(f'--rows {" ".join(unknown)}: the sweep has {", ".join(known)}')
-    about = {'part': part, 'metric': metric or content.get('main_metric', 'acc/top1'),
-             **{key: content.get(key) for key in ('updated', 'versions', 'seeds', 'dataset')}}
+    about = {'part': part, 'selection': selection, 'metric': metric or content.get('main_metric', 'acc/top1'),
+             **{key: content.get(key) for key in ('updated', 'versions', 'seeds', 'dataset', 'table')}}
     results = SweepResults(list(rows or known), targets, {}, about=about)
     for index, cell in enumerate(cells):
         _check(path, index, cell, known)
         if cell['row'] in results.rows:
             _take(results, cell, path)
-    one_test_set(results.test_sets, str(path))
+    one_test_set({key: own for key, own in results.test_sets.items() if key[0] not in results.upper_bounds}, str(path))
     return results
 
 
@@ -123,11 +129,29 @@ def _take(results: SweepResults, cell: dict[str, Any], path: Path) -> None:
         results.failed.append(f'{" / ".join(key[:2])} / seed {key[2]}: {cell["reason"]}')
     if cell['state'] == 'done':
         part, metric = results.about['part'], results.about['metric']
+        cell = {**cell, 'result': _by_rule(path, cell, results.about['selection'])}
+        if cell['result'].get('reason'):
+            results.failed.append(f'{" / ".join(key[:2])} / seed {key[2]}: {cell["result"]["reason"]}')
+            return
         results.scores[key] = _score(path, cell, part, metric)
         results.selections.setdefault(cell['row'], set()).add(_selection(cell['result']))
         results.test_sets[key] = TestSet.of(cell['result'], part, metric)
         if cell['result'].get('left_out'):
             results.left_out[key] = cell['result']['left_out']
+        if cell['result'].get('seen_test_domains'):
+            results.upper_bounds.add(cell['row'])
+
+
+def _by_rule(path: Path, cell: dict[str, Any], rule: str | None) -> dict[str, Any]:
+    """The result of a cell with the scores of the epoch that a rule selects."""
+    result, further = cell['result'], cell['result'].get('rules') or {}
+    if rule is None or (rule == _selection(result) and rule not in further):
+        return result
+    if rule not in further:
+        known = ', '.join([_selection(result), *further])
+        raise ValueError(f'{path}: {_name(cell)} does not say what {rule} selects, only {known}: name the rule in the '
+                         "protocol's `selection` (--also-select of the trainer) and train in another --work-dir")
+    return {**result, **further[rule], 'selection': TARGET_ORACLE if rule == ORACLE else rule}
 
 
 def _selection(result: dict[str, Any]) -> str:

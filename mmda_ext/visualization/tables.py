@@ -11,6 +11,10 @@ from mmda_ext.visualization.test_sets import describe
 NOT_RUN = 'not run'
 #: Behind the number of a cell of which a run did without part of the data.
 MARK = ' †'
+#: Behind the name of a row that trained on labels of the target.
+UPPER_BOUND = ' ‡'
+UPPER_BOUND_NOTE = (f'{UPPER_BOUND.strip()} trained on labels of the target and scored on a part of it that was held '
+                    'out: an upper bound, which is compared with no row and has no rank.')
 
 
 def format_summary(summary: Summary) -> str:
@@ -35,6 +39,11 @@ def format_selection(results: SweepResults, row: str) -> str:
     return ' / '.join(sorted(rule.replace('_', ' ') for rule in results.selections.get(row, ()))) or NOT_RUN
 
 
+def name_of(results: SweepResults, row: str) -> str:
+    """Name of a row, marked where it is an upper bound."""
+    return row + UPPER_BOUND * (row in results.upper_bounds)
+
+
 def lacking(results: SweepResults) -> list[str]:
     """What runs did without, such as ``GMP / human / seed 0: 12 of 360 train samples missing``."""
     return [f'{row} / {target} / seed {seed}: ' + ', '.join(
@@ -51,10 +60,12 @@ def markdown_table(results: SweepResults) -> str:
     for row in results.rows:
         cells = [format_summary(results.summary(row, target)) + MARK * bool(results.reduced(row, target))
                  for target in results.targets]
-        difference = 'reference' if row == first else format_difference(results.difference(row))
+        difference = 'reference' if row == first else 'upper bound' if row in results.upper_bounds else \
+            format_difference(results.difference(row))
         numbers = [*cells, format_summary(results.summary(row)), difference]
-        lines.append('| ' + ' | '.join([row, *numbers, format_selection(results, row)]) + ' |')
+        lines.append('| ' + ' | '.join([name_of(results, row), *numbers, format_selection(results, row)]) + ' |')
     notes = [f'{MARK} ran on less than was listed: {text}' for text in lacking(results)]
+    notes += [UPPER_BOUND_NOTE] if results.upper_bounds else []
     notes += [f'Failed: {text}' for text in results.failed]
     return '\n'.join([*lines, '', _caption(results), *(f'\n{note}' for note in notes), ''])
 
@@ -92,7 +103,7 @@ def csv_table(results: SweepResults) -> str:
 
 
 def _difference_cells(results: SweepResults, row: str) -> list[object]:
-    if row == results.rows[0]:
+    if row == results.rows[0] or row in results.upper_bounds:
         return [''] * 4
     found = results.difference(row)
     return [_number(found.mean), _number(found.low), _number(found.high), found.n]

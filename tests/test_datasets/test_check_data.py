@@ -1,16 +1,19 @@
 """tools/data/check_data.py finds what is wrong and goes on."""
 
+import csv
 import importlib.util
 import json
 import re
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from mmda_ext.datasets.video_file import VideoFile
 from tests.conftest import ROOT
 from tests.test_datasets.media import damage_frame, make_epic, make_hac, ramp_wave, write_wave
+from tests.test_datasets.recordings import make_recordings, write_table
 
 
 @pytest.fixture(scope='module')
@@ -103,6 +106,41 @@ def test_all_frames_of_files(tool: ModuleType, tmp_path: Path, monkeypatch: pyte
     for name in ('flow/ha_flow_y.mp4', 'videos/ha.mp4'):
         damage_frame(tmp_path / 'human' / name, 40)
         assert tool.main([*arguments, '--all-frames']) == 1
+
+
+def test_all_faults_of_a_table(tool: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """A missing file, unreadable ones of each kind, segments over an end, and a row that says nothing."""
+    rows = list(csv.DictReader(make_recordings(tmp_path, 1).read_text().splitlines()))
+    path = write_table(tmp_path / 'own.csv', rows)
+    report = tmp_path / 'report.json'
+    assert tool.main(['table', str(path), '--decode', '--all-frames']) == 0
+    said = capsys.readouterr().out
+    assert 'siteB    all        2 samples' in said
+    assert '    of each class: clap 1, wave 1' in said
+    rows = [row | dict(start='', stop='', sensor_rate='20') for row in rows]
+    rows[0].update(start='0.5', stop='3')
+    rows[1].update(start='5', stop='6')
+    rows[2].update(start='2', stop='1')
+    rows[5]['label'] = 'clap'
+    write_table(path, rows)
+    (tmp_path / 'sound' / '003.wav').unlink()
+    (tmp_path / 'video' / '004.mp4').write_bytes(b'rubbish')
+    np.save(tmp_path / 'sensor' / '005.npy', np.ones((4, 2)))
+    assert tool.main(['table', str(path), '--decode', '--json', str(report)]) == 1
+    table, *domains = json.loads(report.read_text())['splits']
+    assert [fault.split(': ')[1] for fault in table['problems']] == ['start=2 s is not before stop=1 s']
+    found = {part['domain']: {key: len(part[key]) for key in ('missing', 'unreadable', 'shortened')}
+             for part in domains}
+    assert found['siteA'] == dict(missing=0, unreadable=2, shortened=4), 'both files of line 3; three of line 2, sound'
+    assert found['siteC'] == dict(missing=0, unreadable=2, shortened=0)
+    assert domains[1]['missing'] == [str(tmp_path / 'sound' / '003.wav')]
+    assert domains[2]['classes'] == dict(clap=2, wave=0)
+    assert tool.main(['table', str(path), '--media', str(tmp_path), '--modalities', 'text', '--domains', 'siteC']) == 1
+    with pytest.raises(SystemExit, match='--domains x: the domains of .*own.csv are'):
+        tool.main(['table', str(path), '--domains', 'x'])
+    path.write_text('label\n')
+    assert tool.main(['table', str(path)]) == 1
+    assert "columns ['domain'] are missing" in capsys.readouterr().out
 
 
 def test_unknown_domain(tool: ModuleType) -> None:

@@ -178,6 +178,7 @@ def test_weather():
     dark = corrupt('video', 'snow', 5, data=white * 0)
     assert dark.min() == pytest.approx(.45 * .5, abs=1e-5)  # (1 - mix) max(0, 0.5) where there is no flake
     assert dark.max() > .5
+    assert dark == pytest.approx(np.rot90(dark, 2, axes=(1, 2)), abs=1e-5), 'flakes, and their half turn'
 
 
 def test_optical_flow_has_no_colours():

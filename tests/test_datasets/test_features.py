@@ -8,7 +8,7 @@ import pytest
 
 from mmda_ext.datasets import FeatureDataset, features
 from mmda_ext.datasets.feature_checks import class_labels
-from mmda_ext.datasets.feature_splits import assign_parts, constant_elements, standardized, statistics
+from mmda_ext.datasets.feature_splits import assign_parts, constant_elements, mean_and_deviation, standardized
 
 SOURCES = ('a', 'b')
 
@@ -83,7 +83,7 @@ def test_statistics_come_from_the_training_sources_only(tmp_path: Path) -> None:
 def test_constant_elements_are_only_shifted() -> None:
     values = np.ones((4, 2), dtype=np.float32)
     values[:, 1] = [0, 1, 2, 3]
-    scaled = standardized(values, *statistics(values, np.ones(4, dtype=bool)))
+    scaled = standardized(values, *mean_and_deviation(values))
     np.testing.assert_array_equal(scaled[:, 0], 0)
     assert np.isfinite(scaled).all()
 
@@ -98,7 +98,7 @@ def test_what_is_constant_is_told_by_the_precision_of_the_file(dtype: type) -> N
         values[:, 0] *= dtype(1e-8)
     assert len(np.unique(values[:, 1])) == 2
     assert constant_elements(values).tolist() == [False, True]
-    scaled = standardized(values, *statistics(values, np.ones(50, dtype=bool)))
+    scaled = standardized(values, *mean_and_deviation(values))
     assert scaled[:, 0].std() == pytest.approx(1, abs=1e-5)
     assert np.abs(scaled[:, 1]).max() <= 1024 * unit
 

@@ -25,10 +25,15 @@ with open('calls.txt', 'a') as calls:
 broken = pathlib.Path('broken.txt')
 if broken.exists() and broken.read_text() in str(folder):
     sys.exit(3)
+rule = 'last' if broken.exists() and broken.read_text() == f'unselected {row}' else 'source_validation'
 val = -10 * math.log10(rate)
 result = {'val': {'acc/top1': 0.0, 'a/acc/top1': val, 'b/acc/top1': val + 2},
           'val_set': {'all': {'samples': 2, 'domains': {'a': 1, 'b': 1}, 'fingerprint': 'x'}},
-          'test': {'acc/top1': 50.0 + seed + 10 * (row == 'base')}, 'selection': 'source_validation'}
+          'test': {'acc/top1': 50.0 + seed + 10 * (row == 'base')}, 'selection': rule}
+if '--also-select' in argv:
+    result['rules'] = {'last': {'epoch': 9, 'val': {}, 'test': {'acc/top1': result['test']['acc/top1'] - 5}}}
+if '--upper-bound' in argv:
+    result['seen_test_domains'] = ['usps']
 (folder / 'result.json').write_text(json.dumps(result))
 """
 PROTOCOL = """
@@ -111,6 +116,66 @@ def test_a_row_whose_search_fails_is_a_row_with_its_reason(benchmark, place):
     assert {cell['state'] for cell in json.loads((place / 'out/digits/results.json').read_text())['cells']} == {'done'}
 
 
+def test_a_run_that_source_validation_did_not_select_is_the_reason_of_its_row(benchmark, place):
+    (place / 'protocol.yaml').write_text(PROTOCOL.replace('[usps, mnist]', '[usps]').replace('trials: 3', 'trials: 1'))
+    (place / 'broken.txt').write_text('unselected base')
+    assert run(benchmark) == 1
+    cells = json.loads((place / 'out/digits/results.json').read_text())['cells']
+    reason = "a search needs source validation, and this run was selected by 'last'"
+    assert {cell['row']: (cell['state'], cell['reason']) for cell in cells} == {
+        'erm': ('done', ''), 'base': ('failed', reason)}
+    assert f'Failed on digits: base / usps / seed 0: {reason}' in (place / 'out/table.md').read_text()
+
+
+def test_a_cell_that_another_recipe_made_is_the_reason_of_its_row(benchmark, place):
+    (place / 'protocol.yaml').write_text('rows: [erm, base]\ntables: {x: {dataset: avdigits, targets: [usps]}}\n')
+    assert run(benchmark) == 0
+    file = place / 'out/x/base/usps/seed0/cell.json'
+    file.write_text(file.read_text().replace('"options": []', '"options": ["lr=1"]'))
+    assert run(benchmark) == 1
+    results = json.loads((place / 'out/x/results.json').read_text())
+    erm, base = results['cells']
+    assert (erm['state'], base['state'], base['result']) == ('done', 'failed', None)
+    assert "was made with options ['lr=1'], now it is []: name another row" in base['reason']
+    assert (results['table'], results['dataset']) == ('x', 'avdigits')
+
+
+def test_a_search_of_another_space_is_refused_before_anything_trains(benchmark, place):
+    """Of any table: nothing is lost, and nothing is trained in front of the refusal."""
+    short = PROTOCOL.replace('[usps, mnist]', '[usps]').replace('trials: 3', 'trials: 1')
+    (place / 'protocol.yaml').write_text(short)
+    assert run(benchmark) == 0
+    begun = len(calls(place))
+    (place / 'protocol.yaml').write_text(short.replace('seeds: 2', 'seeds: 5').replace('[face]', '[audio]'))
+    with pytest.raises(ValueError, match='the search faces/erm/actors01-06 was begun with another recipe or space'):
+        run(benchmark)
+    assert len(calls(place)) == begun
+
+
+def test_rules_are_put_side_by_side_and_an_upper_bound_beside_the_rows(benchmark, place):
+    (place / 'protocol.yaml').write_text('''
+rows: [erm, base, upper-bound]
+tables: {x: {dataset: avdigits, targets: [usps]}}
+seeds: 2
+search: {trials: 1}
+selection: [source_validation, last]
+''')
+    assert run(benchmark) == 0
+    side_by_side = (place / 'out/x/selection.md').read_text().splitlines()
+    assert side_by_side[0] == '| recipe | source validation | last |'
+    assert side_by_side[3] == '| base | 60.5 ± 0.7 (n=2) | 55.5 ± 0.7 (n=2) |'
+    assert side_by_side[4].startswith('| upper-bound ‡ |')
+    table = (place / 'out/x/table.md').read_text()
+    assert re.search(r'\| upper-bound ‡ .* \| upper bound \| source validation \|', table)
+    flags = {file.parent.relative_to(place / 'out/x').as_posix(): json.loads(file.read_text())['data'][4:]
+             for file in (place / 'out/x').rglob('cell.json')}
+    # No search looks at the target.
+    assert flags['search/erm/usps/trial0'] == []
+    assert flags['search/upper-bound/usps/trial0'] == ['--upper-bound']
+    assert flags['erm/usps/seed0'] == ['--also-select', 'last']
+    assert flags['upper-bound/usps/seed1'] == ['--upper-bound', '--also-select', 'last']
+
+
 def test_a_row_has_options_of_its_own(benchmark, place):
     row = '{name: slow, method: base, options: {optim_wrapper.optimizer.lr: 0.5}}'
     (place / 'protocol.yaml').write_text(f'rows: [erm, {row}]\ntables: {{x: {{dataset: ravdess}}}}\n')
@@ -127,15 +192,21 @@ def test_a_row_has_options_of_its_own(benchmark, place):
     ('rows: [erm, base]', 'rows: []', 'the file: rows is missing'),
     ('[usps, mnist]', '[usp]', 'row erm on table digits: --target usp: unknown'),
     ('dataset: avdigits', 'dataset: nowhere', 'protocol.yaml: .*nowhere'),
-    ('seeds: 2', 'sedes: 2', 'sedes is unknown; it holds rows, tables, seeds, search'),
+    ('seeds: 2', 'sedes: 2', 'sedes is unknown; it holds rows, tables, seeds, search, selection'),
     ('trials: 3', 'trails: 3', 'search: trails is unknown'),
     ('trials: 3', 'trials: 3, seed: 1', 'its seed 1 is among the seeds'),
     ('[face]', '[nose]', 'row erm on table faces: --modalities nose'),
     ('digits:', '../digits:', r'\.\./digits'),
     ('rows:', 'rows: [', 'is no YAML'),
+    ('seeds: 2', 'selection: [best]', "selection: rule='best' is unknown: choose one of 'last', 'oracle'"),
+    ('[erm, base]', '[upper-bound, erm]', 'upper-bound is an upper bound, and the first row is the reference'),
+    ('dataset: avdigits, targets: [usps, mnist]', 'dataset: bare.py', 'bare.py has no `domains`, so none can be left'),
+    ('erm, base]', 'erm, {name: odd, method: base, options: {search.x.factor: 2}}]',
+     'row odd on table digits: search: the recipe has no x .nothing at'),
 ])
 def test_a_wrong_file_is_one_sentence(benchmark, place, old, new, message):
     (place / 'protocol.yaml').write_text(PROTOCOL.replace(old, new))
+    (place / 'bare.py').write_text('num_classes = 2')
     with pytest.raises((ValueError, FileNotFoundError), match=message) as error:
         run(benchmark)
     assert '\n' not in str(error.value)
@@ -152,13 +223,17 @@ def config(**entries) -> Config:
     return Config({'a': {'b': [0.5, 2]}, 'search': {'a.b.0': {'factor': 10}, **entries}})
 
 
+def open_search(search, journal: Path, name: str, cfg: Config):
+    return search.Search(search.open_journal(journal), name, search.read_space(cfg), 'x')
+
+
 def test_what_all_rows_search_is_drawn_alike(search, tmp_path):
     journal = tmp_path / 'optuna.journal'
-    few = search.Search(journal, 'few', *search.read_space(config(), 'few'), 'x').trials(5, seed=3)
+    few = open_search(search, journal, 'few', config()).trials(5, seed=3)
     many = config(**{'a.b.1': {'low': 1, 'high': 9}})
-    more = search.Search(journal, 'more', *search.read_space(many, 'more'), 'x')
+    more = open_search(search, journal, 'more', many)
     drawn = more.trials(2, seed=3)
-    again = search.Search(journal, 'more', *search.read_space(many, 'more'), 'x').trials(5, seed=3)  # as after a kill
+    again = open_search(search, journal, 'more', many).trials(5, seed=3)  # as after a kill
     assert again[:2] == drawn
     assert again[0] == {'a.b.0': 0.5, 'a.b.1': 2}
     assert [trial['a.b.0'] for trial in again] == [trial['a.b.0'] for trial in few]
@@ -167,7 +242,7 @@ def test_what_all_rows_search_is_drawn_alike(search, tmp_path):
 
 
 def test_first_of_equals_is_best_and_a_failed_trial_stays_open(search, tmp_path):
-    found = search.Search(tmp_path / 'j', 'x', *search.read_space(config(), 'x'), 'x')
+    found = open_search(search, tmp_path / 'j', 'x', config())
     trials = found.trials(4, seed=3)
     assert found.best() is None
     for number, value in ((0, 1.0), (3, 2.0), (1, 2.0), (1, 99.0)):
@@ -175,17 +250,24 @@ def test_first_of_equals_is_best_and_a_failed_trial_stays_open(search, tmp_path)
     assert found.best() == (1, trials[1], 2.0)
 
 
+def test_a_file_that_is_no_journal_is_one_sentence(search, tmp_path):
+    (tmp_path / 'j').write_text('x\ny\n')
+    with pytest.raises(ValueError, match='j is no journal of Optuna, or damaged .*name another --work-dir') as error:
+        search.open_journal(tmp_path / 'j')
+    assert '\n' not in str(error.value)
+
+
 def test_a_journal_of_another_search_is_refused(search, tmp_path):
-    search.Search(tmp_path / 'j', 'x', *search.read_space(config(), 'x'), 'x')
+    open_search(search, tmp_path / 'j', 'x', config())
     with pytest.raises(ValueError, match='begun with another recipe or space'):
-        search.Search(tmp_path / 'j', 'x', *search.read_space(config(**{'a.b.1': {'choices': [1, 2]}}), 'x'), 'x')
+        open_search(search, tmp_path / 'j', 'x', config(**{'a.b.1': {'choices': [1, 2]}}))
 
 
 @pytest.mark.parametrize('dataset', ['ravdess', 'ravdess-adaptation'])
 def test_every_method_has_a_space_that_begins_with_the_rates(search, dataset):
     for name in methods(reads_target=dataset.endswith('adaptation')):
         cfg = with_ingredients(Path(method_file(name)), Choice(dataset=dataset))
-        space, _ = search.read_space(cfg, f'{name} on {dataset}')
+        space, _ = search.read_space(cfg)
         assert list(space)[:2] == ['optim_wrapper.optimizer.lr', 'optim_wrapper.optimizer.weight_decay']
 
 
@@ -200,9 +282,9 @@ def test_every_method_has_a_space_that_begins_with_the_rates(search, dataset):
 ])
 def test_a_wrong_space_is_one_sentence(search, key, entry, message):
     with pytest.raises(ValueError, match=message) as error:
-        search.read_space(config(**{key: entry}), 'gmp on ravdess')
+        search.read_space(config(**{key: entry}))
     assert '\n' not in str(error.value)
-    assert str(error.value).startswith('search of gmp on ravdess: ')
+    assert str(error.value).startswith('search: ')
 
 
 def test_score_is_the_mean_over_source_domains(search):
@@ -216,11 +298,9 @@ def test_score_is_the_mean_over_source_domains(search):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('file', sorted((ROOT / 'configs/benchmarks').glob('*.yaml')), ids=lambda file: file.stem)
-def test_the_files_that_are_shipped_can_run(benchmark, search, file, monkeypatch):
+def test_the_files_that_are_shipped_can_run(benchmark, file, monkeypatch):
     import benchmark_file
     monkeypatch.chdir(ROOT)
-    found = benchmark_file.read_benchmark(file)
+    assert benchmark_file.read_benchmark(file).rows[0].name in ('erm', 'dt')
     assert f'python tools/benchmark.py configs/benchmarks/{file.name}' in ' '.join(
         line.lstrip('# ') for line in file.read_text().splitlines() if line.startswith('#'))
-    for row in found.rows:
-        search.read_space(found.tables[0].config(row), row.name)

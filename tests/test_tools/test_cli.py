@@ -286,11 +286,11 @@ def wait_for(path, process):
 
 
 def test_killed_run_is_resumed_and_finishes_alike(tmp_path):
-    whole = write_config(tmp_path / 'toy.py', toy_config(tmp_path / 'whole', epochs=5))
-    long = write_config(tmp_path / 'long.py', toy_config(
-        tmp_path / 'parts', epochs=5, **{'train_dataloader.dataset.size': 24}))
+    # Long enough that it is killed before its end.
+    whole, long = (write_config(tmp_path / f'{name}.py', toy_config(tmp_path / name, epochs=30))
+                   for name in ('whole', 'parts'))
     process = start(long, cwd=tmp_path)
-    wait_for(tmp_path / 'parts' / 'epoch_2.pth', process)
+    wait_for(tmp_path / 'parts' / 'last_checkpoint', process)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert (tmp_path / 'parts' / LOCK_NAME).exists()

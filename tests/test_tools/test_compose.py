@@ -121,7 +121,7 @@ def test_a_recipe_of_ones_own_inherits_a_method_and_states_its_data(tmp_path):
 
 @pytest.mark.parametrize(('method', 'flags', 'message'), [
     ('gmp', {}, r'gmp.py is a method: name its data with --dataset, one of avdigits, avdigits-adaptation, demo, .*'
-                r'ravdess-adaptation, .*or a dataset config \(.py\) or feature file \(.npz\) of your own'),
+                r'ravdess-adaptation, .*or a dataset config \(.py\), a feature file \(.npz\) or a table of files'),
     ('gmp', dict(dataset='epik'), '--dataset epik is unknown: did you mean epic[?] there are avdigits, .*own_data.md'),
     ('gmp', dict(dataset='nowhere.npz'), '--dataset nowhere.npz: there is no such file'),
     ('gmp', dict(dataset='epic', target=['D4']), '--target D4: unknown in --dataset epic, which has D1, D2, D3'),

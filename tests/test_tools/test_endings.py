@@ -256,6 +256,25 @@ def test_a_loader_whose_parent_hung_up_has_nothing_to_tell():
     assert (done.returncode, told) == (0, ['ConnectionResetError: of the parent', 'ValueError: of the loader'])
 
 
+TALKS = """
+import os
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+if {other}:
+    read, write = os.pipe()
+    os.close(read)
+raise SystemExit(run_with_one_line_errors(lambda: os.write(write, b'x') if {other} else print('x' * 100_000)))
+"""
+
+
+@pytest.mark.parametrize(('other', 'code'), [(False, 141), (True, 1)])
+def test_a_reader_that_leaves_is_no_fault_and_other_pipes_are(other, code):
+    tool = subprocess.Popen([sys.executable, '-c', TALKS.format(other=other)], env=ENV, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True)
+    if not other:
+        tool.stdout.close()
+    assert ('Broken pipe' in tool.stderr.read(), tool.wait(timeout=50)) == (other, code)
+
+
 CHILDREN = """
 import os, signal, time
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors

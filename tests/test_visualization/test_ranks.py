@@ -75,6 +75,13 @@ def test_rows_by_data_sets(files):
     assert 'less than 1.4 apart' in lines[6]
 
 
+def test_two_tables_of_one_data_set_are_two_columns(tmp_path):
+    paths = [write_sweep(tmp_path / name, 'ravdess', {'erm': [50.0], 'up': [60.0]}) for name in ('all', 'audio')]
+    for path in paths:
+        path.write_text(json.dumps({**json.loads(path.read_text()), 'table': f'{path.parent.name}-v1.0'}))
+    assert list(read_data_sets(paths).sets) == ['all-v1.0', 'audio-v1.0']
+
+
 def test_csv_of_sets_holds_the_corrected_value(files):
     data = read_data_sets(files)
     lines = {(line['recipe'], line['data_set']): line for line in csv.DictReader(csv_of_sets(data).splitlines())}

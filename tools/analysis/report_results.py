@@ -22,6 +22,7 @@ from mmda_ext.visualization.difference_plot import plot_differences
 from mmda_ext.visualization.marks import replace_between
 from mmda_ext.visualization.rank_plot import plot_ranks
 from mmda_ext.visualization.results import read_results
+from mmda_ext.visualization.rules_table import csv_of_rules, markdown_of_rules
 from mmda_ext.visualization.tables import csv_table, markdown_table
 
 CURVES_FOR_AT_MOST = 8
@@ -35,6 +36,9 @@ def parse_args(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--metric', help="key of the score; the sweep's main metric by default")
     parser.add_argument('--rows', nargs='+', help='only these recipes, the first is the reference; all by default')
     parser.add_argument('--pages', type=Path, nargs='+', default=[], help='pages to put the table of several files in')
+    parser.add_argument('--selection', nargs='+', metavar='RULE',
+                        help='the rule that selects the epoch whose scores count, such as last or oracle; several are '
+                             'put side by side in selection.md and selection.csv')
     parser.add_argument('--chance', type=float, help='accuracy of guessing in percent, drawn as a line')
     return parser.parse_args(arguments)
 
@@ -45,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
         print('error: --out: name the folder in which the table of several files goes', file=sys.stderr)
         return 2
     try:
-        written = report_one(args) if len(args.results) == 1 else report_several(args)
+        written = report_rules(args) if len(args.selection or ()) > 1 else \
+            report_one(args) if len(args.results) == 1 else report_several(args)
     except (ValueError, OSError) as error:
         print(f'error: {error}', file=sys.stderr)
         return 2
@@ -55,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def report_one(args: argparse.Namespace) -> list[Path | None]:
     """Recipes x targets of one sweep."""
-    results = read_results(args.results[0], args.part, args.metric, args.rows)
+    results = read_results(args.results[0], args.part, args.metric, args.rows, *(args.selection or ()))
     out = args.out or args.results[0].parent
     files: list[Path | None] = [*write(out, markdown_table(results), csv_table(results))]
     if results.scores:
@@ -67,7 +72,7 @@ def report_one(args: argparse.Namespace) -> list[Path | None]:
 
 def report_several(args: argparse.Namespace) -> list[Path | None]:
     """Recipes x data sets."""
-    data = read_data_sets(args.results, args.part, args.metric, args.rows)
+    data = read_data_sets(args.results, args.part, args.metric, args.rows, *(args.selection or ()))
     table = markdown_of_sets(data)
     for page in args.pages:
         replace_between(page, 'benchmark table', table)
@@ -77,12 +82,25 @@ def report_several(args: argparse.Namespace) -> list[Path | None]:
     return files + ([plot_ranks(data.ranks, args.out / 'ranks.png')] if data.ranks else [])
 
 
-def write(out: Path, table: str, numbers: str) -> list[Path]:
+def report_rules(args: argparse.Namespace) -> list[Path]:
+    """Recipes x selection rules of one sweep.
+
+    Raises:
+        ValueError: If several files are given.
+    """
+    if len(args.results) > 1:
+        raise ValueError('--selection: several rules are put side by side for one file; name one rule, or one file')
+    by_rule = {rule: read_results(args.results[0], args.part, args.metric, args.rows, rule) for rule in args.selection}
+    return write(args.out or args.results[0].parent, markdown_of_rules(by_rule), csv_of_rules(by_rule), 'selection')
+
+
+def write(out: Path, table: str, numbers: str, name: str = 'table') -> list[Path]:
     out.mkdir(parents=True, exist_ok=True)
-    (out / 'table.md').write_text(table, encoding='utf-8')
-    (out / 'table.csv').write_text(numbers, encoding='utf-8')
+    files = [out / f'{name}.md', out / f'{name}.csv']
+    for file, text in zip(files, (table, numbers)):
+        file.write_text(text, encoding='utf-8')
     print(table)
-    return [out / 'table.md', out / 'table.csv']
+    return files
 
 
 if __name__ == '__main__':

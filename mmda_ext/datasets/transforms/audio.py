@@ -1,4 +1,4 @@
-"""Read a stretch of a sound file."""
+"""Read a stretch of a sound file, or of the sound track of a video."""
 
 import logging
 from pathlib import Path
@@ -8,6 +8,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.logging import print_log
 
 from mmda_ext.datasets.errors import MediaError, media_exceptions
+from mmda_ext.datasets.sound_track import CONTAINERS, read_track
 from mmda_ext.datasets.truncation import file_missing_bytes
 from mmda_ext.registry import TRANSFORMS
 
@@ -19,8 +20,9 @@ TOLERANCE = .1
 class LoadAudio(BaseTransform):
     """Read ``audio_path`` from ``start_time`` to ``stop_time`` (seconds; None: from the start, to the end).
 
-    Only that stretch is read. Channels are averaged, another rate is resampled by librosa. Adds
-    ``audios``, the float32 waveform in [-1, 1], shape ``(n, )``, and ``sample_rate``.
+    The file may be a video, of which the sound track is read. Only that stretch is read. Channels are averaged, another
+    rate is resampled by librosa. Adds ``audios``, the float32 waveform in [-1, 1], shape ``(n, )``, and
+    ``sample_rate``.
 
     A stretch that reaches over an end of the recording is cut to the recording, and an empty one becomes
     ``empty_seconds`` of silence. Neither passes unseen: the sample gets ``incomplete``, ``'shortened'`` (by more than
@@ -70,10 +72,10 @@ class LoadAudio(BaseTransform):
 
 
 def read_segment(path: str, start: float | None, stop: float | None) -> tuple[np.ndarray, int]:
-    """Read a stretch of a sound file, averaged over channels.
+    """Read a stretch of a sound file, or of the sound track of a video, averaged over channels.
 
     Args:
-        path (str): The file.
+        path (str): The file; one of :data:`CONTAINERS` is read by PyAV, all others by libsndfile.
         start (float | None): Seconds; None: 0.
         stop (float | None): Seconds; None: the end.
 
@@ -84,17 +86,12 @@ def read_segment(path: str, start: float | None, stop: float | None) -> tuple[np
     Raises:
         MediaError: If the file is missing, has no samples, was cut off before the stretch ends or is no sound file.
     """
-    import soundfile
     if not Path(path).is_file():
         raise MediaError(path, 'there is no such sound file: check `data_root`, or extract the sound (docs/data.md)')
+    read = read_track if Path(path).suffix.lower() in CONTAINERS else _read_sound
     try:
         missing = file_missing_bytes(path)
-        with soundfile.SoundFile(path) as file:
-            length, rate = file.frames, file.samplerate
-            first = 0 if start is None else min(max(round(start * rate), 0), length)
-            last = length if stop is None else min(round(stop * rate), length)
-            file.seek(first)
-            samples = file.read(max(last - first, 0), dtype='float32', always_2d=True)
+        samples, rate, length = read(path, start, stop)
     except media_exceptions() as error:
         raise MediaError(path, f'it cannot be read as sound ({error}): extract it again (docs/data.md)') from error
     # A decoder takes what is there for all there is.
@@ -103,9 +100,23 @@ def read_segment(path: str, start: float | None, stop: float | None) -> tuple[np
                          'header promises are missing: copy or extract it again (docs/data.md)')
     if not length:
         raise MediaError(path, 'the sound file has no samples: extract the sound again (docs/data.md)')
+    first, last = (length if seconds is None else min(max(round(seconds * rate), 0), length)
+                   for seconds in (start or 0., stop))
     if len(samples) < last - first:
         raise MediaError(path, 'the sound file is truncated: extract the sound again (docs/data.md)')
     return check_wave(path, samples.mean(axis=1)), rate
+
+
+def _read_sound(path: str, start: float | None, stop: float | None) -> tuple[np.ndarray, int, int]:
+    """As :func:`read_track`, of a file that libsndfile knows; only the stretch is read."""
+    import soundfile
+    with soundfile.SoundFile(path) as file:
+        length, rate = file.frames, file.samplerate
+        first = 0 if start is None else min(max(round(start * rate), 0), length)
+        last = length if stop is None else min(round(stop * rate), length)
+        file.seek(first)
+        samples = file.read(max(last - first, 0), dtype='float32', always_2d=True)
+    return samples, rate, length
 
 
 def check_wave(path: str, wave: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """From words to numbers."""
 
+import re
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,33 @@ class TokenizeText(BaseTransform):
 
     def __repr__(self) -> str:
         return f'TokenizeText(tokenizer={self.tokenizer!r}, max_length={self.max_length})'
+
+
+@TRANSFORMS.register_module()
+class HashWords(BaseTransform):
+    """Turn ``text`` into ``feature``, a number for each word, int64, shape ``(L, )``, ``1 <= L <= max_length``.
+
+    For encoders that are trained from scratch: it needs no vocabulary. A word in small letters, or a single sign, is
+    ``2 + crc32(word) mod num_words``, so that few words share a number; 0 is padding, 1 stands for a text of no words.
+
+    Args:
+        num_words (int): Numbers that words are spread over; the encoder's vocabulary has two more.
+        max_length (int): Words at most; the rest is cut off.
+    """
+
+    def __init__(self, num_words: int = 4096, max_length: int = 64) -> None:
+        if min(num_words, max_length) < 1:
+            raise ValueError(f'HashWords: num_words={num_words} and max_length={max_length} must be at least 1')
+        self.num_words, self.max_length = num_words, max_length
+
+    def transform(self, results: dict) -> dict:
+        words = re.findall(r'\w+|[^\w\s]', results['text'].lower())[:self.max_length]
+        numbers = [2 + zlib.crc32(word.encode()) % self.num_words for word in words]
+        results['feature'] = np.array(numbers or [1], dtype=np.int64)
+        return results
+
+    def __repr__(self) -> str:
+        return f'HashWords(num_words={self.num_words}, max_length={self.max_length})'
 
 
 def load_tokenizer(name: str, lowercase: bool = True) -> Any:

@@ -13,9 +13,10 @@ from mmengine.runner import Runner
 
 from mmda_ext.compat import keep_checkpoints_at_home
 from mmda_ext.registry import HOOKS
+from mmda_ext.selection_rules import SOURCE_VALIDATION, TARGET_ORACLE
 
 from .records import plain, write_text
-from .selection import SOURCE_VALIDATION, TARGET_ORACLE, validated_domains
+from .selection import validated_domains
 
 keep_checkpoints_at_home()
 

@@ -1,12 +1,9 @@
-"""By which rule the tested checkpoint of a run was selected, and what the data sets say about it."""
+"""Which source and target domains a run validates on."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from mmengine.runner import Runner
-
-#: Rules, as they stand in ``result.json`` and in tables.
-SOURCE_VALIDATION, TARGET_ORACLE, LAST, UNKNOWN = 'source_validation', 'target_oracle', 'last', 'unknown'
 
 
 def validated_domains(runner: Runner) -> tuple[set[str], set[str]]:

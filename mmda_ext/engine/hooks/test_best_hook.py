@@ -13,11 +13,12 @@ from mmengine.runner import Runner
 from mmda_ext.engine.random_state import preserved_random_state
 from mmda_ext.engine.seen_domains import declared_test_domains
 from mmda_ext.registry import HOOKS
+from mmda_ext.selection_rules import LAST, UNKNOWN
 
 from .check_data_hook import data_left_out
 from .records import write_json
 from .scored_samples import ScoredSamples
-from .selection import LAST, UNKNOWN
+from .selection_rules_hook import found_by_other_rules
 
 
 @HOOKS.register_module()
@@ -31,8 +32,9 @@ class TestBestHook(Hook):
     samples were scored, as :class:`ScoredSamples` sums them up), ``seed``, ``config``, ``left_out``
     (:func:`data_left_out`), ``tested_with`` (a digest of the test's config: a finished run that is resumed with another
     one is tested again) and ``seen_test_domains`` (tested domains whose labels were trained on, if the config allows
-    any). A run without validation is tested as it ended, and both say "last". A finished run that is resumed keeps its
-    result; a run that trains on, or anew, in an old work directory moves the old result to ``result.previous.json``
+    any), and what :class:`SelectionRulesHook` adds. A run without validation is tested as it ended, and both say
+    "last". A finished run that is resumed keeps its result; a run that trains on, or anew, in an old work directory
+    moves the old result to ``result.previous.json``
     first, so that no file outlives its run unnoticed.
     """
 
@@ -88,6 +90,7 @@ class TestBestHook(Hook):
         record['test'] = runner.test_loop.run()
         record['test_set'] = self._scored.summary(runner.test_loop)
         record['left_out'] = data_left_out(runner)
+        record |= found_by_other_rules(runner)
         if is_main_process():
             write_json(result, record)
             runner.logger.info(f'test of {record["checkpoint"]} (epoch {record["epoch"]}) written to {result}')

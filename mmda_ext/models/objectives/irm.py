@@ -15,8 +15,9 @@ from mmda_ext.registry import MODELS
 class IRM(AnnealedSourceObjective):
     r""":math:`w \operatorname{mean}_j \overline{g}_j^{\text{even}}\, \overline{g}_j^{\text{odd}}`.
 
-    (Invariant risk minimization, IRMv1; Arjovsky, Bottou, Gulrajani, Lopez-Paz, arXiv 1907.02893, Eq. IRMv1 and Appendix D.) The derivative of the
-    cross-entropy of domain j for a common factor of its logits, at factor 1, is the mean over its samples of
+    Invariant risk minimization, IRMv1 (Arjovsky, Bottou, Gulrajani, Lopez-Paz, arXiv 1907.02893, Eq. IRMv1 and
+    Appendix D). The derivative of the cross-entropy of domain j for a common factor of its logits, at factor 1, is the
+    mean over its samples of
 
     .. math::
         g_i = \sum_c (p_{ic} - y_{ic})\, l_{ic}

@@ -14,8 +14,8 @@ from mmda_ext.models.objectives.source_domains import SourceObjective
 from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
 
-#: Of DomainBed.
-GAMMAS = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+#: Of DomainBed: a thousandth to a thousand.
+GAMMAS = tuple(10.0**power for power in range(-3, 4))
 
 
 @MODELS.register_module()

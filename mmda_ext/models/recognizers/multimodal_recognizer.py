@@ -16,7 +16,7 @@ from mmda_ext.models.misfit import told_in_one_sentence
 from mmda_ext.models.missing import WITHOUT_STATISTICS, check_fill, fill_in
 from mmda_ext.models.objectives.modality_heads import ModalityHeads, rename_heads
 from mmda_ext.models.passes import domain_groups, encode_groups
-from mmda_ext.models.predictors import PREDICTORS, every_predictor, predict_from, scored
+from mmda_ext.models.predictors import PREDICTORS, classify, predict_from
 from mmda_ext.models.pretrained import load_backbone
 from mmda_ext.models.step import HEAD_TRAINERS, Predictions, Step, StepRecord, labels_of, targets_of
 from mmda_ext.registry import MODELS
@@ -212,11 +212,7 @@ class MultimodalRecognizer(BaseModel):
             return self.predict(inputs, data_samples or [])
         if mode == 'tensor':
             rows = min(value.shape[0] for value in inputs.values())
-            features = self.extract_feat(inputs, len(data_samples or ()) or rows)
-            if self.predictor == 'fused' and len(features) == len(self.modalities):
-                return self.cls_head(features)
-            found = every_predictor(self, features, self._absent(inputs))
-            return found[scored(self.predictor, found)]
+            return classify(self, self.extract_feat(inputs, len(data_samples or ()) or rows), self._absent(inputs))
         raise ValueError(f'mode={mode!r} is unknown: choose "loss", "predict" or "tensor"')
 
     def loss(self, inputs: Mapping[str, Tensor], data_samples: list[Any]) -> dict[str, Tensor]:

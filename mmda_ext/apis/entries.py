@@ -36,7 +36,8 @@ def _entry(value: Any, where: str, folder: Path, is_text: bool, features: Mappin
     if isinstance(value, (str, Path)):
         path = folder / Path(value).expanduser()
         if is_text:
-            return {'text': path.read_text(encoding='utf-8') if path.suffix == '.txt' and path.is_file() else str(value)}
+            is_file = path.suffix == '.txt' and path.is_file()
+            return {'text': path.read_text(encoding='utf-8') if is_file else str(value)}
         entry = _of_path(path, where)
     else:
         entry = {'feature': value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)}
@@ -70,8 +71,8 @@ def _frames(folder: Path, where: str) -> dict[str, Any]:
     numbers = sorted(int(match[2]) for match in found)
     forms = {(match[1], len(match[2]), match[3]) for match in found}
     if len(forms) != 1 or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
-        raise ValueError(f'{where}: folder {folder} must hold the frames of one video, numbered without gaps and with as '
-                         'many digits each, such as img_00001.jpg; of other names and of flow give the dict that the '
+        raise ValueError(f'{where}: folder {folder} must hold the frames of one video, numbered without gaps and with '
+                         'as many digits each, such as img_00001.jpg; of other names and of flow give the dict that the '
                          'pipeline reads (docs/data.md)')
     (prefix, digits, suffix), = forms
     files = sorted(str(folder / match[0]) for match in found)

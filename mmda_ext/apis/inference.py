@@ -99,6 +99,7 @@ class MMDAInferencer:
         for item in items:
             if self._absent(item) and self.model.missing is None:
                 self.model.missing = check_fill(self.model, 'left-out', f'{item.id} lacks {self._absent(item)[0]}')
+                self.model.data_preprocessor.may_lack = True
         batches = list(self._batches(items, batch_size or self.batch_size))
         loader = DataLoader(_Prepared(items, self._prepare), batch_sampler=batches, num_workers=workers,
                             collate_fn=pseudo_collate)

@@ -21,7 +21,7 @@ class Input:
 
     Args:
         id (str): Name for results and messages: its own, or the file and the row that it comes from.
-        values (dict): Modality -> path, text, array, or the dict that the pipeline reads; what it goes without is absent.
+        values (dict): Modality -> path, text, array, or the dict that the pipeline reads; what it lacks is absent.
         folder (Path): Folder that its relative paths start from.
         row (dict): All columns of its row, where it comes from a table.
     """
@@ -36,9 +36,9 @@ def read_inputs(source: Any, modalities: Sequence[str]) -> list[Input]:
     """List the samples of a source.
 
     Args:
-        source (Any): ``dict(video=..., audio=...)``; several of them; or a path: of a table (``.csv``) with a column for
-            each modality, of a folder with a folder for each modality in which files of one sample have one name, or of
-            a file of arrays (``.npz``) with an array ``(n, ...)`` for each modality.
+        source (Any): ``dict(video=..., audio=...)``; several of them; or a path: of a table (``.csv``) with a column
+            for each modality, of a folder with a folder for each modality in which files of one sample have one name,
+            or of a file of arrays (``.npz``) with an array ``(n, ...)`` for each modality.
         modalities (Sequence[str]): Those of the model.
 
     Raises:
@@ -52,8 +52,8 @@ def read_inputs(source: Any, modalities: Sequence[str]) -> list[Input]:
     elif isinstance(source, Iterable):
         found = [_one(item, modalities, f'input {number}') for number, item in enumerate(source)]
     else:
-        raise ValueError(f'{type(source).__name__} is no input: give dict({_example(modalities)}), a list of such dicts, '
-                         f'or the path of a table, folder or .npz file ({PAGE})')
+        raise ValueError(f'{type(source).__name__} is no input: give dict({_example(modalities)}), a list of such '
+                         f'dicts, or the path of a table, folder or .npz file ({PAGE})')
     if not found:
         raise ValueError(f'there is no input: give dict({_example(modalities)}), or a list of such dicts ({PAGE})')
     return found
@@ -141,7 +141,8 @@ def _from_arrays(path: Path, modalities: Sequence[str]) -> list[Input]:
             names = file.files
     # A damaged archive may fail anywhere in the reading.
     except Exception as error:
-        raise ValueError(f'{path} cannot be read: {error or type(error).__name__}: write it with numpy.savez') from error
+        raise ValueError(f'{path} cannot be read: {error or type(error).__name__}: write it with '
+                         'numpy.savez') from error
     if not arrays:
         raise ValueError(f'{path} has the arrays {", ".join(names)}, and none is a modality of the model, '
                          f'{", ".join(modalities)}')

@@ -72,5 +72,5 @@ def run(pipeline: Compose, data: dict[str, Any]) -> Any:
         return pipeline(data)
     except KeyError as error:
         known = {name: sorted(entry) for name, entry in data['modalities'].items() if isinstance(entry, dict)}
-        raise ValueError(f'{data["sample_id"]}: the pipeline reads {error.args[0]!r:.200}, and the input has {known}: give '
-                         'a file of the kind that was trained on, or the dict that the pipeline reads') from error
+        raise ValueError(f'{data["sample_id"]}: the pipeline reads {error.args[0]!r:.200}, and the input has {known}: '
+                         'give a file of the kind that was trained on, or the dict that the pipeline reads') from error

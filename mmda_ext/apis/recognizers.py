@@ -19,7 +19,7 @@ from mmda_ext.registry import MODELS
 
 
 def init_recognizer(config: str | Path | Config, checkpoint: str | Path | None = None, device: str | None = None,
-                    **flags: Any) -> nn.Module:
+                    **flags: Any) -> Any:
     """Build a recognizer in evaluation mode, as MMAction2's function of this name does.
 
     Beyond that: a folder of a run will do, and the name of a method; a checkpoint that does not fit is refused, where
@@ -69,13 +69,14 @@ def _mend() -> None:
 def _read(checkpoint: str) -> dict[str, Any]:
     found = CheckpointLoader.load_checkpoint(checkpoint, map_location='cpu', logger='silent')
     if not isinstance(found, dict):
-        raise ValueError(f'checkpoint {checkpoint} holds a {type(found).__name__} and no weights by name: name one that '
-                         'this package has written')
+        raise ValueError(f'checkpoint {checkpoint} holds a {type(found).__name__} and no weights by name: name one '
+                         'that this package has written')
     return found
 
 
 def _fill(model: nn.Module, found: dict[str, Any], name: str) -> None:
     """Load all that predicts; objectives are for training only."""
     weights = found.get('state_dict', found)
-    check_fit({key: value for key, value in model.state_dict().items() if not key.startswith('objectives.')}, weights, name)
+    wanted = {key: value for key, value in model.state_dict().items() if not key.startswith('objectives.')}
+    check_fit(wanted, weights, name)
     model.load_state_dict(weights, strict=False)

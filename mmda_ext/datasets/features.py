@@ -22,8 +22,8 @@ class FeatureDataset(DividedDataset):
     Who trains, validates and tests: see :class:`DividedDataset`. Labels are indices of ``classes`` or names. The file
     is loaded with ``allow_pickle=False``, and every value is checked when it is opened.
 
-    ``metainfo['features']``, which MMEngine keeps in checkpoints, tells how each modality was scaled, for predictions of
-    other samples: :func:`~mmda_ext.datasets.feature_scaling.scale_features`.
+    ``metainfo['features']``, which MMEngine keeps in checkpoints, tells how each modality was scaled, for predictions
+    of other samples: :func:`~mmda_ext.datasets.feature_scaling.scale_features`.
 
     Args:
         ann_file (str): The file.

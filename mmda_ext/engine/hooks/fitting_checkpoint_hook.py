@@ -74,7 +74,7 @@ def check_fit(wanted: Mapping[str, Any], found: Mapping[str, Any], name: str) ->
            if key not in found or getattr(found[key], 'shape', None) != value.shape]
     if bad:
         shape = tuple(getattr(found[bad[0]], 'shape', ())) if bad[0] in found else 'nothing'
-        none = '' if set(wanted) & set(found) else '; it has none of their names, so another package may have written it'
+        none = '' if {*wanted} & {*found} else '; it has none of their names, so another package may have written it'
         raise ValueError(
             f'checkpoint {name} is one of another architecture than the config describes: {len(bad)} of {len(wanted)} '
             f'tensors do not fit, first {bad[0]}: {tuple(wanted[bad[0]].shape)} wanted, {shape} found{none}; use the '

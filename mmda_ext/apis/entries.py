@@ -72,8 +72,8 @@ def _frames(folder: Path, where: str) -> dict[str, Any]:
     forms = {(match[1], len(match[2]), match[3]) for match in found}
     if len(forms) != 1 or numbers != list(range(numbers[0], numbers[0] + len(numbers))):
         raise ValueError(f'{where}: folder {folder} must hold the frames of one video, numbered without gaps and with '
-                         'as many digits each, such as img_00001.jpg; of other names and of flow give the dict that the '
-                         'pipeline reads (docs/data.md)')
+                         'as many digits each, such as img_00001.jpg; of other names and of flow give the dict that '
+                         'the pipeline reads (docs/data.md)')
     (prefix, digits, suffix), = forms
     files = sorted(str(folder / match[0]) for match in found)
     return {'frame_dir': str(folder), 'filename_tmpl': f'{prefix}{{:0{digits}}}{suffix}', 'start_index': numbers[0],

@@ -183,7 +183,7 @@ def test_no_file_repeats_another():
     """A recipe is written once: no two methods or datasets have the same text."""
     texts = Counter(path.read_text() for path in CONFIGS.rglob('*.py'))
     assert max(texts.values()) == 1
-    assert len(texts) < 150
+    assert len(texts) < 200
 
 
 def evaluators_of(evaluators):

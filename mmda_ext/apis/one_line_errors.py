@@ -1,5 +1,6 @@
 """Errors that a user can act on, in one sentence instead of a traceback."""
 
+import atexit
 import json
 import multiprocessing
 import os
@@ -43,7 +44,7 @@ def run_with_one_line_errors(main: Callable[[], Any], grace_s: float | None = GR
         with stopped_by_signals(grace_s):
             code = main() or 0
             sys.stdout.flush()
-            return code
+            return _leave_well(code)
     except BaseException as error:
         stop = stop_behind(error)
         if stop is not None:
@@ -76,6 +77,20 @@ def _reader_left() -> bool:
     if left:
         os.dup2(os.open(os.devnull, os.O_WRONLY), output)
     return left
+
+
+def _leave_well(code: int) -> int:
+    """Return the exit code; one of several processes ends here, after what others registered for the end.
+
+    The interpreter's own end now and then finds a thread of gloo that still runs, and aborts: work that is done and
+    saved would count as failed ("terminate called without an active exception").
+    """
+    if is_one_of_several():
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _leave(code: int) -> int:

@@ -256,6 +256,23 @@ def test_a_loader_whose_parent_hung_up_has_nothing_to_tell():
     assert (done.returncode, told) == (0, ['ConnectionResetError: of the parent', 'ValueError: of the loader'])
 
 
+LAST = """
+import atexit
+from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+atexit.register(print, 'registered')
+code = run_with_one_line_errors(lambda: print('done') or 3)
+print('goes on')
+raise SystemExit(code)
+"""
+
+
+@pytest.mark.parametrize(('size', 'said'), [('1', 'done\ngoes on\nregistered\n'), ('2', 'done\nregistered\n')])
+def test_one_of_several_processes_ends_where_its_work_is_done(size, said):
+    done = subprocess.run([sys.executable, '-c', LAST], env={**ENV, 'WORLD_SIZE': size}, capture_output=True, text=True,
+                          check=False)
+    assert (done.returncode, done.stdout) == (3, said), done.stderr
+
+
 TALKS = """
 import os
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors

@@ -47,7 +47,7 @@ class FittingCheckpointHook(Hook):
         found = checkpoint.get('state_dict', checkpoint)
         wanted = {key: value for key, value in model.state_dict().items()
                   if trains or not key.startswith(self.training_only)}
-        check_fit(wanted, found, str(runner._load_from or 'of the work dir'))
+        check_fit(wanted, found, str(getattr(runner, '_load_from', None) or 'of the work dir'))
         if not trains:
             _warn_of_seen_domains(runner, checkpoint)
         # After training, the best checkpoint is loaded, too.

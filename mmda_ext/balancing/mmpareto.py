@@ -56,11 +56,8 @@ class MMPareto(Balancer):
     def weights(self, inputs: BalanceInputs) -> Tensor:
         """:math:`2 k_g` and :math:`2 (1 - k_g)` for each modality, ``(M, T)``; branch-free."""
         assert inputs.gramian is not None
-        for task in self.tasks:
-            if inputs.column(task) is None:
-                raise ValueError(f'MMPareto needs a loss of task {task!r}, got {list(inputs.tasks)}: add mmda_ext.'
-                                 "LocalClassification with task='heads', balanced_heads=False, to `objectives`")
-        fused, own = map(inputs.tasks.index, self.tasks)
+        fused, own = (inputs.needed(task, 'MMPareto', "add mmda_ext.LocalClassification with task='heads', "
+                                    'balanced_heads=False, to `objectives`') for task in self.tasks)
         Q = inputs.gramian
         a, b, dot = Q[:, fused, fused], Q[:, own, own], Q[:, fused, own]
         solve = (dot <= 0) & (a > 0) & (b > 0)

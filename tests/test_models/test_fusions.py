@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from mmda_ext.models import ConcatFusion, FiLMFusion, GatedFusion, SumFusion
-from mmda_ext.models.fusions import CosineFusion
+from mmda_ext.models import ConcatFusion, CosineFusion, FiLMFusion, GatedFusion, SumFusion
 from mmda_ext.models.heads import MultimodalClsHead
 from mmda_ext.registry import MODELS
 from tests.examples import FUSION_NAMES

@@ -32,6 +32,8 @@ class CosineFusion(SumFusion):
     have cosine 0 with every class.
     """
 
+    bias = False
+
     def __init__(self,
                  in_channels: Mapping[str, int],
                  out_channels: int,
@@ -42,9 +44,6 @@ class CosineFusion(SumFusion):
         if not scale > 0:
             raise ValueError(f'scale={scale!r} must be a number > 0')
         self.scale = scale
-        self.output = nn.ModuleDict(
-            {name: nn.Linear(self.hidden_channels or width, out_channels, bias=False)
-             for name, width in self.in_channels.items()})
 
     def _logits(self, name: str, hidden: Tensor) -> Tensor:
         layer = self.output[name]

@@ -1,7 +1,7 @@
 """Summation of per-modality logits."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,8 @@ class SumFusion(Fusion):
 
     modes = ('masked', 'share', 'linearised')
     leaves_out = True
+    #: Whether the last layer of a branch has one.
+    bias: ClassVar[bool] = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -29,7 +31,7 @@ class SumFusion(Fusion):
             for name, width in self.in_channels.items()
         })
         self.output = nn.ModuleDict(
-            {name: nn.Linear(hidden or width, self.out_channels)
+            {name: nn.Linear(hidden or width, self.out_channels, bias=self.bias)
              for name, width in self.in_channels.items()})
 
     def _branch(self, name: str, feature: Tensor) -> Tensor:

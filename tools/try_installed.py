@@ -3,10 +3,11 @@
 Example:
     cd /tmp && env/bin/python /path/to/tools/try_installed.py
 
-Everything goes through the command ``mmda`` beside this Python, in an empty temporary folder. ``make release`` runs it in
-an environment that holds nothing but the wheel and what it requires.
+Everything goes through the command ``mmda`` beside this Python, in an empty temporary folder. ``make release`` runs it
+in an environment that holds nothing but the wheel and what it requires.
 """
 
+import argparse
 import json
 import subprocess
 import sys
@@ -46,10 +47,8 @@ def make_features(file: Path) -> None:
 
 
 def main() -> int:
-    if '--help' in sys.argv[1:] or '-h' in sys.argv[1:]:
-        print(__doc__)
-        return 0
-    place = Path(mmda_place())
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    place = package_folder()
     if (place.parent / 'setup.py').exists():
         sys.exit(f'error: {place} is a checkout, not an installed package; install the wheel into this environment')
     with tempfile.TemporaryDirectory() as name:
@@ -63,10 +62,11 @@ def main() -> int:
     return 0
 
 
-def mmda_place() -> str:
-    """Folder of the installed package, found without importing this file's neighbours."""
+def package_folder() -> Path:
+    """Folder of the installed package; the folder of this file is not looked into."""
     code = 'import importlib.util; print(importlib.util.find_spec("mmda_ext").submodule_search_locations[0])'
-    return subprocess.run([sys.executable, '-c', code], cwd='/', capture_output=True, text=True, check=True).stdout.strip()
+    done = subprocess.run([sys.executable, '-c', code], cwd='/', capture_output=True, text=True, check=True)
+    return Path(done.stdout.strip())
 
 
 if __name__ == '__main__':

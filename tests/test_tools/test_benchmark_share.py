@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -57,7 +58,7 @@ def wait_for_calls(place: Path, count: int) -> None:
 
 
 @pytest.mark.slow
-def test_two_share_the_cells_another_protocol_is_refused_and_a_killed_one_loses_nothing(place):
+def test_two_share_the_cells_another_protocol_is_refused_and_ended_ones_lose_nothing(place):
     (place / 'other.yaml').write_text(PROTOCOL.replace('seeds: 2', 'seeds: 3'))
     (place / 'broken.txt').write_text('base/usps/seed1')
     first, second = begin(place), begin(place)
@@ -66,12 +67,17 @@ def test_two_share_the_cells_another_protocol_is_refused_and_a_killed_one_loses_
     third = begin(place, 'other.yaml')
     said = third.communicate(timeout=60)[0]
     assert (third.returncode, 'by another protocol' in said) == (2, True), said
+    late = begin(place)
+    wait_for_calls(place, 3)
+    late.send_signal(signal.SIGINT)
+    assert late.wait(timeout=60) == 130, late.communicate()[0]
     os.kill(first.pid, 9)
     first.wait()
     (place / 'hold.txt').unlink()
     said = second.communicate(timeout=120)[0]
     assert second.returncode == 1, said
-    assert len(calls(place)) == len(set(calls(place))) == CELLS, said
+    begun = calls(place)
+    assert (len(begun), len(set(begun))) == (CELLS + 1, CELLS), said  # what was stopped by Ctrl-C is begun again
     cells = json.loads((place / 'out/x/results.json').read_text())['cells']
     assert sorted(cell['state'] for cell in cells) == ['done'] * 3 + ['failed']
     assert (place / 'out/x/table.md').exists()

@@ -7,13 +7,14 @@ STAMP := $(VENV)/.made
 # One thread per test process: more only compete for the same cores.
 TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -m "not gpu" -n auto --dist worksteal
 
-.PHONY: help demo demo-full test lint types docs doctor clean
+.PHONY: help demo demo-full test lint types docs doctor release clean
 
 help:
 	@echo "make demo       train and compare on a small data set that the package makes itself"
 	@echo "make demo-full  the same with more methods and seeds"
 	@echo "make test       all tests that need no GPU;  make lint, make types: static checks"
 	@echo "make docs       the documentation as a site, in build/site"
+	@echo "make release    wheel and source archive in dist/, checked and tried in an empty environment"
 	@echo "make doctor     what is installed, and whether it was tested together"
 	@echo "make clean      remove .venv and everything built"
 
@@ -44,6 +45,17 @@ docs: $(STAMP)
 
 doctor: $(STAMP)
 	$(RUN) -m mmda_ext.doctor
+
+# The wheel is built from the source archive, so both are tried.
+release:
+	rm -rf dist build/release
+	$(or $(PYTHON),python3) -m venv build/release
+	build/release/bin/pip install --quiet $(PIP_ARGS) -r requirements/release.txt
+	build/release/bin/python -m build --quiet
+	build/release/bin/python -m twine check --strict dist/*
+	build/release/bin/pip install --quiet $(PIP_ARGS) "$$(ls dist/*.whl)[analysis]"
+	cd / && $(CURDIR)/build/release/bin/mim search mmda_ext --config gmp_slowfast_epic
+	cd / && $(CURDIR)/build/release/bin/python $(CURDIR)/tools/try_installed.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info mmda_ext/.mim .pytest_cache .mypy_cache .ruff_cache

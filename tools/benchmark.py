@@ -5,7 +5,8 @@
 For every data set of the file, every row is searched with the same number of trials on each target, selected on source
 validation, and trained with what was found for every seed. Then one table of rows x data sets is written
 (<work-dir>/table.md, table.csv, ranks.png), beside one of rows x targets in the folder of each data set. What is
-finished is not trained again. docs/compare.md says what the file holds.
+finished is not trained again, and the same command, given several times at once, shares the work: on one machine or on
+several that see the folder. docs/compare.md says what the file holds.
 """
 
 import argparse
@@ -20,14 +21,16 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+import yaml  # noqa: E402
 from benchmark_file import Benchmark, Row, Table, read_benchmark  # noqa: E402
 from benchmark_search import Search, open_journal, score  # noqa: E402
+from benchmark_share import alone, join  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 import sweep  # noqa: E402
 from analysis import report_results  # noqa: E402
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors  # noqa: E402
-from mmda_ext.folder_lock import FolderInUseError, lock_folder  # noqa: E402
+from mmda_ext.folder_lock import FolderInUseError  # noqa: E402
 from mmda_ext.selection_rules import SOURCE_VALIDATION  # noqa: E402
 from sweep_cell import Cell, write_json  # noqa: E402
 
@@ -70,16 +73,20 @@ def search_table(table: Table, benchmark: Benchmark, searches: Mapping[Key, Sear
                  console: Console) -> int:
     """Train the trials of one data set that are missing, and write what is best to ``searched.json``."""
     folder, trials = args.work_dir / table.name / 'search', []
+    with alone(args.work_dir):
+        drawn = {(row.name, target): searches[table.name, row.name, target].trials(benchmark.trials,
+                                                                                   benchmark.search_seed)
+                 for row in benchmark.rows for target in table.targets}
     for row in benchmark.rows:
         for target in table.targets:
-            drawn = searches[table.name, row.name, target].trials(benchmark.trials, benchmark.search_seed)
-            for number, values in enumerate(drawn):
+            for number, values in enumerate(drawn[row.name, target]):
                 cell = make_cell(row, table, target, benchmark.search_seed,
                                  folder / row.name / target / f'trial{number}')
                 cell = replace(cell, row=f'{row.name} trial {number}', options=[*cell.options, *options(values)])
                 trials.append(Trial(row.name, target, number, cell))
     status = run_cells([trial.cell for trial in trials], args, console, folder, table, [benchmark.search_seed])
-    write_json(args.work_dir / table.name / 'searched.json', choose(table, trials, searches))
+    with alone(args.work_dir):
+        write_json(args.work_dir / table.name / 'searched.json', choose(table, trials, searches))
     return status
 
 
@@ -119,9 +126,10 @@ def train_table(table: Table, benchmark: Benchmark, args: Namespace, console: Co
     status = run_cells(cells, args, console, folder, table, benchmark.seeds)
     if status in (0, 1):
         results = str(folder / 'results.json')
-        report_results.main([results])
-        if benchmark.rules:
-            report_results.main([results, '--selection', SOURCE_VALIDATION, *benchmark.rules])
+        with alone(args.work_dir):
+            report_results.main([results])
+            if benchmark.rules:
+                report_results.main([results, '--selection', SOURCE_VALIDATION, *benchmark.rules])
     return status
 
 
@@ -144,7 +152,7 @@ def run_cells(cells: list[Cell], args: Namespace, console: Console, folder: Path
             sweep.check(cell)
         except ValueError as error:
             cell.refuse(str(error))
-    own = Namespace(work_dir=folder, jobs=args.jobs, trainer=args.trainer, preload=True, cfg_options=[],
+    own = Namespace(work_dir=folder, jobs=args.jobs, trainer=args.trainer, preload=True, shared=True, cfg_options=[],
                     new_options=[], table=table.name, dataset=table.dataset, sources=table.sources,
                     modalities=table.modalities, targets=list(table.targets), seeds=list(seeds),
                     part='val' if folder.name == 'search' else 'test')
@@ -157,11 +165,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     benchmark, worst = read_benchmark(args.file), 0
     with ExitStack() as stack:
         try:
-            stack.enter_context(lock_folder(args.work_dir))
+            stack.enter_context(join(args.work_dir, repr(yaml.safe_load(args.file.read_text(encoding='utf-8')))))
         except FolderInUseError as error:
             console.print(f'error: {error}', markup=False, soft_wrap=True)
             return 2
-        searches = open_searches(benchmark, args)
+        with alone(args.work_dir):
+            searches = open_searches(benchmark, args)
         for table in benchmark.tables:
             stages = {'search': partial(search_table, searches=searches)} if searches else {}
             for stage, part in {**stages, 'seeds': train_table}.items():
@@ -172,7 +181,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 worst = worst or status
     files = [str(args.work_dir / table.name / 'results.json') for table in benchmark.tables]
     if len(files) > 1:
-        return report_results.main([*files, '--out', str(args.work_dir)]) or worst
+        with alone(args.work_dir):
+            return report_results.main([*files, '--out', str(args.work_dir)]) or worst
     return worst
 
 

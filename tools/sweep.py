@@ -15,24 +15,21 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
 from mmda_ext.apis.recipe_files import method_file
 from mmda_ext.file_names import check_inside
 from mmda_ext.folder_lock import FolderInUseError, User, lock_folder, user_of
-from sweep_cell import Cell, Run, finish, now, position, read_json, start, stop, tail, versions, write_json
+from sweep_cell import Cell, Run, finish, now, position, read_json, start, stop, versions, write_json
+from sweep_display import Display
 
 DONE, FAILED, NOT_RUN = 'done', 'failed', 'not run'
 METHODS, TRAINER = Path('configs', 'methods'), 'tools/train.py'
-_PLAIN_LINE_EVERY_S = 30
 
 
 def parse_args(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -111,8 +108,9 @@ def check(cell: Cell) -> None:
             )
 
 
-def clock(seconds: float | None) -> str:
-    return '?' if seconds is None else str(timedelta(seconds=int(seconds)))
+def claim_of(cell: Cell) -> Path:
+    """Folder that the one who trains a cell keeps locked from before its trainer starts until after it has ended."""
+    return cell.folder / 'claim'
 
 
 class Sweep:
@@ -122,6 +120,9 @@ class Sweep:
         self.cells, self.args = cells, args
         self.waiting = [cell for cell in cells if cell.result() is None and not cell.reason]
         self.users: dict[str, User] = {}
+        self.began = time.time()
+        #: Whether others, here or on other machines, train cells of the same grid.
+        self.shared = getattr(args, 'shared', False)
         self.running: list[Run] = []
         self.durations = [t for c in cells if c.result() and (t := c.record().get('wall_time_s'))]
 
@@ -145,14 +146,16 @@ class Sweep:
 
     def step(self) -> list[Run]:
         """Start what may start and return the runs that have just ended."""
-        slots = self.args.jobs - len(self.running)
-        for cell in self.free()[:slots] if slots > 0 else ():
-            self.waiting.remove(cell)
-            self.running.append(start(cell, self.args.trainer, self.args.jobs, self.args.preload))
+        for cell in self.free() if len(self.running) < self.args.jobs else ():
+            if len(self.running) < self.args.jobs:
+                self.take(cell)
         ended = [run for run in self.running if run.process.poll() is not None]
         for run in ended:
             self.running.remove(run)
             finish(run)
+            if run.cell.reason and run.process.returncode != FolderInUseError.exit_code:
+                run.cell.note(failed=run.cell.reason, failed_at=time.time())
+            run.claim.close()
             if run.process.returncode == FolderInUseError.exit_code:
                 run.cell.reason = ''
                 self.waiting.append(run.cell)
@@ -162,14 +165,34 @@ class Sweep:
             self.save()
         return [run for run in ended if run.cell not in self.waiting]
 
+    def take(self, cell: Cell) -> None:
+        """Start a cell, unless somebody was faster: whether it is over is asked once nobody else can begin it."""
+        with ExitStack() as claim:
+            try:
+                claim.enter_context(lock_folder(claim_of(cell)))
+            except FolderInUseError:
+                return
+            self.waiting.remove(cell)
+            if not self.over(cell):
+                self.running.append(start(cell, self.args.trainer, self.args.jobs, self.args.preload))
+                self.running[-1].claim = claim.pop_all()
+
+    def over(self, cell: Cell) -> bool:
+        """Whether somebody else has finished the cell, or failed in it since this process began."""
+        record = cell.record()
+        if self.shared and cell.result() is None and record.get('failed_at', 0) >= self.began:
+            cell.reason = record['failed']
+        return bool(cell.reason) or cell.result() is not None
+
     def free(self) -> list[Cell]:
         """Waiting cells in which nobody trains, such as a trainer that outlived the sweep that had started it."""
-        used = {cell.name: user for cell in self.waiting if (user := user_of(cell.folder)) is not None}
+        used = {cell.name: user for cell in self.waiting
+                if (user := user_of(claim_of(cell)) or user_of(cell.folder)) is not None}
         for cell in list(self.waiting):
             user = used.get(cell.name)
-            if user is not None and user.elsewhere:
+            if user is not None and user.elsewhere and not self.shared:
                 cell.reason = user.describe(cell.folder)
-            if cell.reason or (user is None and cell.name in self.users and cell.result() is not None):
+            if cell.reason or (user is None and self.over(cell)):
                 self.waiting.remove(cell)
         self.users = used
         return [cell for cell in self.waiting if cell.name not in used]
@@ -193,65 +216,6 @@ class Sweep:
         return {**entry, 'reason': cell.reason, 'result': result}
 
 
-class Display:
-    """One live picture of the grid on a terminal, plain lines elsewhere."""
-
-    def __init__(self, sweep: Sweep, console: Console) -> None:
-        self.sweep, self.console, self.started = sweep, console, time.monotonic()
-        columns = (TextColumn('{task.description}'), BarColumn(), TextColumn('{task.fields[note]}'))
-        self.live = console.is_terminal
-        self.progress = Progress(*columns, console=console, disable=not self.live)
-        self.whole = self.progress.add_task('grid', total=len(sweep.cells), note='')
-        self.tasks: dict[str, TaskID] = {}
-        self.told: set[str] = set()
-        self.last_line = -float('inf')
-
-    def refresh(self) -> None:
-        fractions = 0.0
-        for run in self.sweep.running:
-            text, rest = position(run)
-            share = 0.0 if rest is None else run.elapsed / max(run.elapsed + rest, 1e-6)
-            fractions += share
-            self._show(run, share, f'{text}, {clock(run.elapsed)} gone, {clock(rest)} left')
-        for name, user in self.sweep.users.items():
-            if name not in self.told:
-                self.told.add(name)
-                self.say(f'{name} waits: process {user.pid} of {user.host} trains there ({user.command})')
-        elapsed, eta = clock(time.monotonic() - self.started), clock(self.sweep.eta())
-        counts = f'{self.sweep.done}/{len(self.sweep.cells)} cells, {len(self.sweep.failed)} failed'
-        note = f'{counts}, {elapsed} gone, {eta} left'
-        self.progress.update(self.whole, completed=self.sweep.done + fractions, note=note)
-        if not self.live and time.monotonic() - self.last_line >= _PLAIN_LINE_EVERY_S:
-            self.last_line = time.monotonic()
-            current = '; '.join(f'{run.cell.name}: {position(run)[0]}' for run in self.sweep.running)
-            self.say(f'{note} | {current}')
-
-    def _show(self, run: Run, share: float, note: str) -> None:
-        name = run.cell.name
-        if name not in self.tasks:
-            self.tasks[name] = self.progress.add_task(escape(name), total=1.0, note='')
-            if not self.live:
-                self.say(f'start {name}, log: {run.cell.log}')
-        self.progress.update(self.tasks[name], completed=share, note=note)
-
-    def ended(self, run: Run) -> None:
-        if run.cell.name in self.tasks:
-            self.progress.remove_task(self.tasks.pop(run.cell.name))
-        if run.cell.reason:
-            self.say(f'FAILED {run.cell.name}: {run.cell.reason}; end of {run.cell.log}:')
-            self.say('\n'.join(f'    {line}' for line in tail(run.cell.log)))
-            return
-        result = run.cell.result() or {}
-        part, of = getattr(self.sweep.args, 'part', 'test'), 'target'
-        if part == 'val':  # a search, which may not look at the target
-            of = 'source validation'
-        accuracy, rule = (result.get(part) or {}).get('acc/top1'), result.get('selection', 'unknown')
-        self.say(f'done {run.cell.name}: {of} acc/top1 {accuracy} (selection: {rule}), {clock(run.elapsed)}')
-
-    def say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
 def run_grid(sweep: Sweep, display: Display, poll_s: float = 0.2) -> None:
     try:
         with display.progress:
@@ -263,6 +227,7 @@ def run_grid(sweep: Sweep, display: Display, poll_s: float = 0.2) -> None:
     finally:
         for run in sweep.running:
             stop(run)
+            run.claim.close()
         sweep.save()
 
 

@@ -6,10 +6,12 @@ import platform
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from importlib import metadata
@@ -81,6 +83,8 @@ class Run:
     cell: Cell
     process: subprocess.Popen | Forked
     started: float = field(default_factory=time.monotonic)
+    #: What keeps others away from the cell.
+    claim: ExitStack = field(default_factory=ExitStack)
 
     @property
     def elapsed(self) -> float:
@@ -98,7 +102,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write beside the file, then rename: a reader never meets half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix('.json.part')
+    temporary = path.with_suffix(f'.{socket.gethostname()}-{os.getpid()}.part')  # others may write it, too
     temporary.write_text(json.dumps(content, indent=2) + '\n')
     os.replace(temporary, path)
 

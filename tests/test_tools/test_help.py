@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 TOOLS = sorted(path for path in (ROOT / 'tools').rglob('*.py'))
 #: Used by other tools.
 PARTS = ('preload.py', 'sweep_cell.py', 'interleaved.py', 'encoder_passes.py', 'benchmark_file.py',
-         'benchmark_search.py', 'docstring_math.py')
+         'benchmark_search.py', 'benchmark_share.py', 'sweep_display.py', 'docstring_math.py')
 
 
 @pytest.fixture

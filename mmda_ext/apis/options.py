@@ -2,11 +2,13 @@
 
 import difflib
 import inspect
+import re
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope, Registry, root
 from mmengine.runner import Runner
 
@@ -29,8 +31,6 @@ PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
         'custom_keys', 'bias_lr_mult', 'bias_decay_mult', 'norm_decay_mult', 'dwconv_decay_mult', 'flat_decay_mult',
         'dcn_offset_lr_mult', 'bypass_duplicate')),
     'optim_wrapper.clip_grad': ('torch.nn.utils.clip_grad_norm_', ('type', 'clip_value')),
-    # A hook for any recipe: without a name, --cfg-options could add none.
-    'default_hooks': ('', ('average', )),
     'randomness': ('', ('seed', 'diff_rank_seed', 'deterministic')),
     'auto_scale_lr': ('', ('enable', 'base_batch_size')),
     'env_cfg': ('', ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')),
@@ -113,8 +113,18 @@ def known_names(cfg: Config, place: list[str], node: Any, options: Mapping[str, 
     kind = options.get(f'{path}.type', (node or {}).get('type'))
     if kind is not None:
         return names | {'type'} | arguments_of(_component(kind, cfg))
+    if path == 'default_hooks':
+        return names | _added_hooks(cfg, options)
     dotted, more = PLACES.get(path, ('', ()))
     return names | set(more) | arguments_of(_import(dotted))
+
+
+def _added_hooks(cfg: Config, options: Mapping[str, Any]) -> set[str]:
+    """Names of their own under which options add hooks to a recipe: the runner registers whatever stands there."""
+    types = {option.split('.')[1]: kind for option, kind in options.items()
+             if re.fullmatch(r'default_hooks\.\w+\.type', option)}
+    components = {name: _component(kind, cfg) for name, kind in types.items()}
+    return {name for name, found in components.items() if isinstance(found, type) and issubclass(found, Hook)}
 
 
 def arguments_of(component: Any) -> set[str]:

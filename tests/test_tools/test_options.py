@@ -62,6 +62,15 @@ def test_a_new_type_brings_its_own_keys(gmp):
     assert not list(unknown_keys(gmp, {'optim_wrapper.optimizer.type': 'SGD', 'optim_wrapper.optimizer.momentum': .9}))
 
 
+def test_a_hook_is_added_under_a_name_of_its_own(gmp):
+    stopping = {'default_hooks.stop.type': 'EarlyStoppingHook', 'default_hooks.stop.monitor': 'acc/top1'}
+    assert not list(unknown_keys(gmp, stopping))
+    assert len(list(unknown_keys(gmp, {**stopping, 'default_hooks.stop.qqq': 1}))) == 1
+    for wrong in ('EarlyStopingHook', 'SGD'):
+        assert len(list(unknown_keys(gmp, {**stopping, 'default_hooks.stop.type': wrong}))) == 2
+    assert len(list(unknown_keys(gmp, {**stopping, 'default_hooks.chekpoint.interval': 2}))) == 1
+
+
 def test_a_config_without_types_takes_what_its_defaults_take(tmp_path):
     cfg = toy_config(tmp_path)
     assert not list(unknown_keys(cfg, {'train_cfg.val_begin': 1, 'val_cfg.fp16': True, 'auto_scale_lr.enable': True}))

@@ -1,6 +1,7 @@
 """Averaged weights: known answers, what a run evaluates, saves, tests and continues from."""
 
 import copy
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -180,6 +181,20 @@ def test_any_recipe_takes_it_by_options(tmp_path):
     assert any(isinstance(hook, AveragedWeightsHook) for hook in runner.hooks)
     with pytest.raises(ValueError, match='decay'):
         apply_options(cfg, {'default_hooks.average.decay': .9})
+
+
+def test_a_balanced_run_that_stops_early_tests_its_best_average(tmp_path):
+    cfg = feature_config('gmp', tmp_path, tmp_path / 'run', epochs=9)
+    apply_options(cfg, {'default_hooks.average.type': 'mmda_ext.AveragedWeightsHook',
+                        'default_hooks.stop.type': 'EarlyStoppingHook', 'default_hooks.stop.monitor': 'acc/top1',
+                        'default_hooks.stop.min_delta': 1000., 'default_hooks.stop.patience': 2})
+    runner = run(cfg)
+    assert runner.epoch == 3  # the first counts as an improvement
+    result = json.loads((tmp_path / 'run/result.json').read_text())
+    saved = checkpoint(tmp_path / 'run', result['checkpoint'])
+    assert_same(dict(runner.model.state_dict()), dict(saved['state_dict']), 'average')
+    assert any(not torch.equal(value, saved[RAW][name])
+               for name, value in runner.model.named_parameters())
 
 
 @pytest.mark.parametrize('options', [

@@ -68,7 +68,7 @@ def test_a_hook_is_added_under_a_name_of_its_own(gmp):
     assert len(list(unknown_keys(gmp, {**stopping, 'default_hooks.stop.qqq': 1}))) == 1
     for wrong in ('EarlyStopingHook', 'SGD'):
         assert len(list(unknown_keys(gmp, {**stopping, 'default_hooks.stop.type': wrong}))) == 2
-    assert len(list(unknown_keys(gmp, {**stopping, 'default_hooks.chekpoint.interval': 2}))) == 1
+    assert len(list(unknown_keys(gmp, {**stopping, 'default_hooks.checkpoints.interval': 2}))) == 1
 
 
 def test_a_config_without_types_takes_what_its_defaults_take(tmp_path):

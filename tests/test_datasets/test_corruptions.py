@@ -247,7 +247,7 @@ def test_words():
     assert all(one in (word, '<unk>') for one, word in zip(done, words * 40))
     assert sorted(corrupt('text', 'order', 5).split()) == sorted(words)
     swapped = corrupt('text', 'order', 1).split()
-    assert np.flatnonzero([one != word for one, word in zip(swapped, words)]).ptp() == 1
+    assert np.ptp(np.flatnonzero([one != word for one, word in zip(swapped, words)])) == 1
     for family in ('deletion', 'unknown', 'typo', 'order'):
         assert len(corrupt('text', family, 5, data='yes').split()) == 1
         assert corrupt('text', family, 5, data='') == ''

@@ -194,7 +194,7 @@ def test_a_balanced_run_that_stops_early_tests_its_best_average(tmp_path):
     saved = checkpoint(tmp_path / 'run', result['checkpoint'])
     assert_same(dict(runner.model.state_dict()), dict(saved['state_dict']), 'average')
     trained = checkpoint(tmp_path / 'run', 'epoch_3.pth')[RAW]
-    assert not all(torch.equal(value, trained[name]) for name, value in runner.model.named_parameters())
+    assert not all(torch.equal(value, trained[f'module.{name}']) for name, value in runner.model.named_parameters())
 
 
 @pytest.mark.parametrize('options', [

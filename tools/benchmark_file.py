@@ -9,6 +9,8 @@
     selection: [source_validation, last]       # rules for the tested epoch, side by side; the first is always there
 
 A row ``{name: target, method: erm, upper_bound: true}``, or short ``upper-bound``, trains on the target.
+``{every: generalization, except: [umt]}`` stands for all methods of a family, or of ``adaptation``, that
+no other row names.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +24,7 @@ from benchmark_search import Space, read_space
 from mmengine.config import Config
 
 from mmda_ext.apis.compose import Choice, with_ingredients
-from mmda_ext.apis.recipe_files import dataset_file, load_with, method_file, recipe_name
+from mmda_ext.apis.recipe_files import dataset_file, load_with, method_file, methods, recipe_name
 from mmda_ext.apis.upper_bound import train_on_target
 from mmda_ext.choices import choose
 from mmda_ext.file_names import check_inside
@@ -32,6 +34,7 @@ from mmda_ext.selection_rules import FURTHER, SOURCE_VALIDATION
 SEARCH_SEED = 1000
 #: The row that stands for ERM trained on the target.
 UPPER_BOUND = 'upper-bound'
+FAMILIES = ('generalization', 'adaptation')
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def read_benchmark(path: Path) -> Benchmark:
     _keys(search, path, 'search', allowed=('trials', 'seed'))
     tables = content['tables'] if isinstance(content['tables'], Mapping) else {}
     try:
-        benchmark = Benchmark([_row(entry) for entry in content['rows'] or ()],
+        benchmark = Benchmark([_row(entry) for entry in _every(content['rows'] or ())],
                               [_table(name, entry) for name, entry in tables.items()], _seeds(content.get('seeds', 1)),
                               int(search.get('trials', 0)), int(search.get('seed', SEARCH_SEED)),
                               _rules(content.get('selection') or ()))
@@ -123,6 +126,21 @@ def _keys(entry: Any, path: Path | str, where: str, needed: Sequence[str] = (), 
     wrong += [f'{key} is missing' for key in needed if not entry.get(key)]
     if wrong:
         raise ValueError(f'{path}: {where}: {", ".join(wrong)}; it holds {", ".join((*needed, *allowed))}')
+
+
+def _every(entries: Sequence[Any]) -> list[Any]:
+    """The rows with the names of a whole family in the place of ``every``."""
+    named = {entry.get('name') if isinstance(entry, Mapping) else str(entry) for entry in entries}
+    found: list[Any] = []
+    for entry in entries:
+        if not isinstance(entry, Mapping) or 'every' not in entry:
+            found.append(entry)
+            continue
+        _keys(entry, 'rows', str(entry), needed=('every', ), allowed=('except', ))
+        family = methods(choose('family', entry['every'], FAMILIES, 'every') == 'adaptation')
+        left_out = {choose('method', name, family, 'except') for name in entry.get('except') or ()}
+        found += [name for name in family if name not in named | left_out]
+    return found
 
 
 def _row(entry: Any) -> Row:

@@ -71,17 +71,6 @@ def tables(lines: Sequence[str]) -> Iterator[tuple[str, int, int]]:
             begin = None
 
 
-def names_in_order(page: Path = PAGE) -> list[str]:
-    """Every recipe that the page names, in its order."""
-    lines = page.read_text(encoding='utf-8').splitlines()
-    names: dict[str, None] = {}
-    for _, begin, end in tables(lines):
-        column = split_row(lines[begin]).index('recipe')
-        for line in lines[begin + 2:end]:
-            names.update(dict.fromkeys(recipes_of(split_row(line)[column])))
-    return list(names)
-
-
 def code_of(path: Path) -> str:
     """The classes that a config names, with their files."""
     named = dict.fromkeys(re.findall(r'mmda_ext\.(\w+)', path.read_text(encoding='utf-8')))

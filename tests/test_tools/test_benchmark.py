@@ -317,3 +317,23 @@ def test_the_files_that_are_shipped_can_run(benchmark, file, monkeypatch):
     assert benchmark_file.read_benchmark(file).rows[0].name in ('erm', 'dt')
     assert f'python tools/benchmark.py configs/benchmarks/{file.name}' in ' '.join(
         line.lstrip('# ') for line in file.read_text().splitlines() if line.startswith('#'))
+
+
+@pytest.mark.parametrize('family', ['generalization', 'adaptation'])
+def test_a_family_stands_for_every_method(benchmark, place, monkeypatch, family):
+    monkeypatch.setattr('benchmark_file._spaces', lambda _: {})  # whether each fits each data set is asked elsewhere
+    first, *others = methods(family == 'adaptation')
+    data = 'demo-adaptation' if family == 'adaptation' else 'demo'
+    row = f"{{every: {family}, except: [{others[0]}]}}"
+    (place / 'protocol.yaml').write_text(f'rows: [{others[-1]}, {row}]\ntables: {{x: {{dataset: {data}}}}}\n')
+    names = [row.name for row in benchmark.read_benchmark(place / 'protocol.yaml').rows]
+    assert names == [others[-1], first, *others[1:-1]]
+
+
+def test_a_family_is_checked(benchmark, place):
+    for entry, said in (('{every: x}', "every: family='x' is unknown"),
+                        ('{every: adaptation, except: [gmpp]}', "except: method='gmpp' is unknown"),
+                        ('{every: adaptation, but: [dt]}', 'but is unknown')):
+        (place / 'protocol.yaml').write_text(f'rows: [erm, {entry}]\ntables: {{x: {{dataset: demo}}}}\n')
+        with pytest.raises(ValueError, match=re.escape(said)):
+            benchmark.read_benchmark(place / 'protocol.yaml')

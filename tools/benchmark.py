@@ -18,11 +18,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import yaml  # noqa: E402
-from benchmark_file import Benchmark, Row, Table, read_benchmark  # noqa: E402
+from benchmark_file import LEAVE_ONE_OUT, Benchmark, Row, Table, read_benchmark  # noqa: E402
 from benchmark_search import Search, open_journal, score  # noqa: E402
 from benchmark_share import alone, join  # noqa: E402
 from rich.console import Console  # noqa: E402
@@ -51,12 +52,23 @@ def parse_args(arguments: Sequence[str] | None = None) -> Namespace:
 
 @dataclass(frozen=True)
 class Trial:
-    """One training of a search."""
+    """Values that a search tries: one training, or one for each source domain that is left out in turn."""
 
     row: str
     target: str
     number: int
-    cell: Cell
+    cells: list[Cell]
+
+    def score(self, select: str) -> float | None:
+        """What the search maximises; None while a training is missing.
+
+        Raises:
+            ValueError: If a run was not selected on source validation.
+        """
+        results = [cell.result() for cell in self.cells]
+        if not all(results):
+            return None
+        return mean(score(result or {}, unseen=select == LEAVE_ONE_OUT) for result in results)
 
 
 def open_searches(benchmark: Benchmark, args: Namespace) -> dict[Key, Search]:
@@ -64,8 +76,10 @@ def open_searches(benchmark: Benchmark, args: Namespace) -> dict[Key, Search]:
     if not benchmark.trials:
         return {}
     storage = open_journal(args.work_dir / 'optuna.journal')
+    rule = '' if benchmark.select == SOURCE_VALIDATION else f', selected by {benchmark.select}'
     return {(table.name, row.name, target): Search(storage, f'{table.name}/{row.name}/{target}',
-                                                   benchmark.spaces[row.name, table.name], f'{row} on {table}')
+                                                   benchmark.spaces[row.name, table.name],
+                                                   f'{row} on {table}{rule}')
             for table in benchmark.tables for row in benchmark.rows for target in table.targets}
 
 
@@ -80,33 +94,42 @@ def search_table(table: Table, benchmark: Benchmark, searches: Mapping[Key, Sear
     for row in benchmark.rows:
         for target in table.targets:
             for number, values in enumerate(drawn[row.name, target]):
-                cell = make_cell(row, table, target, benchmark.search_seed,
-                                 folder / row.name / target / f'trial{number}')
-                cell = replace(cell, row=f'{row.name} trial {number}', options=[*cell.options, *options(values)])
-                trials.append(Trial(row.name, target, number, cell))
-    status = run_cells([trial.cell for trial in trials], args, console, folder, table, [benchmark.search_seed])
+                cells = trial_cells(row, table, target, folder / row.name / target / f'trial{number}', benchmark)
+                for cell in cells:
+                    cell.row, cell.options = f'{row.name} trial {number}', [*cell.options, *options(values)]
+                trials.append(Trial(row.name, target, number, cells))
+    cells = [cell for trial in trials for cell in trial.cells]
+    status = run_cells(cells, args, console, folder, table, [benchmark.search_seed])
     with alone(args.work_dir):
-        write_json(args.work_dir / table.name / 'searched.json', choose(table, trials, searches))
+        write_json(args.work_dir / table.name / 'searched.json', choose(table, trials, searches, benchmark.select))
     return status
 
 
-def choose(table: Table, trials: Sequence[Trial], searches: Mapping[Key, Search]) -> dict[str, dict[str, Any]]:
+def trial_cells(row: Row, table: Table, target: str, folder: Path, benchmark: Benchmark) -> list[Cell]:
+    """The trainings that score one trial; none of them reads a label of the target."""
+    if benchmark.select == SOURCE_VALIDATION:
+        return [make_cell(row, table, target, benchmark.search_seed, folder)]
+    return [make_cell(row, replace(table, sources=others), name, benchmark.search_seed, folder / name)
+            for name, others in table.left_out(target).items()]
+
+
+def choose(table: Table, trials: Sequence[Trial], searches: Mapping[Key, Search],
+           select: str) -> dict[str, dict[str, Any]]:
     """Row -> target -> the best trial, or the ``reason`` why there is none."""
     found: dict[str, dict[str, Any]] = {}
     for trial in trials:
         search = searches[table.name, trial.row, trial.target]
         own = found.setdefault(trial.row, {}).setdefault(trial.target, {'reason': 'no trial of its search ended'})
-        if (result := trial.cell.result()) is None:
-            continue
         try:
-            search.tell(trial.number, score(result))
+            if (reached := trial.score(select)) is not None:
+                search.tell(trial.number, reached)
         except ValueError as error:
             own['reason'] = str(error)
     for row, targets in found.items():
         for target in targets:
             if (best := searches[table.name, row, target].best()) is not None:
                 number, values, reached = best
-                targets[target] = {'trial': number, 'options': options(values), 'source_val': reached}
+                targets[target] = {'trial': number, 'options': options(values), select: reached}
     return found
 
 

@@ -6,6 +6,7 @@
       audio:   {dataset: avdigits, targets: [usps], modalities: [audio]}
     seeds: 10                                  # 0 to 9, or a list
     search: {trials: 8, seed: 1000}            # for every row alike; without it, the recipes as they stand
+                                               # and `select: leave_one_source_out`, by what a source left out scores
     selection: [source_validation, last]       # rules for the tested epoch, side by side; the first is always there
 
 A row ``{name: target, method: erm, upper_bound: true}``, or short ``upper-bound``, trains on the target.
@@ -35,6 +36,8 @@ SEARCH_SEED = 1000
 #: The row that stands for ERM trained on the target.
 UPPER_BOUND = 'upper-bound'
 FAMILIES = ('generalization', 'adaptation')
+LEAVE_ONE_OUT = 'leave_one_source_out'
+SELECT = (SOURCE_VALIDATION, LEAVE_ONE_OUT)
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,21 @@ class Table:
     sources: list[str] | None = None
     modalities: list[str] | None = None
 
+    def left_out(self, target: str) -> dict[str, list[str]]:
+        """Each source domain of a target, and the others, on which it is predicted.
+
+        Raises:
+            ValueError: If the target trains, too, or there is one source only.
+        """
+        file, variables = dataset_file(self.dataset)
+        choice = Choice(self.dataset, [target], self.sources, self.modalities)
+        sources = list(with_ingredients(Path(method_file('erm')), choice).source_domains)
+        if load_with(file, variables).get('adapts') or len(sources) < 2:
+            raise ValueError(f'search: select={LEAVE_ONE_OUT!r} needs an unseen target and two source domains or more; '
+                             f'table {self.name} has the sources {", ".join(sources)} for {target}, or trains on '
+                             f'unlabelled samples of it: take {SOURCE_VALIDATION!r}')
+        return {name: [other for other in sources if other != name] for name in sources}
+
     def config(self, row: Row) -> Config:
         """Recipe of a row on the first target, with the row's options and the ingredients.
 
@@ -85,6 +103,8 @@ class Benchmark:
     seeds: list[int]
     trials: int = 0
     search_seed: int = SEARCH_SEED
+    #: What a trial is scored on, one of :data:`SELECT`.
+    select: str = SOURCE_VALIDATION
     #: Rules that select an epoch, beside source validation.
     rules: list[str] = field(default_factory=list)
     #: What each row (by name) searches on each table, and the values that its recipe has without.
@@ -105,12 +125,13 @@ def read_benchmark(path: Path) -> Benchmark:
         raise ValueError(f'{path} is no YAML: {" ".join(str(error).split())}') from None
     _keys(content, path, 'the file', needed=('rows', 'tables'), allowed=('seeds', 'search', 'selection'))
     search = content.get('search') or {}
-    _keys(search, path, 'search', allowed=('trials', 'seed'))
+    _keys(search, path, 'search', allowed=('trials', 'seed', 'select'))
     tables = content['tables'] if isinstance(content['tables'], Mapping) else {}
     try:
         benchmark = Benchmark([_row(entry) for entry in _every(content['rows'] or ())],
                               [_table(name, entry) for name, entry in tables.items()], _seeds(content.get('seeds', 1)),
                               int(search.get('trials', 0)), int(search.get('seed', SEARCH_SEED)),
+                              choose('select', search.get('select', SOURCE_VALIDATION), SELECT, 'search'),
                               _rules(content.get('selection') or ()))
         _check(benchmark)
         benchmark.spaces.update(_spaces(benchmark))
@@ -188,6 +209,10 @@ def _check(benchmark: Benchmark) -> None:
     if benchmark.rows[0].upper_bound:
         raise ValueError(f'rows: {benchmark.rows[0].name} is an upper bound, and the first row is the reference of all '
                          'differences: put another one first')
+    if benchmark.select == LEAVE_ONE_OUT:
+        for table in benchmark.tables:
+            for target in table.targets:
+                table.left_out(target)
     if benchmark.trials and benchmark.search_seed in benchmark.seeds:
         raise ValueError(f'search: its seed {benchmark.search_seed} is among the seeds: name another')
 

@@ -1,7 +1,7 @@
 """Hyper-parameter search of tools/benchmark.py: what is searched, which values are tried, which are best.
 
-Trials are drawn by Optuna and kept in its journal, a file that its dashboard reads. A trial is one training, scored on
-source validation.
+Trials are drawn by Optuna and kept in its journal, a file that its dashboard reads. A trial is scored on source
+validation, or on source domains that are left out in turn.
 """
 
 import zlib
@@ -138,14 +138,21 @@ class Search:
         return None if found is None else (found.number, found.params, float(found.value or 0))
 
 
-def score(result: Mapping[str, Any], metric: str = 'acc/top1') -> float:
-    """Score of a trial on source validation: mean over the source domains, as far as they are told apart.
+def score(result: Mapping[str, Any], metric: str = 'acc/top1', unseen: bool = False) -> float:
+    """Score of a training on source validation: mean over the source domains, as far as they are told apart.
+
+    Args:
+        result (dict): The ``result.json`` of the training.
+        metric (str): Which score.
+        unseen (bool): Of the domain that the training was tested on instead, a source that was left out.
 
     Raises:
         ValueError: If the run was not selected on source validation.
     """
     if result.get('selection') != 'source_validation' or metric not in result.get('val', {}):
         raise ValueError(f'a search needs source validation, and this run was selected by {result.get("selection")!r}')
+    if unseen:
+        return result['test'][metric]
     domains = (result.get('val_set') or {}).get('all', {}).get('domains', {})
     found = [result['val'][f'{name}/{metric}'] for name in domains if f'{name}/{metric}' in result['val']]
     return sum(found) / len(found) if found else result['val'][metric]

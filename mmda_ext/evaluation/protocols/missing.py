@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mmda_ext.evaluation import calibration
 from mmda_ext.evaluation.protocols.base import MODEL, Evaluation, Protocol, accuracy
+from mmda_ext.evaluation.shapley import imbalance, shapley_values
 from mmda_ext.models.freezing import evaluating
 from mmda_ext.models.missing import FILLS, caveat, check_fill, fill_in
 from mmda_ext.models.predictors import predict_from
@@ -47,7 +48,7 @@ class Missing(Protocol):
         self.fills, self.rates, self.seed, self.bins = fills, tuple(rates), seed, bins
 
     def evaluate(self, evaluation: Evaluation) -> dict[str, Any]:
-        """``fills.<fill>.subsets.<a+b>.<measure>``, ``fills.<fill>.rates.<rate>``, and ``not_done.<fill>``: why not.
+        """``fills.<fill>``: ``subsets.<a+b>.<measure>``, ``shapley``, ``rates.<rate>``; ``not_done.<fill>``: why not.
 
         Raises:
             ValueError: If the test lacks a modality, or the model has only one, or cannot do any of the fills.
@@ -77,8 +78,10 @@ class Missing(Protocol):
             means = {name: value.mean(0) for name, value in evaluation.training_features.values.items()}
         said = {subset: predict_without(evaluation.model, {name: evaluation.features.values[name] for name in subset},
                                         fill, means) for subset in subsets(evaluation.model.modalities)}
+        names = evaluation.model.modalities
         return {
             'subsets': {'+'.join(subset): self._measures(own, labels) for subset, own in said.items()},
+            'shapley': _shapley(said, names, labels),
             'rates': {str(rate): accuracy(self._mixture(said, ids, rate), labels) for rate in self.rates}}
 
     def _measures(self, said: Mapping[str, Tensor], labels: Tensor) -> dict[str, Any]:
@@ -105,6 +108,9 @@ class Missing(Protocol):
         for rate in next(iter(fills.values()))['rates']:
             lines.append(_line([f'each missing in {100 * float(rate):g} %',
                                 *(f'{own["rates"][rate]:.1f}' for own in fills.values())]))
+        for title, key in [*((f'Shapley value of {name}', name) for name in result['modalities']),
+                           ('imbalance of the modalities', None)]:
+            lines.append(_line([title, *(f'{_share(own["shapley"], key):.1f}' for own in fills.values())]))
         notes = [*result['notes'], *(f'Not done: {reason}.' for reason in result['not_done'].values())]
         return '\n'.join([*lines, '', *notes, ''])
 
@@ -161,6 +167,18 @@ def _uniform(*parts: object) -> float:
     """A number in [0, 1) from a digest, alike on all machines."""
     digest = hashlib.sha256('\0'.join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:8], 'big') / 2**64
+
+
+def _shapley(said: Mapping[Subset, Mapping[str, Tensor]], names: Sequence[str], labels: Tensor) -> dict[str, Any]:
+    """Shapley values of the accuracies in percent; without any modality nothing speaks: a guess."""
+    scores = {subset: accuracy(own[MODEL], labels) for subset, own in said.items()}
+    empty = 100 / next(iter(said.values()))[MODEL].shape[1]
+    values = shapley_values(scores, names, empty)
+    return {'values': values, 'imbalance': imbalance(values), 'empty': empty}
+
+
+def _share(shapley: Mapping[str, Any], name: str | None) -> float:
+    return shapley['imbalance'] if name is None else shapley['values'][name]
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -1,0 +1,105 @@
+"""Classification and agreement of modalities, weighted by a curve (LFM; Yang et al., NeurIPS 2024)."""
+
+import logging
+from itertools import combinations
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor
+
+from mmda_ext.gradients import Probe
+from mmda_ext.gradients.probe import widen
+from mmda_ext.models.heads.base import masked_cross_entropy
+from mmda_ext.models.objectives.base import modalities_of
+from mmda_ext.models.objectives.modality_heads import ModalityHeads
+from mmda_ext.models.progress import training_progress
+from mmda_ext.models.step import Step, Terms
+from mmda_ext.registry import MODELS
+
+#: Of e^0, e^1, ..., as released; fitted by its authors to weights that they had learnt, over 100 epochs.
+CURVE = (2.04623704e-1, 3.35472727e-3, 1.22989557e-4, -2.92947416e-6, 2.23835486e-8, -5.39717505e-11)
+#: Epochs of the curve.
+EPOCHS = 100
+
+
+@MODELS.register_module()
+class ModalityGap(ModalityHeads):
+    r""":math:`2 w \, (a \, \mathrm{CE}(\overline{l}, y) + (1 - a) \operatorname{mean}_{m<n} A(p^m, p^n))`.
+
+    :math:`\overline{l}` is the mean of the logits of the class heads, :math:`p^m` what each predicts, and with
+    :math:`q = (p^m + p^n) / 2`
+
+    .. math:: A(p^m, p^n) = \frac{1}{2} (\mathrm{KL}(q \Vert p^m) + \mathrm{KL}(q \Vert p^n))
+
+    In the first half of the training the modalities are mostly drawn together, later they mostly classify: *a* follows
+    the released curve ("fitted"), from 0.20 to 0.54. No fused classifier is trained: use ``predictor='modalities'`` and
+    ``cls_head.loss_weight=0``.
+
+    Args:
+        fusion (dict): Fusion config of the recognizer; only its ``in_channels`` are read.
+        share (float, optional): *a*, in [0, 1], throughout; by default that of the curve.
+        loss_weight (float): *w*.
+        task (str): Name of the loss among the balanced tasks.
+        init_cfg (dict, optional): As in MMEngine.
+
+    Raises:
+        ValueError: If there is one modality only, or ``share`` is out of range.
+
+    Source: Yang et al., Facilitating Multimodal Classification via Dynamically Learning Modality Gap, NeurIPS 2024, in
+    its release. Differences: the curve is over the share of the training that is done, not over epochs of which there
+    must be 100; more than two modalities by the mean over pairs; the weight that is learnt beside the model is left
+    out. A is not the Jensen-Shannon divergence, whose arguments stand the other way round: as released.
+    """
+
+    takes_mixed = True
+
+    def __init__(self,
+                 fusion: dict,
+                 share: float | None = None,
+                 loss_weight: float = 1.0,
+                 task: str = 'cls',
+                 init_cfg: dict | None = None) -> None:
+        super().__init__(fusion, task, init_cfg)
+        modalities_of(fusion, 'ModalityGap')
+        if share is not None and not 0 <= share <= 1:
+            raise ValueError(f'ModalityGap: share={share!r} must be in [0, 1]')
+        self.share, self.loss_weight = share, loss_weight
+        self._said = False
+
+    def forward(self, step: Step) -> Terms:
+        """``{'loss_lfm': scalar, 'gap': scalar, 'gap_share': scalar}`` over the labelled samples."""
+        logits = step.predictions.modality_logits
+        known, share = step.labels >= 0, self.current_share()
+        classification = masked_cross_entropy(torch.stack(list(logits.values())).mean(0), step.labels, step.mix)
+        gap = disagreement([value[known] for value in logits.values()])
+        loss = 2 * self.loss_weight * (share * classification + (1 - share) * gap)
+        return Terms({'loss_lfm': loss, 'gap': gap.detach(), 'gap_share': torch.tensor(share)},
+                     {'lfm': Probe(logits, step.labels)})
+
+    def current_share(self) -> float:
+        """*a* at this iteration; that of the end, which is said once, where no runner counts."""
+        if self.share is not None:
+            return self.share
+        _, done, iterations = training_progress()
+        if done is not None and iterations:
+            return curve(done / iterations)
+        if not self._said:
+            print_log('ModalityGap cannot see the progress of the training, so its share is that of the end: train '
+                      'with a Runner, or give `share`', logger='current', level=logging.WARNING)
+            self._said = True
+        return curve(1.0)
+
+
+def curve(progress: float) -> float:
+    """The released weight of the classification at a share of the training in [0, 1]."""
+    return sum(factor * (EPOCHS * progress)**power for power, factor in enumerate(CURVE))
+
+
+def disagreement(logits: list[Tensor]) -> Tensor:
+    """Mean of A over pairs and samples of logits ``(N, C)``; 0 without samples."""
+    logs = [widen(value).log_softmax(1) for value in logits]
+    found = []
+    for one, other in combinations(logs, 2):
+        middle = torch.stack([one, other]).logsumexp(0) - torch.tensor(2.).to(one).log()
+        found.append((middle.exp() * (middle - (one + other) / 2)).sum())
+    return torch.stack(found).mean() / max(len(logs[0]), 1)

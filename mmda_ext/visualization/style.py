@@ -19,6 +19,7 @@ MODALITY_COLOURS = {
     'face': '#56B4E9',
     'image': '#56B4E9',
 }
+MARKS = 'osD^vPX'
 WIDTH_INCHES, DPI = 10.0, 150
 
 RC: dict[Any, Any] = {
@@ -32,12 +33,19 @@ RC: dict[Any, Any] = {
     'grid.linewidth': 0.8,
     'legend.frameon': False,
     'figure.facecolor': 'white',
+    'svg.fonttype': 'none',
+    'svg.hashsalt': 'mmda_ext',
 }
 
 
 def modality_colour(name: str) -> str:
     """Colour of a modality, the same in every panel and picture; an unknown one gets a colour from its name."""
     return MODALITY_COLOURS.get(name, COLOURS[zlib.crc32(name.encode()) % len(COLOURS)])
+
+
+def colour_and_mark(index: int) -> tuple[str, str]:
+    """Colour and mark of the line ``index``; lines of one colour have different marks."""
+    return COLOURS[index % len(COLOURS)], MARKS[(index + index // len(COLOURS)) % len(MARKS)]
 
 
 def new_figure(width: float = WIDTH_INCHES, height: float = 4.5, **spacing: Any) -> 'Figure':
@@ -52,9 +60,18 @@ def new_figure(width: float = WIDTH_INCHES, height: float = 4.5, **spacing: Any)
 
 
 def save(figure: 'Figure', path: Path) -> Path:
-    """Write in the format of the name's ending (``.png``, or ``.jpg`` for photographs); whole or not at all."""
+    """Write in the format of the name's ending (``.png``, or ``.jpg`` for photographs); whole or not at all.
+
+    Beside a ``.png`` lies the same picture as ``.svg``, for print.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f'.{path.name}.part')
-    figure.savefig(temporary, format=path.suffix.lstrip('.') or 'png')
-    os.replace(temporary, path)
+    for file in (path, path.with_suffix('.svg')) if path.suffix == '.png' else (path, ):
+        temporary = file.with_name(f'.{file.name}.part')
+        figure.savefig(temporary, format=file.suffix.lstrip('.') or 'png', metadata=_same_bytes(file))
+        os.replace(temporary, file)
     return path
+
+
+def _same_bytes(file: Path) -> dict[str, Any] | None:
+    """An SVG holds the time of its making, unless it is told not to."""
+    return {'Date': None} if file.suffix == '.svg' else None

@@ -13,17 +13,26 @@ from mmda_ext.apis.explanations import explain
 from mmda_ext.choices import choose
 from mmda_ext.engine.hooks.records import plain, write_json, write_text
 from mmda_ext.engine.hooks.scored_samples import ScoredSamples
+from mmda_ext.engine.test_time import build, method_names
+from mmda_ext.engine.test_time.base import TestTimeMethod
 from mmda_ext.evaluation.protocols import class_name, import_protocols, protocol_names
 from mmda_ext.evaluation.protocols.base import Evaluation, Protocol, TestedSamples
+from mmda_ext.evaluation.protocols.test_time import TestTime
 from mmda_ext.registry import PROTOCOLS, SCOPE
 
 RESULT = 'result.json'
 #: Key in `result.json`: protocol -> what came out, or `refused`: why nothing did.
 KEY = 'protocols'
+#: Key in a config: method of test-time adaptation -> options.
+TEST_TIME = 'test_time'
 
 
-def run_protocols(runner: Runner, names: Sequence[str]) -> None:
-    """Test the model of ``runner``, then evaluate it by each protocol.
+#: Protocols that show what adaptation gains; the others evaluate the model as it is.
+ADAPTING = ('corruption', )
+
+
+def run_protocols(runner: Runner, names: Sequence[str], test_time: Sequence[str] = ()) -> None:
+    """Test the model of ``runner``, then adapt it to its test by each method, then evaluate it by each protocol.
 
     ``<work_dir>/result.json`` gets ``protocols.<name>``, with the checkpoint and the samples that it is of; what else
     the file holds stays. ``<name>.md`` and pictures are written beside it. Each protocol is written before the next
@@ -32,16 +41,18 @@ def run_protocols(runner: Runner, names: Sequence[str]) -> None:
     Args:
         runner (Runner): Whose checkpoint is to be tested.
         names (Sequence[str]): Protocols, in order.
+        test_time (Sequence[str]): Methods of test-time adaptation, in order.
 
     Raises:
         ValueError: After all others are done, if one could not be; in one sentence each.
     """
     import_protocols()
     protocols = _build(runner.cfg, names)
+    if test_time:
+        protocols = {'test_time': TestTime(_methods(runner.cfg, test_time, names)), **protocols}
     tested = TestedSamples()
     runner.register_hook(tested)
-    runner.test()
-    evaluation = Evaluation(runner, tested.outputs)
+    evaluation = Evaluation(runner, tested.outputs, runner.test())
     about = _about(runner, tested)
     refused: list[str] = []
     for name, protocol in protocols.items():
@@ -67,6 +78,17 @@ def _build(cfg: Config, names: Sequence[str]) -> dict[str, Protocol]:
         choose(f'a name in {KEY}', name, protocol_names(), str(cfg.filename))
     return {name: PROTOCOLS.build({**options.get(name, {}), 'type': class_name(name), '_scope_': SCOPE})
             for name in names}
+
+
+def _methods(cfg: Config, test_time: Sequence[str], names: Sequence[str]) -> dict[str, TestTimeMethod]:
+    others = [name for name in names if name not in ADAPTING]
+    if others:
+        raise ValueError(f'--test-time adapts the test and --protocol {", ".join(ADAPTING)}; {", ".join(others)} '
+                         'evaluates the model as it is: run it without --test-time')
+    options = cfg.get(TEST_TIME) or {}
+    for name in options:
+        choose(f'a name in {TEST_TIME}', name, method_names(), str(cfg.filename))
+    return {name: build(name, **options.get(name, {})) for name in test_time}
 
 
 def _about(runner: Runner, tested: TestedSamples) -> dict[str, Any]:

@@ -12,7 +12,7 @@ A row ``{name: target, method: erm, upper_bound: true}``, or short ``upper-bound
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from benchmark_search import Space, read_space
 from mmengine.config import Config
 
 from mmda_ext.apis.compose import Choice, with_ingredients
-from mmda_ext.apis.recipe_files import dataset_file, load_with, method_file
+from mmda_ext.apis.recipe_files import dataset_file, load_with, method_file, recipe_name
 from mmda_ext.apis.upper_bound import train_on_target
 from mmda_ext.choices import choose
 from mmda_ext.file_names import check_inside
@@ -43,6 +43,10 @@ class Row:
     options: dict[str, Any] = field(default_factory=dict)
     #: Trained on labels of the target. Not in the text by which a search knows its row, which older ones lack.
     upper_bound: bool = field(default=False, repr=False)
+
+    def __str__(self) -> str:
+        """The text by which a search knows its row, on whichever machine it goes on."""
+        return repr(replace(self, config=recipe_name(self.config)))
 
 
 @dataclass(frozen=True)

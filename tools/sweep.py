@@ -186,7 +186,8 @@ class Sweep:
     def entry(self, cell: Cell) -> dict[str, Any]:
         result, record = cell.result(), cell.record()
         state = DONE if result else FAILED if cell.reason else NOT_RUN
-        entry = {'row': cell.row, 'target': cell.target, 'seed': cell.seed, 'config': cell.config, 'state': state}
+        entry = {'row': cell.row, 'target': cell.target, 'seed': cell.seed, 'config': cell.recipe['config'],
+                 'state': state}
         entry |= {key: record.get(key) for key in ('wall_time_s', 'finished', 'versions')}
         entry['folder'] = os.path.relpath(cell.folder, self.args.work_dir)
         return {**entry, 'reason': cell.reason, 'result': result}

@@ -18,6 +18,8 @@ from typing import Any
 
 from preload import Forked
 
+from mmda_ext.apis.recipe_files import recipe_name
+
 _STEP = re.compile(r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\].*?eta: ((?:\d+ days?, )?\d+:\d\d:\d\d)')
 _PACKAGES = ('mmda_ext', 'mmengine', 'mmaction2', 'mmcv-lite', 'mmcv', 'torch', 'numpy')
 _GRACE_S = 20
@@ -46,8 +48,8 @@ class Cell:
     @property
     def recipe(self) -> dict[str, Any]:
         """What must be the same when a cell is continued."""
-        return {'config': self.config, 'options': list(self.options), 'new_options': list(self.new_options),
-                'data': list(self.data)}
+        return {'config': recipe_name(self.config), 'options': list(self.options),
+                'new_options': list(self.new_options), 'data': list(self.data)}
 
     @property
     def log(self) -> Path:

@@ -65,6 +65,13 @@ def method_file(name: str) -> str:
     return str(configs_folder() / 'methods' / f'{name}.py')
 
 
+def recipe_name(file: str) -> str:
+    """A config of this package as ``configs/...``, the same on every machine; any other path as it is."""
+    folder = configs_folder().resolve()
+    path = Path(file).resolve()
+    return str(Path('configs', path.relative_to(folder))) if path.is_relative_to(folder) else file
+
+
 def recipe_file(name: str) -> str:
     """Config of the method or of the named recipe of that name; anything but a bare name is a path, and stays.
 

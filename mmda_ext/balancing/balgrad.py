@@ -95,9 +95,6 @@ class BalGrad(Balancer):
         return torch.where(total > 0, standing, one) / torch.where(total > 0, total, float(len(modalities)))
 
     def _column(self, inputs: BalanceInputs, task: str) -> int:
-        column = inputs.column(task)
-        if column is None:
-            raise ValueError(f'BalGrad needs a loss of task {task!r}, got {list(inputs.tasks)}: add '
-                             'mmda_ext.MutualDistillation, and in front of it mmda_ext.LocalClassification with '
-                             "task='heads', by_modality=True, balanced_heads=False, to `objectives`")
-        return column
+        return inputs.needed(task, 'BalGrad', 'add mmda_ext.MutualDistillation, and in front of it mmda_ext.'
+                             "LocalClassification with task='heads', by_modality=True, balanced_heads=False, to "
+                             '`objectives`')

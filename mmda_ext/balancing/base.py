@@ -48,6 +48,16 @@ class BalanceInputs:
         """Where ``task`` stands in :attr:`tasks`, and so in every table ``(M, T)``; ``None`` where it has no loss."""
         return self.tasks.index(task) if task in self.tasks else None
 
+    def needed(self, task: str, asked_by: str, remedy: str) -> int:
+        """Column of a task that must be there.
+
+        Raises:
+            ValueError: If it has no loss, in the name of the balancer ``asked_by``, with the ``remedy``.
+        """
+        if task not in self.tasks:
+            raise ValueError(f'{asked_by} needs a loss of task {task!r}, got {list(self.tasks)}: {remedy}')
+        return self.tasks.index(task)
+
     def table(self, weights: Mapping[str, Tensor]) -> Tensor:
         """Weights ``(M, T)``: those given, task -> ``(M, )`` or scalar, of the tasks that have a loss; 1 elsewhere."""
         table = self.ones()

@@ -16,7 +16,7 @@ from mmda_ext.models.data_preprocessors import (
     PaddingPreprocessor,
     TensorPreprocessor,
 )
-from mmda_ext.models.fusions import ConcatFusion, FiLMFusion, Fusion, GatedFusion, SumFusion
+from mmda_ext.models.fusions import ConcatFusion, CosineFusion, FiLMFusion, Fusion, GatedFusion, SumFusion
 from mmda_ext.models.heads import DomainDiscriminatorHead, MultimodalClsHead, MultimodalHead
 from mmda_ext.models.mixing import Mixup
 from mmda_ext.models.modality_dropout import ModalityDropout
@@ -32,7 +32,7 @@ allow_mmengine_checkpoints()
 ignore_configs_in_checkpoints()
 
 __all__ = [
-    'AudioResNet', 'AveragedTeacher', 'ClipPreprocessor', 'ConcatFusion', 'DomainDiscriminator',
+    'AudioResNet', 'AveragedTeacher', 'ClipPreprocessor', 'ConcatFusion', 'CosineFusion', 'DomainDiscriminator',
     'DomainDiscriminatorHead', 'FiLMFusion', 'FrameEncoder', 'Fusion', 'GatedFusion', 'LSTMEncoder', 'MLPBackbone',
     'Mixup', 'ModalityDropout', 'MultimodalClsHead', 'MultimodalDataPreprocessor', 'MultimodalHead',
     'MultimodalRecognizer', 'Objective', 'PaddingPreprocessor', 'PoolNeck', 'Predictions', 'SequenceBackbone',

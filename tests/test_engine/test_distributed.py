@@ -15,6 +15,7 @@ from mmda_ext.balancing import Sum
 from mmda_ext.models.objectives import Objective
 from tests.examples import BALANCER_NAMES, balancer_example
 from tests.tiny import batch_of, model_of, wrapper_of
+from tests.two_processes import leave_together
 
 STEPS = 3
 ADVERSARY = dict(type='mmda_ext.DomainAdversarial', head=dict(num_domains=2, reversal=.7))
@@ -135,8 +136,7 @@ def worker(rank, world, folder, dtype):
         wrapper = run(model, wrapped, copy.deepcopy(options), rank, world, dtype)
         results[name] = (state_of(model), dict(wrapper.balancer.diagnostics))
     torch.save(results, Path(folder) / f'{rank}.pt')
-    dist.barrier()
-    dist.destroy_process_group()
+    leave_together()
 
 
 @pytest.fixture(scope='module', params=[torch.float64, torch.float32], ids=['float64', 'float32'])

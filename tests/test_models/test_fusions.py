@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmda_ext.models import ConcatFusion, FiLMFusion, GatedFusion, SumFusion
+from mmda_ext.models import ConcatFusion, CosineFusion, FiLMFusion, GatedFusion, SumFusion
 from mmda_ext.models.heads import MultimodalClsHead
 from mmda_ext.registry import MODELS
 from tests.examples import FUSION_NAMES
@@ -189,3 +189,29 @@ def test_unlabelled_samples_do_not_count():
     empty = head.loss(none)['loss_cls']
     assert empty.item() == 0
     assert empty.requires_grad
+
+
+def test_cosines_known_answer():
+    """MMCosine: lengths of features and of class vectors say nothing."""
+    fusion = CosineFusion(dict(v=2, a=2), 2).double()
+    for name, rows in dict(v=[[1., 0], [0, 2]], a=[[0., 1], [1, 1]]).items():
+        fusion.output[name].weight.data = torch.tensor(rows).double()
+    features = dict(v=torch.tensor([[3., 4]]).double(), a=torch.tensor([[1., 0]]).double())
+    torch.testing.assert_close(fusion(features), torch.tensor([[6., 8 + 10 / 2**.5]]).double())
+    torch.testing.assert_close(CosineFusion(dict(v=2), 2, scale=10.)(dict(v=torch.zeros(1, 2))), torch.zeros(1, 2))
+    longer = dict(v=7 * features['v'], a=features['a'])
+    torch.testing.assert_close(fusion(longer), fusion(features))
+    for mode in fusion.modes:
+        parts = fusion.modality_logits(features, mode)
+        torch.testing.assert_close(parts['v'], torch.tensor([[6., 8.]]).double())
+        torch.testing.assert_close(sum(parts.values()), fusion(features))
+    assert not any('bias' in name for name, _ in fusion.named_parameters())
+    with pytest.raises(ValueError, match='scale=0 must be'):
+        CosineFusion(dict(v=2), 2, scale=0)
+
+
+def test_cosines_of_features_without_length_have_a_gradient():
+    fusion = CosineFusion(dict(v=2, a=2), 3, 4)
+    features = {name: torch.zeros(2, 2, requires_grad=True) for name in ('v', 'a')}
+    fusion(features).sum().backward()
+    assert all(value.grad.isfinite().all() for value in features.values())

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 
 from mmda_ext.apis.compose import Choice, with_ingredients
-from mmda_ext.apis.recipe_files import method_file, methods
+from mmda_ext.apis.recipe_files import method_file, methods, recipe_name
 from tests.conftest import ROOT
 
 # The score on source validation is higher for a smaller rate; `fails` makes one row fail.
@@ -150,6 +150,19 @@ def test_a_search_of_another_space_is_refused_before_anything_trains(benchmark, 
     with pytest.raises(ValueError, match='the search faces/erm/actors01-06 was begun with another recipe or space'):
         run(benchmark)
     assert len(calls(place)) == begun
+
+
+def test_a_benchmark_can_move_to_another_machine(benchmark, place):
+    """Records name a config of the package by its place in the package, and any other as it was given."""
+    (place / 'protocol.yaml').write_text(PROTOCOL.replace('seeds: 2', 'seeds: 1').replace('trials: 3', 'trials: 1'))
+    assert run(benchmark) == 0
+    records = [path.read_text() for path in (place / 'out').rglob('cell.json')]
+    records += [(place / 'out/optuna.journal').read_text(), (place / 'out/digits/results.json').read_text()]
+    assert len(records) > 6
+    assert all('configs/methods/erm.py' in text or 'configs/methods/base.py' in text for text in records)
+    assert not any(f'{ROOT}/configs' in text for text in records)
+    assert recipe_name(method_file('erm')) == 'configs/methods/erm.py'
+    assert recipe_name('own/erm.py') == 'own/erm.py'
 
 
 def test_rules_are_put_side_by_side_and_an_upper_bound_beside_the_rows(benchmark, place):

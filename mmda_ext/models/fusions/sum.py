@@ -1,7 +1,7 @@
 """Summation of per-modality logits."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,8 @@ class SumFusion(Fusion):
 
     modes = ('masked', 'share', 'linearised')
     leaves_out = True
+    #: Whether the last layer of a branch has one.
+    bias: ClassVar[bool] = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -29,12 +31,16 @@ class SumFusion(Fusion):
             for name, width in self.in_channels.items()
         })
         self.output = nn.ModuleDict(
-            {name: nn.Linear(hidden or width, self.out_channels)
+            {name: nn.Linear(hidden or width, self.out_channels, bias=self.bias)
              for name, width in self.in_channels.items()})
 
     def _branch(self, name: str, feature: Tensor) -> Tensor:
         hidden = self.hidden[name](feature)
         return self.dropout(torch.relu(hidden) if self.hidden_channels else hidden)
+
+    def _logits(self, name: str, hidden: Tensor) -> Tensor:
+        """What a branch adds, from its hidden layer."""
+        return self.output[name](hidden)
 
     def fuse(self, features: Mapping[str, Tensor]) -> Tensor:
         """Hidden layers of all branches, one after the other, ``(N, sum of widths)``."""
@@ -44,13 +50,13 @@ class SumFusion(Fusion):
         """Sum of the branches' logits, ``(N, out_channels)``."""
         widths = [self.output[name].in_features for name in self.modalities]
         parts = fused.split(widths, dim=1)
-        return torch.stack([self.output[name](part) for name, part in zip(self.modalities, parts)]).sum(0)
+        return torch.stack([self._logits(name, part) for name, part in zip(self.modalities, parts)]).sum(0)
 
     def of_subset(self, features: Mapping[str, Tensor]) -> Tensor | None:
         """Sum of the logits of their branches, ``(N, out_channels)``."""
-        return torch.stack([self.output[name](self._branch(name, value)) for name, value in features.items()]).sum(0)
+        return torch.stack([self._logits(name, self._branch(name, value)) for name, value in features.items()]).sum(0)
 
     def _masked(self, features: Mapping[str, Tensor], fused: Tensor, kept: float) -> dict[str, Tensor]:
-        return {name: self.output[name](self._branch(name, value)) for name, value in features.items()}
+        return {name: self._logits(name, self._branch(name, value)) for name, value in features.items()}
 
     _share = _linearised = _masked

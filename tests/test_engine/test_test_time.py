@@ -1,20 +1,24 @@
 """Test-time adaptation: known answers, slow references, and models that are afterwards what they were."""
 
 import copy
+import json
+from contextlib import nullcontext
 from math import inf, log
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
+from mmda_ext.apis.protocols import run_protocols
 from mmda_ext.datasets.samplers import TargetStreamBatchSampler
 from mmda_ext.engine.test_time import build, method_names
-from mmda_ext.engine.test_time.parts.layers import moving_parameters, norm_layers
-from mmda_ext.engine.test_time.parts.session import Said
+from mmda_ext.engine.test_time.layers import moving_parameters, norm_layers
 from mmda_ext.engine.test_time.read_loss import balance_of
+from mmda_ext.engine.test_time.session import Said
 from mmda_ext.engine.test_time.sumi import MARGIN, sharing, smooth, weights
 from mmda_ext.models.heads.base import entropies
-from tests.test_engine.feature_run import feature_config, runner_of
+from tests.test_engine.feature_run import feature_config, run
 from tests.tiny import Linear, batch_of, model_of
 from tests.two_processes import run_in_two_processes
 
@@ -44,7 +48,9 @@ def batches_of(model, count=3, domain='z', size=6):
 
 
 def predict(session, batch):
-    return torch.stack([sample.pred_score for sample in session.predict(*copy.deepcopy(batch))])
+    found = torch.stack([sample.pred_score for sample in session.predict(*copy.deepcopy(batch))])
+    assert not found.requires_grad, 'what is reported holds no graph'
+    return found
 
 
 def state_of(model):
@@ -117,7 +123,8 @@ def test_what_moves():
     heads = [f'modality_heads.{name}.{kind}' for name in ('video', 'audio') for kind in ('weight', 'bias')]
     assert names_of(model, 'heads') == ['cls_head.fusion.output.weight', 'cls_head.fusion.output.bias', *heads]
     fusion = dict(type='mmda_ext.ConcatFusion', in_channels=dict(video=7, audio=6), hidden_channels=None)
-    assert names_of(model_of(fusion=fusion), 'fusion') == ['cls_head.fusion.output.weight', 'cls_head.fusion.output.bias']
+    linear = [f'cls_head.fusion.output.{kind}' for kind in ('weight', 'bias')]
+    assert names_of(model_of(fusion=fusion), 'fusion') == linear, 'all of it where it is linear'
     model.objectives[0].teacher = copy.deepcopy(model.backbones)
     assert names_of(model, 'norm') == norms, 'teachers do not predict'
     model.backbones['video'] = nn.Sequential(*(nn.LayerNorm(2) for _ in range(4)))
@@ -180,7 +187,8 @@ def test_a_step_is_that_of_momentum_by_hand():
         norm.train()
     moving = [own for norm in norms for own in (norm.weight, norm.bias)]
     optimizer = torch.optim.SGD(moving, lr=.3 * 6 / 64, momentum=.9)
-    with build('tent', lr=.3).on(model) as before, build('tent', lr=.3, predict='after').on(copy.deepcopy(model)) as after:
+    behind = build('tent', lr=.3, predict='after').on(copy.deepcopy(model))
+    with build('tent', lr=.3).on(model) as before, behind as after:
         for inputs, samples in batches:
             for found, late in ((predict(before, (inputs, samples)), False), (predict(after, (inputs, samples)), True)):
                 if late:
@@ -271,6 +279,72 @@ def test_sar_skips_what_is_not_reliable_and_resets_what_collapsed():
         assert session.record.resets == 2
 
 
+def test_sar_keeps_what_is_sure_by_hand():
+    logits, done = torch.tensor([[4., 0, 0], [.5, .4, 0], [2, 0, 0]], dtype=torch.float64), []
+    assert entropies(logits).tolist() == near([.177324, 1.077614, .665573])
+    session = SimpleNamespace(
+        memory={}, gradients=lambda loss: done.append(loss.item()) or [torch.ones(1)], moved=lambda by: nullcontext(),
+        forward=lambda: Said({}, logits, {}), descend=lambda found, kept: done.append(kept), reset=lambda: None)
+    build('sar').step(session, Said({}, logits, {}))
+    assert done == [near(.177324), near(.177324), 1], '0.4 ln 3 = 0.439445 lies between the first and the others'
+
+
+def test_small_batches_take_small_steps():
+    for size, factor in ((1, 1 / 64), (32, .5), (64, 1), (200, 1)):
+        assert build('tent', lr=2.).rate(size) == 2 * factor
+        assert build('sar', lr=2.).rate(size) == 2 * factor * (2 if size == 1 else 1)
+
+
+def test_read_weighs_the_modalities_by_adam():
+    model = model_of().eval()
+    batches, slow = batches_of(model), copy.deepcopy(model)
+    hidden = slow.cls_head.fusion.hidden
+    optimizer = torch.optim.Adam(hidden.parameters(), lr=.02 * 6 / 64)
+    with build('read-loss', lr=.02).on(model) as session:
+        for inputs, samples in batches:
+            p = slow(inputs, samples).softmax(1)
+            surest, total = p.max(1)[0], p.sum(0).softmax(0)
+            optimizer.zero_grad()
+            (-(surest * surest.log()).mean() + (total * total.log()).sum()).backward()
+            optimizer.step()
+            torch.testing.assert_close(predict(session, (inputs, samples)), slow(inputs, samples).softmax(1))
+
+
+class Volumes(nn.Module):
+    """A convolution over a little volume with its normalisation in front of the features."""
+
+    def __init__(self, width, out, norm):
+        super().__init__()
+        self.convolution, self.norm, self.last = nn.Conv3d(1, 4, 1), norm, nn.Linear(4, out)
+
+    def forward(self, x):
+        return self.last(self.norm(self.convolution(x[:, None, None, None])).relu().mean((2, 3, 4)))
+
+
+@pytest.mark.parametrize('name', ['tent', 'sar'])
+@pytest.mark.parametrize('norm', [nn.BatchNorm3d(4), nn.GroupNorm(2, 4), nn.LayerNorm([4, 1, 1, 6])], ids=str)
+def test_one_sample_alone_where_its_normalisation_has_statistics(norm, name):
+    backbones = dict(video=dict(type=Volumes, width=6, out=7, norm=copy.deepcopy(norm)),
+                     audio=dict(type=Linear, weight=torch.ones(6, 5).tolist()))
+    model = model_of(backbones=backbones).eval()
+    with torch.no_grad():
+        model.cls_head.fusion.output.weight.mul_(40)
+    batches, slow = batches_of(model, 2, size=1), copy.deepcopy(model)
+    own = slow.backbones['video'].norm.train()
+    optimizer = torch.optim.SGD(own.parameters(), lr=.1 / 64, momentum=.9)
+    with build(name, lr=.1).on(model) as session:
+        for inputs, samples in batches:
+            p = slow(inputs, samples).softmax(1)
+            found = predict(session, (inputs, samples))
+            if name == 'tent':
+                torch.testing.assert_close(found, p.detach())
+                optimizer.zero_grad()
+                (-(p * p.log()).sum(1).mean()).backward()
+                optimizer.step()
+        assert session.record.steps + session.record.skipped == 2
+        assert name == 'sar' or session.record.steps == 2
+
+
 def test_sumi_learns_from_what_it_keeps():
     model = model_of(objectives=HEADS).eval()
     batches = batches_of(model, 4, size=12)
@@ -303,8 +377,8 @@ class Infos:
     """A data set of nothing but what a sampler asks."""
 
     def __init__(self, domains, labels=None):
-        self.infos = [dict(domain=domain, sample_id=str(index), **({} if labels is None else dict(gt_label=labels[index])))
-                      for index, domain in enumerate(domains)]
+        known = [{}] * len(domains) if labels is None else [dict(gt_label=label) for label in labels]
+        self.infos = [dict(domain=domain, sample_id=str(index), **known[index]) for index, domain in enumerate(domains)]
 
     def __len__(self):
         return len(self.infos)
@@ -341,6 +415,9 @@ def test_a_stream_shows_every_sample_once_domain_by_domain():
     ('sar', dict(predict='never'), "test_time.sar: predict='never' is unknown"),
     ('norm', dict(order='random'), "test_time.norm: order='random' is unknown"),
     ('norm', dict(batch_size=0), 'test_time.norm.batch_size=0 must be a whole number from 1 on'),
+    ('norm', dict(seed='a'), "test_time.norm.seed='a' must be a whole number from 0 on"),
+    ('tent', dict(params='all'), "test_time.tent: params='all' is unknown: choose one of 'norm', 'fusion', 'heads'"),
+    ('tent', dict(lr=True), 'test_time.tent.lr=True must be a number from 0 on'),
     ('read-loss', dict(balance='x'), "test_time.read-loss: balance='x' is unknown"),
 ])
 def test_options_are_checked(name, options, message):
@@ -362,9 +439,9 @@ def run_on(model, name, batches, **options):
 
 def test_what_cannot_be_adapted_is_one_sentence():
     plain, model = plain_model(), model_of().eval()
-    with pytest.raises(ValueError, match='test_time.tent.params=norm adapts .* and the model has none: set test_time.tent.p'):
+    with pytest.raises(ValueError, match='test_time.tent.params=norm adapts .* and the model has none: set test_time.'):
         run_on(plain, 'tent', ())
-    with pytest.raises(ValueError, match='test_time.norm takes the statistics of batch normalisation from the test batch'):
+    with pytest.raises(ValueError, match='test_time.norm takes the statistics of batch normalisation from the'):
         run_on(plain, 'norm', ())
     run_on(plain, 'tent', batches_of(plain), params='fusion')
     with pytest.raises(ValueError, match='test_time.sumi compares what two modalities or more predict alone: add'):
@@ -375,7 +452,7 @@ def test_what_cannot_be_adapted_is_one_sentence():
     mixed[0][1][0].set_metainfo(dict(domain='y'))
     with pytest.raises(ValueError, match='a batch holds samples of y, z: use mmda_ext.TargetStreamBatchSampler'):
         run_on(model, 'norm', mixed)
-    with pytest.raises(ValueError, match='sample z/0-0 is alone in its batch, and one sample has no statistics'):
+    with pytest.raises(ValueError, match='one value per channel in the batch of sample z/0-0, and one value has'):
         run_on(model, 'tent', batches_of(model, 1, size=1))
     run_on(model, 'tent', batches_of(model, 1, size=1), params='fusion')
     with pytest.raises(ValueError, match='is not finite in the batch of sample z/0-0: lower `lr`'):
@@ -388,7 +465,8 @@ def test_what_cannot_be_adapted_is_one_sentence():
 
 
 def _refused(rank):
-    with pytest.raises(ValueError, match='--test-time adapts to the samples in their order'), build('norm').on(model_of()):
+    method = build('norm')
+    with pytest.raises(ValueError, match='--test-time adapts to the samples in their order'), method.on(model_of()):
         pass
 
 
@@ -397,11 +475,21 @@ def test_two_processes_are_refused():
 
 
 def test_the_hook_adapts_a_test_and_puts_everything_back(tmp_path):
-    cfg = feature_config('heads', tmp_path, tmp_path / 'run')
+    cfg = feature_config('heads', tmp_path, tmp_path / 'run', epochs=1)
     cfg.custom_hooks.append(dict(type='mmda_ext.TestTimeHook', method='tent', lr=3., batch_size=16, predict='after'))
-    runner = runner_of(cfg)
+    runner = run(cfg)
     hook = next(hook for hook in runner.hooks if type(hook).__name__ == 'TestTimeHook')
+    told = json.loads((tmp_path / 'run' / 'result.json').read_text())['test_time']
+    assert told == dict(method='tent', options={**vars(hook.method)}, record=hook.record)
+    assert (told['options']['lr'], told['record']['steps']) == (3., 2)
+    with pytest.raises(ValueError, match='compare with the model as it is, and `custom_hooks` of .* adapt it'):
+        run_protocols(runner, ['trust'])
     loader = runner.test_loop.dataloader
+    runner._hooks = [hook, type(hook)('norm')]
+    with pytest.raises(ValueError, match='`custom_hooks` hold two TestTimeHook'):
+        runner.test_loop.run()
+    hook.close()
+    assert runner.test_loop.dataloader is loader
     runner._hooks = [hook]
     before = state_of(runner.model)
     adapted = runner.test_loop.run()

@@ -10,6 +10,7 @@ from mmengine.registry import DefaultScope, init_default_scope
 
 from mmda_ext.apis import cli
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+from mmda_ext.compat.dumps import read_dump
 from mmda_ext.engine.test_time.read_loss import ReadLoss
 from mmda_ext.evaluation.protocols.base import Evaluation
 from mmda_ext.evaluation.protocols.corruption import Corruption
@@ -151,10 +152,15 @@ def test_adaptation_stands_beside_each_accuracy(trained, tmp_path, monkeypatch, 
     plain = outcome(tmp_path)
     before = {name: value.clone() for name, value in runner.model.state_dict().items()}
     monkeypatch.setattr(ReadLoss, 'step', refuse_the_second)
-    assert call(*argv, '--test-time', 'read-loss', 'norm', 'tent') == 0
+    capsys.readouterr()
+    assert call(*argv, '--dump', tmp_path / 'kept.pkl', '--test-time', 'read-loss', 'norm', 'tent') == 1
+    assert 'error: --test-time read-loss: enough (done: norm, tent, corruption)' in capsys.readouterr().err
+    dumped = read_dump(tmp_path / 'kept.pkl')
+    right = [int(torch.as_tensor(own['pred_score']).argmax()) == int(own['gt_label']) for own in dumped]
     whole, found = json.loads((tmp_path / 'result.json').read_text())['protocols']['test_time'], outcome(tmp_path)
     assert all(torch.equal(value, before[name]) for name, value in runner.model.state_dict().items())
     assert whole['without']['acc/top1'] == pytest.approx(found['clean']) == plain['clean']
+    assert 100 * sum(right) / len(right) == pytest.approx(plain['clean']), 'a dump is of the test without adaptation'
     assert list(whole['methods']) == ['norm', 'tent']
     # What was predicted before the refusal counts nowhere.
     assert list(whole['not_done']) == ['read-loss']
@@ -178,7 +184,7 @@ def test_adaptation_stands_beside_each_accuracy(trained, tmp_path, monkeypatch, 
     assert f'| none | {found["clean"]:.1f} |' in said
     assert f'| tent | {clean:.1f} |' in said
     assert 'norm: the smallest batch has 15 samples' in said
-    assert 'Not done: enough.' in said
+    assert 'read-loss is not done: enough.' in said
     capsys.readouterr()
     assert call(file, checkpoint, '--work-dir', tmp_path, '--test-time', 'tent', '--protocol', 'trust') == 1
     assert 'trust evaluates the model as it is: run it without --test-time' in capsys.readouterr().err.splitlines()[-1]

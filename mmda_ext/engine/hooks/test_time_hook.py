@@ -9,7 +9,6 @@ from mmengine.runner import Runner
 from mmda_ext.engine.still_samples import recognizer_of
 from mmda_ext.engine.test_time import build
 from mmda_ext.engine.test_time.base import TestTimeMethod
-from mmda_ext.engine.test_time.parts.stream import stream_of
 from mmda_ext.registry import HOOKS
 
 
@@ -18,7 +17,8 @@ class TestTimeHook(Hook):
     """Test-time adaptation in the test loop of any recognizer of this package.
 
     The loop shows the samples domain by domain, in the order and the batches of the method. Afterwards loader and model
-    are those of before, the weights bit by bit.
+    are those of before, the weights bit by bit. `result.json` of a training whose ``custom_hooks`` hold this one says
+    under ``test_time`` that its test was adapted.
 
     Args:
         method (str or TestTimeMethod): Its name, as ``--test-time`` takes it, or the method itself.
@@ -43,7 +43,10 @@ class TestTimeHook(Hook):
 
     def before_test_epoch(self, runner: Runner) -> None:
         loop, model = runner.test_loop, recognizer_of(runner, '--test-time')
-        stream, usual = stream_of(runner.cfg.test_dataloader, loop.dataloader.dataset, self.method), loop.dataloader
+        if 'predict' in vars(model):
+            raise ValueError('`custom_hooks` hold two TestTimeHook, and one test adapts by one method: take one out')
+        usual = loop.dataloader
+        stream = self.method.stream(runner.cfg.test_dataloader, usual.dataset)
         self._last = len(stream) - 1
         with ExitStack() as stack:
             self._session = stack.enter_context(self.method.on(model, stream.batch_sampler.batches))
@@ -65,3 +68,10 @@ class TestTimeHook(Hook):
     def close(self) -> None:
         """Loader and model as they were; for a test that ended in an error."""
         self._stack.close()
+
+
+def adaptation_of(runner: Runner) -> dict[str, Any]:
+    """``test_time`` of a run whose test adapted: the method, its options, and what was done."""
+    hooks = [hook for hook in runner.hooks if isinstance(hook, TestTimeHook)]
+    return {'test_time': {'method': hooks[0].method.name, 'options': vars(hooks[0].method), 'record': hooks[0].record}
+            } if hooks else {}

@@ -16,7 +16,7 @@ from mmda_ext.choices import choose
 if TYPE_CHECKING:
     from mmda_ext.engine.test_time.base import TestTimeMethod
 
-_NO_METHODS = ('base', 'parts')
+_NO_METHODS = ('base', 'layers', 'session')
 
 
 def method_names() -> tuple[str, ...]:

@@ -7,12 +7,19 @@ from typing import Any, ClassVar
 
 import torch
 from mmengine.dist import get_world_size
+from mmengine.runner import Runner
 from torch import Tensor
 
 from mmda_ext.choices import choose
 from mmda_ext.datasets.samplers.target_stream_sampler import ORDERS
-from mmda_ext.engine.test_time.parts.layers import alone_moving, batch_norms, batch_statistics, moving_parameters
-from mmda_ext.engine.test_time.parts.session import Said, Session
+from mmda_ext.engine.test_time.layers import (
+    PARAMS,
+    alone_moving,
+    batch_norms,
+    batch_statistics,
+    moving_parameters,
+)
+from mmda_ext.engine.test_time.session import Said, Session
 from mmda_ext.models.freezing import evaluating
 
 #: Samples of a batch for which the rates are stated; smaller ones take proportionally smaller steps.
@@ -38,15 +45,23 @@ class TestTimeMethod(ABC):
     reset: str = 'domain'
 
     def __init__(self, order: str = 'shuffled', seed: int = 0, batch_size: int = REFERENCE_BATCH) -> None:
-        self.order, self.seed = choose('order', order, ORDERS, self.option), seed
-        if not isinstance(batch_size, int) or batch_size < 1:
-            raise ValueError(f'{self.option}.batch_size={batch_size!r} must be a whole number from 1 on')
-        self.batch_size = batch_size
+        self.order = choose('order', order, ORDERS, self.option)
+        self.seed, self.batch_size = self._whole('seed', seed, 0), self._whole('batch_size', batch_size, 1)
+
+    def _whole(self, name: str, value: Any, least: int) -> int:
+        if type(value) is not int or value < least:
+            raise ValueError(f'{self.option}.{name}={value!r} must be a whole number from {least} on')
+        return value
+
+    @property
+    def name(self) -> str:
+        """What ``--test-time`` takes."""
+        return type(self).__module__.rpartition('.')[2].replace('_', '-')
 
     @property
     def option(self) -> str:
         """Where its options are in a config."""
-        return f'test_time.{type(self).__module__.rpartition(".")[2].replace("_", "-")}'
+        return f'test_time.{self.name}'
 
     @abstractmethod
     def step(self, session: Session, said: Said) -> None:
@@ -67,6 +82,19 @@ class TestTimeMethod(ABC):
     def rate(self, size: int) -> float:
         """Learning rate for a batch of ``size`` samples."""
         raise NotImplementedError
+
+    def stream(self, loader: Mapping[str, Any], dataset: Any) -> Any:
+        """A loader of all samples of a data set, in the order and the batches of the method.
+
+        Args:
+            loader (Mapping): Config of the loader of the test.
+            dataset (Dataset): Whose samples; see :class:`.TargetStreamBatchSampler`.
+        """
+        kept = {key: value for key, value in loader.items() if key not in ('sampler', 'batch_sampler', 'drop_last')}
+        sampler = dict(type='mmda_ext.TargetStreamBatchSampler', order=self.order, seed=self.seed)
+        return Runner.build_dataloader(
+            {**kept, 'dataset': dataset, 'batch_size': self.batch_size, 'batch_sampler': sampler,
+             'sampler': dict(type='DefaultSampler', shuffle=False)})
 
     @contextmanager
     def on(self, model: Any, batches: Mapping[Any, int] | None = None) -> Iterator[Session]:
@@ -116,9 +144,9 @@ class Learning(TestTimeMethod):
 
     def __init__(self, lr: float, params: str, predict: str, reset: str = 'domain', **stream: Any) -> None:
         super().__init__(**stream)
-        if not isinstance(lr, (int, float)) or not 0 <= lr < float('inf'):
+        if isinstance(lr, bool) or not isinstance(lr, (int, float)) or not 0 <= lr < float('inf'):
             raise ValueError(f'{self.option}.lr={lr!r} must be a number from 0 on')
-        self.lr, self.params = lr, params
+        self.lr, self.params = lr, choose('params', params, PARAMS, self.option)
         self.predict = choose('predict', predict, ('before', 'after'), self.option)
         self.reset = choose('reset', reset, ('domain', 'batch'), self.option)
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmda_ext.engine.test_time.base import TestTimeMethod
-from mmda_ext.engine.test_time.parts.layers import batch_norms
-from mmda_ext.engine.test_time.parts.session import Said, Session
+from mmda_ext.engine.test_time.layers import batch_norms
+from mmda_ext.engine.test_time.session import Said, Session
 
 
 class Norm(TestTimeMethod):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mmda_ext.choices import choose
 from mmda_ext.engine.test_time.base import Learning
-from mmda_ext.engine.test_time.parts.session import Said, Session
+from mmda_ext.engine.test_time.session import Said, Session
 from mmda_ext.gradients.probe import widen
 from mmda_ext.models.heads.base import entropies
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from mmda_ext.engine.test_time.base import Learning
-from mmda_ext.engine.test_time.parts.session import Said, Session
+from mmda_ext.engine.test_time.session import Said, Session
 from mmda_ext.epsilons import SAM_NORM
 from mmda_ext.models.heads.base import entropies
 
@@ -32,7 +32,7 @@ class Sar(Learning):
     Of each encoder, the last quarter of the normalisation layers does not move; published: the last stage of a ResNet,
     the last three blocks of a transformer and its last layer.
 
-    Args are those of :class:`.base.Learning`.
+    Args are those of :class:`.base.Learning`; a sample alone in its batch takes twice the step, as published.
     """
 
     front = .75
@@ -40,6 +40,10 @@ class Sar(Learning):
     def __init__(self, lr: float = 2.5e-4, params: str = 'norm', predict: str = 'before', reset: str = 'domain',
                  **stream: Any) -> None:
         super().__init__(lr, params, predict, reset, **stream)
+
+    def rate(self, size: int) -> float:
+        """As in :class:`.base.Learning`, and twice that for one sample."""
+        return super().rate(size) * (2 if size == 1 else 1)
 
     def step(self, session: Session, said: Said) -> None:
         """Up, a second pass, down."""

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from mmda_ext.engine.test_time.base import Learning
-from mmda_ext.engine.test_time.parts.session import Said, Session
 from mmda_ext.engine.test_time.read_loss import balance_of
+from mmda_ext.engine.test_time.session import Said, Session
 from mmda_ext.gradients.probe import widen
 from mmda_ext.models.heads.base import entropies
 from mmda_ext.models.step import HEAD_TRAINERS

@@ -5,7 +5,7 @@ from typing import Any
 from torch import Tensor
 
 from mmda_ext.engine.test_time.base import Learning
-from mmda_ext.engine.test_time.parts.session import Said, Session
+from mmda_ext.engine.test_time.session import Said, Session
 from mmda_ext.models.heads.base import entropies
 
 

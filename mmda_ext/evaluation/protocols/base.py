@@ -23,7 +23,6 @@ from mmda_ext.engine.still_samples import (
     still_loader,
 )
 from mmda_ext.engine.test_time.base import TestTimeMethod
-from mmda_ext.engine.test_time.parts.stream import stream_of
 from mmda_ext.evaluation.samples import further_scores, label_of, scores_of
 
 #: The predictor whose score the test reports: that of the model as a whole.
@@ -139,7 +138,7 @@ class Evaluation:
 
     def adapted(self, method: TestTimeMethod, loader: Mapping[str, Any], dataset: Any) -> Scores:
         """What the model says of labelled samples while it adapts to them, in the order of their stream."""
-        stream = stream_of(loader, dataset, method)
+        stream = method.stream(loader, dataset)
         with method.on(self.model, stream.batch_sampler.batches) as session:
             rows = sample_rows(self.model, stream, lambda inputs, samples: [
                 _row(sample) for sample in session.predict(inputs, samples)], self._counts)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mmengine.evaluator import DumpResults
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -30,11 +31,7 @@ class TestTime(Protocol):
         self.methods = methods
 
     def evaluate(self, evaluation: Evaluation) -> dict[str, Any]:
-        """``methods.<name>``: metrics, options and what was done; ``not_done.<name>``: why not.
-
-        Raises:
-            ValueError: If no method can adapt this model.
-        """
+        """``methods.<name>``: metrics, options and what was done; ``not_done.<name>``: why not."""
         found, refused = {}, {}
         for name, method in self.methods.items():
             try:
@@ -42,8 +39,6 @@ class TestTime(Protocol):
                 evaluation.adaptations[name] = method
             except ValueError as error:
                 refused[name] = str(error)
-        if not found:
-            raise ValueError('; '.join(refused.values()))
         return {'without': evaluation.metrics, 'methods': found, 'not_done': refused, 'notes': _notes(found)}
 
     def table(self, result: Mapping[str, Any]) -> str:
@@ -53,24 +48,26 @@ class TestTime(Protocol):
         rows += [[name, *(f'{float(own["metrics"][key]):.1f}' for key in keys),
                   *(str(own['record'][key]) for key in COLUMNS.values())] for name, own in result['methods'].items()]
         lines = ['| ' + ' | '.join(row) + ' |' for row in (head, *rows)]
-        notes = [*result['notes'], *(f'Not done: {reason}.' for reason in result['not_done'].values())]
+        notes = [*result['notes'], *(f'{name} is not done: {reason}.' for name, reason in result['not_done'].items())]
         return '\n'.join([lines[0], '|' + '---|' * len(head), *lines[1:], '', *notes, ''])
 
 
 def _tested(runner: Runner, method: TestTimeMethod) -> dict[str, Any]:
-    hook = TestTimeHook(method)
-    kept: list[Hook] = runner._hooks
-    # Those of the run counted and wrote the test without adaptation.
+    hook, evaluator = TestTimeHook(method), runner.test_loop.evaluator
+    hooks: list[Hook] = runner._hooks
+    metrics = evaluator.metrics
+    # Hooks of the run counted and wrote the test without adaptation, and a dump is of that.
     runner._hooks = [hook]
+    evaluator.metrics = [metric for metric in metrics if not isinstance(metric, DumpResults)]
     try:
-        metrics = runner.test_loop.run()
+        found = runner.test_loop.run()
     finally:
-        runner._hooks = kept
+        runner._hooks, evaluator.metrics = hooks, metrics
         hook.close()
         # Of a test that was refused on its way; the next one begins with none.
-        for metric in runner.test_loop.evaluator.metrics:
+        for metric in metrics:
             metric.results.clear()
-    return {'metrics': metrics, 'options': vars(method), 'record': hook.record}
+    return {'metrics': found, 'options': vars(method), 'record': hook.record}
 
 
 def _notes(found: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from mmda_ext.engine.test_time.parts.layers import batch_norms
 from mmda_ext.models.predictors import every_predictor, report, scored
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class Record:
         skipped (int): Batches without a step, because the method found nothing to learn from.
         kept (int): Samples that a step learned from.
         resets (int): Returns to the trained weights: for another domain, or because the method asked.
-        without_gradient (int): Numbers among ``parameters`` that the loss does not reach.
+        without_gradient (int): Numbers among ``parameters`` that the loss of a step did not reach; the most.
         smallest_batch (int): Samples of the smallest batch.
     """
 
@@ -73,7 +72,6 @@ class Session:
                  batches: Mapping[Any, int] | None) -> None:
         self.method, self.model, self.parameters, self.batches = method, model, list(parameters), batches
         self._start = [own.detach().clone() for own in self.parameters]
-        self._on_batches = [layer for layer in batch_norms(model) if layer.running_mean is None]
         self.record = Record(parameters=sum(own.numel() for own in self.parameters))
         self.domain: Any = None
         self._inputs: Any = None
@@ -123,9 +121,20 @@ class Session:
         return data_samples
 
     def forward(self) -> Said:
-        """What the model as it is now says of the current batch."""
-        features = self.model.extract_feat(self._inputs, len(self._samples))
-        found = every_predictor(self.model, features, self._absent)
+        """What the model as it is now says of the current batch.
+
+        Raises:
+            ValueError: If batch normalisation has one value of a channel, which has no statistics.
+        """
+        try:
+            features = self.model.extract_feat(self._inputs, len(self._samples))
+            found = every_predictor(self.model, features, self._absent)
+        except ValueError as error:
+            if 'more than 1 value per channel' not in str(error):
+                raise
+            raise ValueError(f'--test-time: batch normalisation has one value per channel in the batch of sample '
+                             f'{self._samples[0].get("sample_id")}, and one value has no statistics: give its domain '
+                             'two samples or more, or set `params` of the method to fusion') from error
         heads = {name: found[f'head_{name}'] for name in self.model.modalities if f'head_{name}' in found}
         return Said(features, found[scored(self.model.predictor, found)], heads)
 
@@ -143,9 +152,6 @@ class Session:
         if len(domains) > 1:
             raise ValueError(f'--test-time adapts to one domain at a time, and a batch holds samples of '
                              f'{", ".join(sorted(map(str, domains)))}: use mmda_ext.TargetStreamBatchSampler')
-        if len(data_samples) == 1 and any(isinstance(own, torch.nn.BatchNorm1d) for own in self._on_batches):
-            raise ValueError(f'--test-time: sample {data_samples[0].get("sample_id")} is alone in its batch, and one '
-                             'sample has no statistics for batch normalisation: give its domain two samples or more')
         domain = domains.pop()
         fresh = self.record.batches == 0
         if fresh or domain != self.domain:
@@ -170,8 +176,8 @@ class Session:
             raise ValueError(f'--test-time: loss ({loss.item():g}) or gradient is not finite in the batch of sample '
                              f'{self._samples[0].get("sample_id")}: lower `lr` of the method, or look for NaN in the '
                              'files')
-        self.record.without_gradient = sum(
-            own.numel() for own, value in zip(self.parameters, found) if value is None)
+        missed = sum(own.numel() for own, value in zip(self.parameters, found) if value is None)
+        self.record.without_gradient = max(self.record.without_gradient, missed)
         return list(found)
 
     def descend(self, gradients: Sequence[Tensor | None], kept: int) -> None:

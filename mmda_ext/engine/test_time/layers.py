@@ -7,8 +7,6 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 
-from mmda_ext.choices import choose
-
 PARAMS = ('norm', 'fusion', 'heads')
 #: The base covers batch and instance normalisation of one, two and three dimensions.
 NORM_LAYERS = (_NormBase, nn.LayerNorm, nn.GroupNorm)
@@ -47,7 +45,6 @@ def moving_parameters(model: Any, params: str, front: float, asked_by: str) -> l
     Raises:
         ValueError: If the model has none of them.
     """
-    choose('params', params, PARAMS, asked_by)
     fusion = model.cls_head.fusion
     last = {id(own) for name, own in fusion.named_parameters() if name.split('.')[0] == 'output'}
     if params == 'norm':

@@ -190,3 +190,7 @@ def test_adaptation_stands_beside_each_accuracy(trained, tmp_path, monkeypatch, 
     assert 'trust evaluates the model as it is: run it without --test-time' in capsys.readouterr().err.splitlines()[-1]
     assert call(file, checkpoint, '--test-time', 'tent', '--cfg-options', 'test_time.tent.rate=1') == 1
     assert '`test_time.tent` has no key \'rate\'' in capsys.readouterr().err.splitlines()[-1]
+    assert call(file, checkpoint, '--test-time', 'tent', '--cfg-options', 'test_time.tent=3') == 1
+    assert 'test_time.tent=3 must be a dict of options' in capsys.readouterr().err.splitlines()[-1]
+    assert call(file, checkpoint, '--test-time', 'tent', '--cfg-options', 'test_time=3') == 1
+    assert 'test_time=3 must be a dict of options for each method, such as' in capsys.readouterr().err.splitlines()[-1]

@@ -17,6 +17,8 @@ from mmda_ext.engine.test_time.layers import moving_parameters, norm_layers
 from mmda_ext.engine.test_time.read_loss import balance_of
 from mmda_ext.engine.test_time.session import Said
 from mmda_ext.engine.test_time.sumi import MARGIN, sharing, smooth, weights
+from mmda_ext.evaluation.protocols.base import Evaluation, TestedSamples
+from mmda_ext.evaluation.protocols.test_time import TestTime
 from mmda_ext.models.heads.base import entropies
 from tests.test_engine.feature_run import feature_config, run
 from tests.tiny import Linear, batch_of, model_of
@@ -289,7 +291,8 @@ def test_sar_keeps_what_is_sure_by_hand():
     assert entropies(logits).tolist() == near([.177324, 1.077614, .665573])
     session = SimpleNamespace(
         memory={}, gradients=lambda loss: done.append(loss.item()) or [torch.ones(1)], moved=lambda by: nullcontext(),
-        forward=lambda: Said({}, logits[[0, 0, 2]], {}), descend=lambda found, kept: done.append(kept), reset=lambda: None)
+        forward=lambda: Said({}, logits[[0, 0, 2]], {}), descend=lambda found, kept: done.append(kept),
+        reset=lambda: None)
     build('sar').step(session, Said({}, logits, {}))
     # 0.4 ln 3 = 0.439445 lies between the first and the others; the second is sure too late.
     assert done == [near(.177324), near(.177324), 1]
@@ -518,3 +521,8 @@ def test_the_hook_adapts_a_test_and_puts_everything_back(tmp_path):
             right += [int(sample.pred_label) == int(sample.gt_label)
                       for sample in session.predict(data['inputs'], data['data_samples'])]
     assert adapted['acc/top1'] == pytest.approx(100 * sum(right) / 30)
+    runner._hooks = kept = [TestedSamples()]
+    found = TestTime(dict(tent=hook.method)).evaluate(Evaluation(runner, ()))['methods']['tent']
+    assert (found['metrics'], found['record']) == (adapted, hook.record)
+    assert runner._hooks is kept
+    assert not kept[0].outputs, 'hooks of the run see the test without adaptation alone'

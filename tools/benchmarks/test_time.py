@@ -1,11 +1,11 @@
 """Accuracy of trained models with and without test-time adaptation, clean and with one modality corrupted.
 
-    mmda sweep --rows heads --dataset avdigits --targets mnist optdigits usps --seeds 0 1 2 --work-dir work_dirs/bn/avdigits \\
-        --cfg-options model.backbones.image.norm=True model.backbones.audio.norm=True
-    python tools/benchmarks/test_time.py work_dirs/bn/avdigits --factors 1 100 --doc docs/test_time.md
+    mmda sweep --rows heads --dataset avdigits --targets mnist optdigits usps --seeds 0 1 2 \\
+        --work-dir work_dirs/norm/avdigits --cfg-options model.backbones.image.norm=True model.backbones.audio.norm=True
+    python tools/benchmarks/test_time.py work_dirs/norm/avdigits --factors 1 100 --doc docs/test_time.md
 
-Each run of a sweep is tested by tools/test.py --test-time ... --protocol corruption, and what is there already is kept.
-A factor multiplies the rates of all methods that learn; a choice among factors by these numbers would be one by the target.
+Each run of a sweep is tested by tools/test.py --test-time ... --protocol corruption; what is there already is kept. A
+factor multiplies the rates of all methods that learn; to choose one by these numbers would be a choice by the target.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from mmda_ext.engine.test_time import build, method_names
 from mmda_ext.visualization.marks import replace_between
 
 TESTER = Path(__file__).parents[1] / 'test.py'
-#: In the order of their publication.
+#: In the order of their publication; all of them.
 METHODS = ('norm', 'tent', 'sar', 'read-loss', 'sumi')
 NONE = 'none'
 

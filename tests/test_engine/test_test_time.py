@@ -379,10 +379,14 @@ def test_a_step_of_sumi_is_of_what_it_keeps(batch):
                  for target in [(other.exp() + log_p.exp()) / 2])
     total = log_p.exp()[keep].sum(0).softmax(0)
     terms = entropy + 5 * shared if batch < 2 else entropy
-    ((bound - entropy.detach()).exp() * terms)[keep].mean().add((total * total.log()).sum()).backward()
+    loss = ((bound - entropy.detach()).exp() * terms)[keep].mean() + (total * total.log()).sum()
+    loss.backward()
     optimizer.step()
     with build('sumi', lr=.05).on(model, dict(z=4)) as session:
         session.domain, session.batch, session.record.batches = 'z', batch, 1
+        session._inputs, session._samples = inputs, samples
+        found, number = session.method.loss(session, session.forward())
+        assert (found.item(), number) == (pytest.approx(loss.item()), keep.sum())
         torch.testing.assert_close(predict(session, (inputs, samples)), slow(inputs, samples).softmax(1))
         assert session.record.kept == keep.sum()
 

@@ -516,7 +516,7 @@ def test_the_hook_adapts_a_test_and_puts_everything_back(tmp_path):
     assert runner.test_loop.dataloader is loader
     assert 'predict' not in vars(runner.model)
     assert hook.record == dict(parameters=32, batches=2, steps=2, skipped=0, kept=30, resets=0, without_gradient=0,
-                               smallest_batch=15)
+                               smallest_batch=15, on_batches=2)
     sampler = TargetStreamBatchSampler(loader.sampler, 16, seed=2)
     right = []
     with build('tent', lr=3., predict='after').on(runner.model) as session:

@@ -185,6 +185,7 @@ def test_adaptation_stands_beside_each_accuracy(trained, tmp_path, monkeypatch, 
     assert f'| none | {found["clean"]:.1f} |' in said
     assert f'| norm | {clean:.1f} |' in said
     assert 'norm: the smallest batch has 15 samples' in said
+    assert 'tent: the smallest' not in said, 'a fusion needs no statistics'
     assert 'read-loss is not done: enough.' in said
     capsys.readouterr()
     assert call(file, checkpoint, '--work-dir', tmp_path, '--test-time', 'tent', '--protocol', 'trust') == 1

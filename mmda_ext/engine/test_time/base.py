@@ -117,6 +117,7 @@ class TestTimeMethod(ABC):
         layers = batch_norms(model) if self.params == 'norm' else []
         with evaluating(model), alone_moving(model, parameters), batch_statistics(layers):
             session = Session(self, model, parameters, batches)
+            session.record.on_batches = len(layers)
             try:
                 yield session
             finally:

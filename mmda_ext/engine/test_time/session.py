@@ -42,6 +42,7 @@ class Record:
         resets (int): Returns to the trained weights: for another domain, or because the method asked.
         without_gradient (int): Numbers among ``parameters`` that the loss of a step did not reach; the most.
         smallest_batch (int): Samples of the smallest batch.
+        on_batches (int): Layers of batch normalisation that took the statistics of the batch.
     """
 
     parameters: int = 0
@@ -52,6 +53,7 @@ class Record:
     resets: int = 0
     without_gradient: int = 0
     smallest_batch: int = 0
+    on_batches: int = 0
 
 
 class Session:

@@ -73,10 +73,11 @@ def _tested(runner: Runner, method: TestTimeMethod) -> dict[str, Any]:
 def _notes(found: Mapping[str, Any]) -> list[str]:
     notes = []
     for name, own in found.items():
-        if own['record']['smallest_batch'] < SMALL_BATCH and own['options'].get('params', 'norm') == 'norm':
-            notes.append(f'{name}: the smallest batch has {own["record"]["smallest_batch"]} samples; statistics of '
-                         f'fewer than {SMALL_BATCH} are poor.')
-        if own['record']['without_gradient']:
-            notes.append(f'{name}: {own["record"]["without_gradient"]} of {own["record"]["parameters"]} numbers did '
-                         'not move, because the loss does not reach them.')
+        record = own['record']
+        if record['on_batches'] and record['smallest_batch'] < SMALL_BATCH:
+            notes.append(f'{name}: the smallest batch has {record["smallest_batch"]} samples; statistics of fewer than '
+                         f'{SMALL_BATCH} are poor.')
+        if record['without_gradient']:
+            notes.append(f'{name}: {record["without_gradient"]} of {record["parameters"]} numbers did not move, '
+                         'because the loss does not reach them.')
     return notes

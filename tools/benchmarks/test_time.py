@@ -2,7 +2,8 @@
 
     mmda sweep --rows heads --dataset avdigits --targets mnist optdigits usps --seeds 0 1 2 \\
         --work-dir work_dirs/norm/avdigits --cfg-options model.backbones.image.norm=True model.backbones.audio.norm=True
-    python tools/benchmarks/test_time.py work_dirs/norm/avdigits --factors 1 100 --doc docs/test_time.md
+    python tools/benchmarks/test_time.py work_dirs/norm/avdigits --factors 1 100 \\
+        --out docs/results/test_time --doc docs/test_time.md
 
 Each run of a sweep is tested by tools/test.py --test-time ... --protocol corruption; what is there already is kept. A
 factor multiplies the rates of all methods that learn; to choose one by these numbers would be a choice by the target.
@@ -32,8 +33,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('sweeps', nargs='+', type=Path, help='work directories of tools/sweep.py, a table of each')
     parser.add_argument('--severity', type=int, default=5)
     parser.add_argument('--factors', nargs='+', type=int, default=[1], help='of the rates')
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmarks/test_time.json'))
-    parser.add_argument('--doc', help='page with the marks of "test time", docs/test_time.md')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmarks/test_time'), help='folder of the numbers')
+    parser.add_argument('--doc', help='page with the marks "test time <name of the sweep>"')
     return parser.parse_args()
 
 
@@ -96,13 +97,14 @@ def text_of(sweep: str, table: Mapping[str, Mapping[str, Mapping[str, Sequence[f
 def main() -> None:
     args = parse_args()
     assert set(METHODS) == set(method_names())
-    tables = {sweep.name: measured(sweep, args.severity, args.factors) for sweep in args.sweeps}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    write_json(args.out, dict(severity=args.severity, factors=args.factors, tables=tables))
-    text = '\n\n'.join(text_of(name, table) for name, table in tables.items())
-    print(text)
-    if args.doc:
-        replace_between(args.doc, 'test time', text)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for sweep in args.sweeps:
+        table = measured(sweep, args.severity, args.factors)
+        write_json(args.out / f'{sweep.name}.json', dict(severity=args.severity, factors=args.factors, table=table))
+        text = text_of(sweep.name, table)
+        print(text)
+        if args.doc:
+            replace_between(args.doc, f'test time {sweep.name}', text)
 
 
 if __name__ == '__main__':

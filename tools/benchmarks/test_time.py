@@ -33,7 +33,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('sweeps', nargs='+', type=Path, help='work directories of tools/sweep.py, a table of each')
     parser.add_argument('--severity', type=int, default=5)
     parser.add_argument('--factors', nargs='+', type=int, default=[1], help='of the rates')
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmarks/test_time'), help='folder of the numbers')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmarks/test_time'), help='folder')
     parser.add_argument('--doc', help='page with the marks "test time <name of the sweep>"')
     return parser.parse_args()
 

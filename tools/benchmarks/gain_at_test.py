@@ -2,7 +2,7 @@
 
     mmda sweep --rows heads --dataset avdigits --targets mnist optdigits usps --seeds 0 1 2 \\
         --work-dir work_dirs/norm/avdigits --cfg-options model.backbones.image.norm=True model.backbones.audio.norm=True
-    python tools/benchmarks/test_time.py work_dirs/norm/avdigits --factors 1 100 \\
+    python tools/benchmarks/gain_at_test.py work_dirs/norm/avdigits --factors 1 100 \\
         --out docs/results/test_time --doc docs/test_time.md
 
 Each run of a sweep is tested by tools/test.py --test-time ... --protocol corruption; what is there already is kept. A
@@ -33,7 +33,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('sweeps', nargs='+', type=Path, help='work directories of tools/sweep.py, a table of each')
     parser.add_argument('--severity', type=int, default=5)
     parser.add_argument('--factors', nargs='+', type=int, default=[1], help='of the rates')
-    parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmarks/test_time'), help='folder')
+    parser.add_argument('--out', type=Path, default=Path('work_dirs/benchmarks/gain_at_test'), help='folder')
     parser.add_argument('--doc', help='page with the marks "test time <name of the sweep>"')
     return parser.parse_args()
 

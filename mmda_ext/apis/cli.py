@@ -37,6 +37,7 @@ from mmda_ext.apis.upper_bound import train_on_target
 from mmda_ext.apis.weights import check_weights
 from mmda_ext.engine.data_checks import check_steps
 from mmda_ext.engine.seen_domains import check_seen_domains
+from mmda_ext.engine.test_time import method_names
 from mmda_ext.evaluation.protocols import protocol_names
 from mmda_ext.folder_lock import lock_folder
 from mmda_ext.selection_rules import FURTHER
@@ -84,6 +85,8 @@ def test_parser() -> argparse.ArgumentParser:
     add('checkpoint', help='checkpoint file')
     add('--protocol', nargs='+', default=(), choices=protocol_names(), metavar='NAME',
         help=f'evaluate robustness and trust, too: {", ".join(protocol_names())} (docs/robustness.md)')
+    add('--test-time', nargs='+', default=(), choices=method_names(), metavar='NAME',
+        help=f'adapt the model to the test, too: {", ".join(method_names())} (docs/test_time.md)')
     add('--dump', metavar='FILE.pkl', help='write the predictions to this file')
     add('--show', action='store_true', help='show predictions in a window')
     add('--show-dir', help='write drawn predictions to this folder')
@@ -153,11 +156,12 @@ def run_test(argv: Sequence[str] | None = None) -> None:
     cfg.resume, cfg.load_from = False, args.checkpoint
     # The work directory may be a training's: what it was trained with stays there under the config's own name.
     object.__setattr__(cfg, '_filename', str(Path(cfg.filename).with_name(f'test_{Path(cfg.filename).name}')))
+    evaluates = args.protocol or args.test_time
     # Protocols write into the work directory; a plain test only reads it.
-    with compat.tensors_only(), _only_user(cfg) if args.protocol else nullcontext(), _held_back_start(cfg) as prepare:
+    with compat.tensors_only(), _only_user(cfg) if evaluates else nullcontext(), _held_back_start(cfg) as prepare:
         runner = prepare(build_runner(cfg))
-        if args.protocol:
-            run_protocols(runner, args.protocol)
+        if evaluates:
+            run_protocols(runner, args.protocol, args.test_time)
         else:
             runner.test()
     compat.end_together(cfg.launcher)

@@ -78,3 +78,27 @@ def predict_from(model: Any, features: Mapping[str, Tensor], absent: Collection[
     found = {name: probabilities(logits) for name, logits in every_predictor(model, features, absent).items()}
     name = scored(model.predictor, found)
     return scores if whole and name == 'fused' else found[name], alone, found if model.modality_heads else {}
+
+
+def report(model: Any, inputs: Mapping[str, Any], features: Mapping[str, Tensor], absent: Collection[str],
+           data_samples: list[Any]) -> list[Any]:
+    """Add what every predictor says to the samples: the second half of :meth:`MultimodalRecognizer.predict`.
+
+    Args:
+        model (MultimodalRecognizer): Whose predictors they are.
+        inputs (dict[str, Tensor]): What the features are of.
+        features (dict[str, Tensor]): Modality -> ``(N, D_m)``.
+        absent (Collection[str]): Modalities that the samples lack.
+        data_samples (list): ``N`` samples.
+    """
+    scores, by_modality, further = predict_from(model, features, absent)
+    for objective in model.objectives if not absent else ():
+        further.update(objective.predict(model, inputs, features))
+    for index, sample in enumerate(data_samples):
+        sample.set_pred_score(scores[index])
+        sample.set_pred_label(scores[index].argmax().reshape(1))
+        for field, values in (('modality_scores', by_modality), ('predictor_scores', further)):
+            if values:
+                own = {name: value[index] for name, value in values.items()}
+                sample.set_field(own, field, dtype=dict)
+    return data_samples

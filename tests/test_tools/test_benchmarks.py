@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.recipes import recipe
 sys.path.insert(0, str(ROOT / 'tools' / 'benchmarks'))
 import cell_time
 
+import gain_at_test
 import interleaved
 import real_size
 import recipe_time
@@ -154,3 +156,26 @@ def test_the_loop_by_hand_does_the_sums_of_the_runner():
     model.train_step(dict(inputs={name: list(value) for name, value in inputs.items()}, data_samples=samples), wrapper)
     for parameter, own in zip(model.parameters(), by_hand):
         torch.testing.assert_close(parameter.grad, own)
+
+
+def test_the_gain_of_adaptation_is_a_mean_over_targets_and_a_deviation_over_seeds(tmp_path, monkeypatch):
+    for target, seed, factor in product('ab', (0, 1), (1, 10)):
+        cell = tmp_path / 'sweep' / 'heads' / target / f'seed{seed}'
+        folder = cell / f'test_time_5_x{factor}'
+        folder.mkdir(parents=True)
+        (folder / 'corruption.md').touch()
+        (cell / 'result.json').touch()
+        clean, better = 40 + 20 * (target == 'a') + 2 * seed, 10 * factor
+        own = dict(mean=clean - 30, test_time=dict(tent=dict(mean=clean - 30 + better)))
+        found = dict(test_time=dict(methods=dict(tent=dict(metrics={'acc/top1': clean + better}))),
+                     corruption=dict(clean=clean, modalities=dict(face=own)))
+        (folder / 'result.json').write_text(json.dumps(dict(protocols=found)))
+    (tmp_path / 'page.md').write_text('<!-- test time sweep: begin -->\n<!-- test time sweep: end -->')
+    argv = ['gain', tmp_path / 'sweep', '--factors', 1, 10, '--out', tmp_path / 'out', '--doc', tmp_path / 'page.md']
+    monkeypatch.setattr(sys, 'argv', list(map(str, argv)))
+    gain_at_test.main()
+    assert (tmp_path / 'page.md').read_text().splitlines()[1:-1] == [
+        '| sweep | clean | face corrupted |', '| --- | --- | --- |', '| none | 51.0 ± 1.4 | 21.0 ± 1.4 |',
+        '| tent | 61.0 ± 1.4 | 31.0 ± 1.4 |', '| tent x10 | 151.0 ± 1.4 | 121.0 ± 1.4 |']
+    table = json.loads((tmp_path / 'out' / 'sweep.json').read_text())['table']
+    assert table['tent']['clean'] == dict(seed0=[70, 50], seed1=[72, 52])

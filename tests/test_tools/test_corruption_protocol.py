@@ -10,6 +10,8 @@ from mmengine.registry import DefaultScope, init_default_scope
 
 from mmda_ext.apis import cli
 from mmda_ext.apis.one_line_errors import run_with_one_line_errors
+from mmda_ext.compat.dumps import read_dump
+from mmda_ext.engine.test_time.read_loss import ReadLoss
 from mmda_ext.evaluation.protocols.base import Evaluation
 from mmda_ext.evaluation.protocols.corruption import Corruption
 from mmda_ext.registry import DATASETS, MODELS
@@ -133,3 +135,64 @@ def test_a_data_set_in_a_wrapper_is_refused():
 
     with pytest.raises(ValueError, match='the data set of the test, Registry, has no `pipeline` of its own'):
         Corruption().evaluate(Evaluation())
+
+
+def refuse_the_second(self, session, said):
+    if session.batch:
+        raise ValueError('enough')
+
+
+def test_adaptation_stands_beside_each_accuracy(trained, tmp_path, monkeypatch, capsys):
+    file, checkpoint, runner, _ = trained
+    options = ('protocols.corruption.families=[gain,shift]', 'protocols.corruption.severities=[2,5]',
+               'test_time.tent.lr=0', 'test_time.tent.params=fusion', 'test_time.read-loss.predict=before',
+               *(f'test_time.{name}.batch_size=15' for name in ('norm', 'tent', 'read-loss')))
+    argv = (file, checkpoint, '--work-dir', tmp_path, '--protocol', 'corruption', '--cfg-options', *options)
+    assert call(*argv) == 0
+    plain = outcome(tmp_path)
+    before = {name: value.clone() for name, value in runner.model.state_dict().items()}
+    monkeypatch.setattr(ReadLoss, 'step', refuse_the_second)
+    capsys.readouterr()
+    assert call(*argv, '--dump', tmp_path / 'kept.pkl', '--test-time', 'read-loss', 'norm', 'tent') == 1
+    assert 'error: --test-time read-loss: enough (done: norm, tent, corruption)' in capsys.readouterr().err
+    dumped = read_dump(tmp_path / 'kept.pkl')
+    right = [int(torch.as_tensor(own['pred_score']).argmax()) == int(own['gt_label']) for own in dumped]
+    whole, found = json.loads((tmp_path / 'result.json').read_text())['protocols']['test_time'], outcome(tmp_path)
+    assert all(torch.equal(value, before[name]) for name, value in runner.model.state_dict().items())
+    assert whole['without']['acc/top1'] == pytest.approx(found['clean']) == plain['clean']
+    assert 100 * sum(right) / len(right) == pytest.approx(plain['clean']), 'a dump is of the test without adaptation'
+    assert list(whole['methods']) == ['norm', 'tent']
+    # What was predicted before the refusal counts nowhere.
+    assert list(whole['not_done']) == ['read-loss']
+    assert whole['not_done']['read-loss'] == 'enough'
+    clean, record = whole['methods']['norm']['metrics']['acc/top1'], whole['methods']['tent']['record']
+    assert (record['batches'], record['smallest_batch'], record['steps']) == (2, 15, 2)
+    assert whole['methods']['tent']['options']['lr'] == 0
+    for name, own in found['modalities'].items():
+        for family, one in own['families'].items():
+            assert one['accuracy'] == plain['modalities'][name]['families'][family]['accuracy']
+            assert list(one['test_time']) == ['norm', 'tent']
+            assert one['test_time']['tent'] == {key: one[key] for key in ('accuracy', 'mean', 'relative_drop')}
+            # Normalisation by the batch takes scale and shift away.
+            adapted = one['test_time']['norm']
+            assert adapted['accuracy'] == pytest.approx([clean, clean])
+            assert adapted['relative_drop'] == pytest.approx(1 - clean / found['clean'])
+        assert own['test_time']['norm']['mean'] == pytest.approx(clean)
+    table = (tmp_path / 'corruption.md').read_text()
+    assert f'| face | gain + norm | {clean:.1f} | {clean:.1f} | {clean:.1f} |' in table
+    assert f'| face | **mean** + norm | {clean:.1f} |' in table
+    said = (tmp_path / 'test_time.md').read_text()
+    assert f'| none | {found["clean"]:.1f} |' in said
+    assert f'| norm | {clean:.1f} |' in said
+    assert 'norm: the smallest batch has 15 samples' in said
+    assert 'tent: the smallest' not in said, 'a fusion needs no statistics'
+    assert 'read-loss is not done: enough.' in said
+    capsys.readouterr()
+    assert call(file, checkpoint, '--work-dir', tmp_path, '--test-time', 'tent', '--protocol', 'trust') == 1
+    assert 'trust evaluates the model as it is: run it without --test-time' in capsys.readouterr().err.splitlines()[-1]
+    assert call(file, checkpoint, '--test-time', 'tent', '--cfg-options', 'test_time.tent.rate=1') == 1
+    assert '`test_time.tent` has no key \'rate\'' in capsys.readouterr().err.splitlines()[-1]
+    assert call(file, checkpoint, '--test-time', 'tent', '--cfg-options', 'test_time.tent=3') == 1
+    assert 'test_time.tent=3 must be a dict of options' in capsys.readouterr().err.splitlines()[-1]
+    assert call(file, checkpoint, '--test-time', 'tent', '--cfg-options', 'test_time=3') == 1
+    assert 'test_time=3 must be a dict of options for each method, such as' in capsys.readouterr().err.splitlines()[-1]

@@ -2,5 +2,6 @@
 
 from mmda_ext.datasets.samplers.domain_balanced_sampler import DomainBalancedBatchSampler
 from mmda_ext.datasets.samplers.source_target_sampler import SourceTargetBatchSampler
+from mmda_ext.datasets.samplers.target_stream_sampler import TargetStreamBatchSampler
 
-__all__ = ['DomainBalancedBatchSampler', 'SourceTargetBatchSampler']
+__all__ = ['DomainBalancedBatchSampler', 'SourceTargetBatchSampler', 'TargetStreamBatchSampler']

@@ -19,6 +19,7 @@ from .check_data_hook import data_left_out
 from .records import write_json
 from .scored_samples import ScoredSamples
 from .selection_rules_hook import found_by_other_rules
+from .test_time_hook import adaptation_of
 
 
 @HOOKS.register_module()
@@ -32,10 +33,10 @@ class TestBestHook(Hook):
     samples were scored, as :class:`ScoredSamples` sums them up), ``seed``, ``config``, ``left_out``
     (:func:`data_left_out`), ``tested_with`` (a digest of the test's config: a finished run that is resumed with another
     one is tested again) and ``seen_test_domains`` (tested domains whose labels were trained on, if the config allows
-    any), and what :class:`SelectionRulesHook` adds. A run without validation is tested as it ended, and both say
-    "last". A finished run that is resumed keeps its result; a run that trains on, or anew, in an old work directory
-    moves the old result to ``result.previous.json``
-    first, so that no file outlives its run unnoticed.
+    any), and what :class:`SelectionRulesHook` and :class:`TestTimeHook` add. A run without validation is tested as it
+    ended, and both say "last". A finished run that is resumed keeps its result; a run that trains on, or anew, in an
+    old work directory moves the old result to ``result.previous.json`` first, so that no file outlives its run
+    unnoticed.
     """
 
     __test__ = False  # not a test case, whatever the name suggests to pytest
@@ -90,7 +91,7 @@ class TestBestHook(Hook):
         record['test'] = runner.test_loop.run()
         record['test_set'] = self._scored.summary(runner.test_loop)
         record['left_out'] = data_left_out(runner)
-        record |= found_by_other_rules(runner)
+        record |= found_by_other_rules(runner) | adaptation_of(runner)
         if is_main_process():
             write_json(result, record)
             runner.logger.info(f'test of {record["checkpoint"]} (epoch {record["epoch"]}) written to {result}')

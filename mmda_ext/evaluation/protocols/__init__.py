@@ -11,7 +11,8 @@ model or its data cannot be evaluated so: the other protocols are done all the s
 import importlib
 import pkgutil
 
-_NO_PROTOCOLS = ('base', )
+#: `test_time` is what ``--test-time`` adds to the others.
+_NO_PROTOCOLS = ('base', 'test_time')
 
 
 def protocol_names() -> tuple[str, ...]:

@@ -22,6 +22,7 @@ from mmda_ext.engine.still_samples import (
     sample_rows,
     still_loader,
 )
+from mmda_ext.engine.test_time.base import TestTimeMethod
 from mmda_ext.evaluation.samples import further_scores, label_of, scores_of
 
 #: The predictor whose score the test reports: that of the model as a whole.
@@ -96,11 +97,16 @@ class Evaluation:
     Args:
         runner (Runner): After its test.
         tested (Sequence): The samples that the test predicted, on this process.
+        metrics (Mapping): What the evaluator of the test said of them.
+
+    Attributes:
+        adaptations (dict[str, TestTimeMethod]): By which methods the model can be adapted to a test.
     """
 
-    def __init__(self, runner: Runner, tested: Sequence[Any]) -> None:
-        self.runner, self.cfg, self._tested = runner, runner.cfg, tested
+    def __init__(self, runner: Runner, tested: Sequence[Any], metrics: Mapping[str, Any] | None = None) -> None:
+        self.runner, self.cfg, self._tested, self.metrics = runner, runner.cfg, tested, metrics or {}
         self.work_dir = Path(runner.work_dir)
+        self.adaptations: dict[str, TestTimeMethod] = {}
 
     @cached_property
     def model(self) -> Any:
@@ -129,6 +135,14 @@ class Evaluation:
         rows = sample_rows(model, built, lambda inputs, samples: [_row(sample, labelled) for sample in model(
             inputs, samples, mode='predict')], self._counts, len(built.dataset))
         return _scores(_everywhere(rows))
+
+    def adapted(self, method: TestTimeMethod, loader: Mapping[str, Any], dataset: Any) -> Scores:
+        """What the model says of labelled samples while it adapts to them, in the order of their stream."""
+        stream = method.stream(loader, dataset)
+        with method.on(self.model, stream.batch_sampler.batches) as session:
+            rows = sample_rows(self.model, stream, lambda inputs, samples: [
+                _row(sample) for sample in session.predict(inputs, samples)], self._counts)
+        return _scores(rows)
 
     def test_loader(self) -> dict[str, Any]:
         """Config of the loader of the test: a copy, to be edited."""

@@ -14,6 +14,8 @@ from mmda_ext.datasets.corruptions.places import Place, find_places, single_step
 from mmda_ext.evaluation.protocols.base import Evaluation, Protocol
 from mmda_ext.registry import PROTOCOLS
 
+#: No adaptation.
+NONE = ''
 NO_PLACE = 'its pipeline has no step at which it is pictures in bytes, sound, words or features of real numbers'
 
 
@@ -67,29 +69,33 @@ class Corruption(Protocol):
         found = {}
         for name in names:
             if name not in skipped:
-                found[name] = [self._accuracy(evaluation, loader, steps, place, name, severity)
-                               for severity in self.severities]
-                scores = ' '.join(f'{score:.1f}' for score in found[name])
+                rows = [self._accuracies(evaluation, loader, steps, place, name, severity)
+                        for severity in self.severities]
+                found[name] = {adaptation: [row[adaptation] for row in rows] for adaptation in rows[0]}
+                scores = ' '.join(f'{score:.1f}' for score in found[name][NONE])
                 evaluation.runner.logger.info(f'corruption: {place.facts.modality}, {name}: {scores}')
         return {'kind': place.kind.name, 'families': found, 'skipped': skipped}
 
-    def _accuracy(self, evaluation: Evaluation, loader: Mapping[str, Any], steps: Sequence[Any], place: Place,
-                  family: str, severity: int) -> float:
+    def _accuracies(self, evaluation: Evaluation, loader: Mapping[str, Any], steps: Sequence[Any], place: Place,
+                    family: str, severity: int) -> dict[str, float]:
+        """Without adaptation, and with each of ``evaluation.adaptations``."""
         corruption = dict(type='mmda_ext.CorruptModality', modality=place.facts.modality, family=family,
                           severity=severity, seed=self.seed, facts=place.facts, neighbours=place.neighbours)
         # The data set that is there, with other steps: building it anew would read its files each time.
         dataset = copy.copy(evaluation.runner.test_dataloader.dataset)
         dataset.pipeline = Compose([*steps[:place.index], corruption, *steps[place.index:]])
-        return evaluation.scores({**loader, 'dataset': dataset}).accuracy()
+        return {NONE: evaluation.scores({**loader, 'dataset': dataset}).accuracy(),
+                **{name: evaluation.adapted(method, loader, dataset).accuracy()
+                   for name, method in evaluation.adaptations.items()}}
 
     def table(self, result: Mapping[str, Any]) -> str:
         heads = ['modality', 'corruption', *map(str, result['severities']), 'mean', 'relative drop %']
         lines = [_line(heads), '|' + '---|' * len(heads),
                  _line(['', 'none', *[''] * len(result['severities']), f'{result["clean"]:.1f}', ''])]
         for name, own in result['modalities'].items():
-            rows = [(family, one['accuracy'], one) for family, one in own['families'].items()]
+            rows = [row for family, one in own['families'].items() for row in _rows(family, one)]
             if own['families']:
-                rows.append(('**mean**', own['accuracy'], own))
+                rows += _rows('**mean**', own)
             lines += [_line([name, family, *(f'{score:.1f}' for score in scores), f'{one["mean"]:.1f}',
                              _percent(one['relative_drop'])]) for family, scores, one in rows]
         skipped = [f'Skipped: {reason}.' for reason in _reasons(result['modalities'], result['skipped'])]
@@ -101,16 +107,31 @@ class Corruption(Protocol):
         return [plot_corruption(result, folder / 'corruption.png')]
 
 
+def _rows(title: str, own: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[float], Mapping[str, Any]]]:
+    yield title, own['accuracy'], own
+    yield from ((f'{title} + {name}', one['accuracy'], one) for name, one in own.get('test_time', {}).items())
+
+
 def _summed_up(own: Mapping[str, Any], clean: float) -> dict[str, Any]:
     """Adds means over severities and, for the modality, over families; and the share of the accuracy that is lost."""
     families = {name: _with_means(scores, clean) for name, scores in own['families'].items()}
-    means = [fmean(column) for column in zip(*own['families'].values())]
-    return {**own, **(_with_means(means, clean) if means else {}), 'families': families}
+    if not families:
+        return {**own, 'families': {}}
+    adaptations = next(iter(own['families'].values()))
+    means = {adaptation: [fmean(column) for column in zip(*(one[adaptation] for one in own['families'].values()))]
+             for adaptation in adaptations}
+    return {**own, **_with_means(means, clean), 'families': families}
 
 
-def _with_means(scores: Sequence[float], clean: float) -> dict[str, Any]:
-    mean = fmean(scores)
-    return {'accuracy': list(scores), 'mean': mean, 'relative_drop': 1 - mean / clean if clean else float('nan')}
+def _with_means(scores: Mapping[str, Sequence[float]], clean: float) -> dict[str, Any]:
+    """Of the model as it is, and of each adaptation under ``test_time.<name>``."""
+    found = {}
+    for name, own in scores.items():
+        mean = fmean(own)
+        found[name] = {'accuracy': list(own), 'mean': mean,
+                       'relative_drop': 1 - mean / clean if clean else float('nan')}
+    alone = found.pop(NONE)
+    return {**alone, 'test_time': found} if found else alone
 
 
 def _reasons(modalities: Mapping[str, Any], absent: Any) -> Iterator[str]:

@@ -16,7 +16,7 @@ from mmda_ext.models.misfit import told_in_one_sentence
 from mmda_ext.models.missing import WITHOUT_STATISTICS, check_fill, fill_in
 from mmda_ext.models.objectives.modality_heads import ModalityHeads, rename_heads
 from mmda_ext.models.passes import domain_groups, encode_groups
-from mmda_ext.models.predictors import PREDICTORS, classify, predict_from
+from mmda_ext.models.predictors import PREDICTORS, classify, report
 from mmda_ext.models.pretrained import load_backbone
 from mmda_ext.models.step import HEAD_TRAINERS, Predictions, Step, StepRecord, labels_of, targets_of
 from mmda_ext.registry import MODELS
@@ -252,17 +252,7 @@ class MultimodalRecognizer(BaseModel):
         batch is complete.
         """
         features, absent = self.extract_feat(inputs, len(data_samples)), self._absent(inputs)
-        scores, by_modality, further = predict_from(self, features, absent)
-        for objective in self.objectives if not absent else ():
-            further.update(objective.predict(self, inputs, features))
-        for index, sample in enumerate(data_samples):
-            sample.set_pred_score(scores[index])
-            sample.set_pred_label(scores[index].argmax().reshape(1))
-            for field, values in (('modality_scores', by_modality), ('predictor_scores', further)):
-                if values:
-                    own = {name: value[index] for name, value in values.items()}
-                    sample.set_field(own, field, dtype=dict)
-        return data_samples
+        return report(self, inputs, features, absent, data_samples)
 
     @contextmanager
     def cutting(self, probed: Callable[[str], bool] | None = None) -> Iterator[None]:

@@ -13,6 +13,7 @@ from torch import nn
 import mmda_ext.engine.balancers  # noqa: F401  (registers them)
 from mmda_ext.balancing import Balancer
 from mmda_ext.models.fusions import Fusion
+from mmda_ext.models.heads import MultimodalClsHead
 from mmda_ext.models.objectives import Objective
 from mmda_ext.registry import BALANCERS, MODELS
 
@@ -35,6 +36,7 @@ def names_of(kind: type) -> list[str]:
 BALANCER_NAMES = sorted(BALANCERS.module_dict)
 OBJECTIVE_NAMES = names_of(Objective)
 FUSION_NAMES = names_of(Fusion)
+CLASSIFIER_NAMES = ['MultimodalClsHead', *names_of(MultimodalClsHead)]
 
 
 def _parameters(kind: type) -> set[str]:

@@ -14,6 +14,7 @@ from mmda_ext.registry import MODELS
 from tests.examples import (
     BALANCER_NAMES,
     CLASSES,
+    CLASSIFIER_NAMES,
     DOMAINS,
     FUSION_NAMES,
     OBJECTIVE_NAMES,
@@ -123,3 +124,14 @@ def test_every_balancer_trains_on_mixed_and_incomplete_samples(balancer):
                               config)
     assert all(map(math.isfinite, losses)), losses
     assert not untouched, f'no gradient in {sorted(untouched)}'
+
+
+@pytest.mark.parametrize('classifier', CLASSIFIER_NAMES)
+@pytest.mark.parametrize('balancer', ['stock', 'GMP', 'OGM'])
+def test_every_classifier_trains_with_every_fusion(balancer, classifier):
+    own = None if balancer == 'stock' else balancer_example(balancer)[0]
+    head = dict(type=f'mmda_ext.{classifier}', num_classes=CLASSES)
+    for fusion in FUSION_NAMES:
+        losses, untouched = train(model_of('DomainAdversarial', fusion, balancer, cls_head=head), own)
+        assert all(map(math.isfinite, losses)), (fusion, losses)
+        assert not untouched, f'{fusion}: no gradient in {sorted(untouched)}'

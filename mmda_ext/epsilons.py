@@ -43,6 +43,8 @@ FRANK_WOLFE = 1e-6
 #: Added to variances and squared distances in front of a square root or a logarithm, and the length below which a row
 #: or a norm has no direction: features that never change stay finite.
 VARIANCE = 1e-6
+#: Added to variances and to the diagonal of the correlation of features, as published with MER-DG.
+CORRELATION = 1e-4
 #: Smallest bandwidth of a kernel: rows that are all equal have kernel 1 and no gradient, instead of 0 / 0.
 BANDWIDTH = 1e-12
 #: Added inside the logarithm of an entropy, as in the public code of CDAN.

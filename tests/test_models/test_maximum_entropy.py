@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from mmda_ext.models.objectives.maximum_entropy import EPS, MaximumEntropy, marginal_penalty, spectral_penalty
+from mmda_ext.epsilons import CORRELATION
+from mmda_ext.models.objectives.maximum_entropy import MaximumEntropy, marginal_penalty, spectral_penalty
 from tests.tiny import batch_of, model_of
 
 ROWS = torch.tensor([[1., 0], [0, 1], [-1, .5], [.5, -1]], dtype=torch.float64)
@@ -16,9 +17,9 @@ def slow(rows):
     columns = []
     for column in rows.T:
         mean = column.mean()
-        columns.append((column - mean) / (((column - mean)**2).mean().sqrt() + EPS))
+        columns.append((column - mean) / (((column - mean)**2).mean().sqrt() + CORRELATION))
     correlation = torch.stack([torch.stack([(a * b).sum() / (len(rows) - 1) for a in columns]) for b in columns])
-    values = torch.linalg.eigvalsh(correlation + EPS * torch.eye(len(columns), dtype=rows.dtype))
+    values = torch.linalg.eigvalsh(correlation + CORRELATION * torch.eye(len(columns), dtype=rows.dtype))
     return -values.log().mean()
 
 

@@ -183,7 +183,8 @@ def test_command_line_writes_tables_and_plot(file, tmp_path, monkeypatch, capsys
 
     assert report_results.main([str(file), '--chance', '20']) == 0
     assert 'reference' in capsys.readouterr().out
-    assert {path.name for path in tmp_path.iterdir()} == {'results.json', 'table.md', 'table.csv', 'accuracy.png'}
+    assert {path.name for path in tmp_path.iterdir()} == {'results.json', 'table.md', 'table.csv', 'accuracy.png',
+                                                              'accuracy.svg'}
     height, width, _ = cv2.imread(str(tmp_path / 'accuracy.png')).shape
     assert 600 < height < width <= 1600
 

@@ -5,14 +5,13 @@ import math
 import torch
 from torch import Tensor, nn
 
+from mmda_ext import epsilons
 from mmda_ext.models.heads.base import widen
 from mmda_ext.models.joining import enough, join_rows
 from mmda_ext.models.objectives.base import Objective
 from mmda_ext.models.objectives.batch import SkipCounter
 from mmda_ext.models.step import Step
 from mmda_ext.registry import MODELS
-
-EPS = 1e-4
 
 
 @MODELS.register_module()
@@ -46,7 +45,8 @@ class MaximumEntropy(SkipCounter, Objective):
     Differences: the determinant in double precision, and of a B x B matrix where B is less than D.
     """
 
-    example = dict(hidden_channels=8, out_channels=4)
+    # A step of the full weight on so few columns multiplies rounding errors.
+    example = dict(hidden_channels=8, out_channels=4, loss_weight=0.1)
 
     def __init__(self,
                  fusion: dict,
@@ -89,7 +89,7 @@ def projection(in_channels: int, hidden_channels: int, out_channels: int) -> nn.
 
 def marginal_penalty(rows: Tensor) -> Tensor:
     """How far the spread of the columns of ``(B, D)`` falls short of 1, on average (unbiased variance)."""
-    return (1 - (rows.var(0) + EPS).sqrt()).clamp_min(0).mean()
+    return (1 - (rows.var(0) + epsilons.CORRELATION).sqrt()).clamp_min(0).mean()
 
 
 def spectral_penalty(rows: Tensor) -> Tensor:
@@ -100,9 +100,10 @@ def spectral_penalty(rows: Tensor) -> Tensor:
     """
     count, width = rows.shape
     with torch.autocast(rows.device.type, enabled=False):
-        wide = rows.double()  # eigenvalues of 0 become 1e-4 beside others of 100
-        scaled = (wide - wide.mean(0)) / (wide.std(0, unbiased=False) + EPS)
+        wide = rows.double()  # eigenvalues of 0 become tiny beside others of 100
+        scaled = (wide - wide.mean(0)) / (wide.std(0, unbiased=False) + epsilons.CORRELATION)
         small = scaled @ scaled.T if count < width else scaled.T @ scaled
-        small = small / (count - 1) + EPS * torch.eye(len(small), dtype=small.dtype, device=small.device)
-        log_det = torch.linalg.slogdet(small)[1] + max(0, width - count) * math.log(EPS)
+        small = small / (count - 1)
+        small = small + epsilons.CORRELATION * torch.eye(len(small), dtype=small.dtype, device=small.device)
+        log_det = torch.linalg.slogdet(small)[1] + max(0, width - count) * math.log(epsilons.CORRELATION)
     return (-log_det / width).to(rows.dtype)

@@ -16,10 +16,8 @@ from mmda_ext.models.progress import training_progress
 from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
 
-#: Of e^0, e^1, ..., as released; fitted by its authors to weights that they had learnt, over 100 epochs.
-CURVE = (2.04623704e-1, 3.35472727e-3, 1.22989557e-4, -2.92947416e-6, 2.23835486e-8, -5.39717505e-11)
-#: Epochs of the curve.
-EPOCHS = 100
+#: Of t^0, t^1, ... at a share t of the training; fitted by the authors to weights learnt over 100 epochs.
+CURVE = (2.04623704e-1, 3.35472727e-1, 1.22989557, -2.92947416, 2.23835486, -5.39717505e-1)
 
 
 @MODELS.register_module()
@@ -92,7 +90,7 @@ class ModalityGap(ModalityHeads):
 
 def curve(progress: float) -> float:
     """The released weight of the classification at a share of the training in [0, 1]."""
-    return sum(factor * (EPOCHS * progress)**power for power, factor in enumerate(CURVE))
+    return sum(factor * progress**power for power, factor in enumerate(CURVE))
 
 
 def disagreement(logits: list[Tensor]) -> Tensor:

@@ -1,5 +1,5 @@
-# LFM: the mean of the modalities' logits classifies, and their predictions are drawn together; a curve says which counts
-# more.
+# LFM: the mean of the modalities' logits classifies, and their predictions are drawn together;
+# a curve over the training says which counts more.
 #
 # section: Balancing strategies
 # method: [LFM](methods/lfm.md), Yang et al., NeurIPS 2024, its fitted curve

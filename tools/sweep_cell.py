@@ -184,7 +184,14 @@ def finish(run: Run) -> None:
     spend(run)
     code = run.process.returncode
     if code or run.cell.result() is None:
-        run.cell.reason = f'exit code {code}' if code else 'ended well, but wrote no result.json'
+        run.cell.reason = f'exit code {code}{said(run.cell)}' if code else 'ended well, but wrote no result.json'
+
+
+def said(cell: Cell) -> str:
+    """What the trainer's last sentence says happened, without its advice and without the folder of the cell."""
+    sentence = next((line for line in reversed(tail(cell.log)) if line.startswith('error: ')), '')
+    happened = sentence.removeprefix('error: ').partition('; ')[0].replace(f'{cell.folder.resolve()}/', '')
+    return happened and f': {happened}'
 
 
 def tail(path: Path, lines: int = 15, size: int = 20000) -> list[str]:

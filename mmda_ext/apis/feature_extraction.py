@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 
 from mmda_ext.apis.bar import bar
 from mmda_ext.apis.recognizers import init_recognizer
-from mmda_ext.engine.still_samples import is_labelled, is_labelled_source, sample_rows, still_loader
+from mmda_ext.engine.still_samples import feature_rows, is_labelled, is_labelled_source, sample_rows, still_loader
 
 #: Parts of a feature file, and who belongs to them.
 PARTS = {'train': is_labelled_source, 'val': is_labelled_source, 'test': is_labelled}
@@ -72,8 +72,7 @@ def _counted(loader: Any, advance: Any) -> Any:
 
 def _reader(model: Any) -> Any:
     def read(inputs: Any, samples: list[Any]) -> list[Any]:
-        found = {name: value.float().cpu().numpy() for name, value in model.extract_feat(inputs, len(samples)).items()}
-        return [({name: value[row] for name, value in found.items()}, sample) for row, sample in enumerate(samples)]
+        return list(zip(feature_rows(model.extract_feat(inputs, len(samples))), samples))
     return read
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from mmengine.runner import Runner
 
 from mmda_ext.apis.recognizers import init_recognizer
-from mmda_ext.engine.still_samples import is_labelled, sample_rows
+from mmda_ext.engine.still_samples import feature_rows, is_labelled, sample_rows
 from mmda_ext.models.predictors import predict_from
 
 
@@ -70,9 +69,6 @@ def run_samples(run: str | Path, parts: Sequence[str] = ('val', 'test'), device:
 def _reader(model: Any) -> Any:
     def read(inputs: Any, samples: list[Any]) -> list[Any]:
         features = model.extract_feat(inputs, len(samples))
-        with torch.no_grad():
-            score, _, _ = predict_from(model, features)
-        plain = {name: value.float().cpu().numpy() for name, value in features.items()}
-        return [({name: value[row] for name, value in plain.items()}, score[row].float().cpu().numpy(), sample)
-                for row, sample in enumerate(samples)]
+        score, _, _ = predict_from(model, features)
+        return list(zip(feature_rows(features), score.float().cpu().numpy(), samples))
     return read

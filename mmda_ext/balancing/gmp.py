@@ -10,8 +10,9 @@ from torch import Tensor
 
 from mmda_ext import epsilons
 from mmda_ext.balancing.base import BalanceInputs, Balancer
-from mmda_ext.balancing.parts.modulation import confidence_ratio, suppress
+from mmda_ext.balancing.parts.modulation import suppress
 from mmda_ext.choices import choose
+from mmda_ext.confidence import confidence_ratio
 
 
 class GMP(Balancer):

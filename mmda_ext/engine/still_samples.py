@@ -122,15 +122,19 @@ def is_labelled_source(sample: Any) -> bool:
     return is_labelled(sample) and not sample.get('is_target', False)
 
 
+def feature_rows(features: Mapping[str, torch.Tensor]) -> list[dict[str, np.ndarray]]:
+    """Of features ``{m: (N, D_m)}`` those of each sample, ``{m: (D_m, )}``, in float32 on the host."""
+    found = {name: value.float().cpu().numpy() for name, value in features.items()}
+    return [dict(zip(found, row)) for row in zip(*found.values())]
+
+
 def labelled_features(model: Any, batches: Iterable[Any], keep: Callable[[Any], bool] = is_labelled,
                       size: int | None = None) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Features ``{m: (N, D_m)}`` and labels ``(N, )`` of the kept samples; see :func:`sample_rows`."""
 
     def read(inputs: Any, samples: list[Any]) -> list[Any]:
-        found = model.extract_feat(inputs, len(samples))
-        features = {name: value.float().cpu().numpy() for name, value in found.items()}
-        return [({name: value[row] for name, value in features.items()}, int(sample.gt_label) if keep(sample) else -1)
-                for row, sample in enumerate(samples)]
+        features = feature_rows(model.extract_feat(inputs, len(samples)))
+        return [(own, int(sample.gt_label) if keep(sample) else -1) for own, sample in zip(features, samples)]
 
     rows = sample_rows(model, batches, read, keep, size)
     names = rows[0][0] if rows else ()

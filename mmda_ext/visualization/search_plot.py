@@ -1,6 +1,5 @@
-"""What a search of a benchmark tried, and what each trial reached on the sources."""
+"""What a search of a benchmark tried, and the score of each trial, by which the best was chosen."""
 
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,33 +14,41 @@ Trials = dict[str, dict[str, list[tuple[Any, float]]]]
 
 
 def read_search(folder: str | Path, row: str) -> Trials:
-    """Trials of a row in the folder of a data set of ``tools/benchmark.py``.
+    """Trials of a row in the folder of a data set of ``tools/benchmark.py``, from Optuna's journal beside that folder.
 
     Raises:
-        FileNotFoundError: If the folder holds no search.
-        ValueError: If the row is unknown there, or no trial of it has ended.
+        FileNotFoundError: If there is no journal.
+        ValueError: If the row is unknown there, or no two trials of it with different values have ended.
     """
-    file = Path(folder, 'search', 'results.json')
+    import optuna
+
+    place = Path(folder).resolve()
+    storage = _journal(place.parent / 'optuna.journal')
+    names = [name.split('/') for name in optuna.get_all_study_names(storage)]
+    known = list(dict.fromkeys(name for table, name, _ in names if table == place.name))
+    if row not in known:
+        raise ValueError(f'{place.parent} has searched no row {row!r} on {place.name}: {", ".join(known) or "none"}')
+    found: Trials = defaultdict(dict)
+    for target in (target for *own, target in names if own == [place.name, row]):
+        study = optuna.load_study(study_name=f'{place.name}/{row}/{target}', storage=storage)
+        ended = study.get_trials(states=(optuna.trial.TrialState.COMPLETE, ))
+        for key in {key for trial in ended for key in trial.params}:
+            found[key][target] = [(trial.params[key], float(trial.value or 0)) for trial in ended]
+    varied = {key: found[key] for key in sorted(found)
+              if len({value for own in found[key].values() for value, _ in own}) > 1}
+    if not varied:
+        raise ValueError(f'no two trials of row {row!r} on {place.name} with different values have ended')
+    return varied
+
+
+def _journal(file: Path) -> Any:
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
     if not file.is_file():
         raise FileNotFoundError(f'{file} is not there: name the folder of a data set in the --work-dir of '
                                 'tools/benchmark.py with `search` in its protocol, such as work_dirs/laptop/watch')
-    cells = json.loads(file.read_text(encoding='utf-8'))['cells']
-    known = list(dict.fromkeys(cell['row'].rpartition(' trial ')[0] for cell in cells))
-    if row not in known:
-        raise ValueError(f'{file} has no row {row!r}: it has {", ".join(known)}')
-    found: Trials = defaultdict(lambda: defaultdict(list))
-    for cell in cells:
-        if cell['row'].rpartition(' trial ')[0] == row and cell.get('result'):
-            record = json.loads((file.parent / cell['folder'] / 'cell.json').read_text(encoding='utf-8'))
-            for option in record['options']:
-                key, _, value = option.partition('=')
-                found[key][cell['target']].append((_number(value), cell['result']['val']['acc/top1']))
-    varied = {key: {target: sorted(own, key=lambda trial: str(trial[0]) if isinstance(trial[0], str) else trial[0])
-                    for target, own in targets.items()}
-              for key, targets in found.items() if len({value for own in targets.values() for value, _ in own}) > 1}
-    if not varied:
-        raise ValueError(f'{file}: no two trials of row {row!r} with different values have ended')
-    return varied
+    return JournalStorage(JournalFileBackend(str(file)))
 
 
 def plot_search(trials: Trials, path: str | Path, title: str = '') -> Path:
@@ -68,7 +75,7 @@ def plot_search(trials: Trials, path: str | Path, title: str = '') -> Path:
         for axes in grid[len(trials):]:
             axes.set_visible(False)
         for axes in grid[::columns]:
-            axes.set_ylabel('source validation\ntop-1 accuracy (%)')
+            axes.set_ylabel('accuracy that selects (%)')
         handles, labels = grid[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc='outside upper center', ncols=min(5, len(labels)),
                       title=f'{title}; left out:' if title else 'left out:')
@@ -85,10 +92,3 @@ def _draw(axes: 'Axes', key: str, own: dict[str, list[tuple[Any, float]]], targe
         axes.set_xscale('log')
         axes.xaxis.set_minor_formatter('')
     axes.set_xlabel('.'.join(key.split('.')[-2:]), fontsize=9)
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmda_ext.visualization.scalars import scalar_files
-from mmda_ext.visualization.style import RC, WIDTH_INCHES, colour_and_mark, new_figure, save
+from mmda_ext.visualization.style import RC, WIDTH_INCHES, colour_and_mark, modality_colour, new_figure, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,9 @@ QUANTITIES = (
     Quantity('p', r'balance/p_(\w+)', r'p: factor of the domain gradient'),
     Quantity('cosine', r'balance/cosine_(\w+)', 'cosine between gradients'),
     Quantity('gamma', r'balance/gamma_(\w+)', r'$\gamma$: weight of the objective'),
-    Quantity('r', r'balance/r', 'r: overlap of the Gramian', log=True),
+    Quantity('r', r'balance/r', r'$r = \max_{i \neq j} |Q_{ij}| / \min_i Q_{ii}$', log=True),
+    Quantity('objective', r'balance/objective_(closed_form|exact)', r'$\gamma^T Q\, \gamma$', log=True),
+    Quantity('norm', r'balance/squared_norm_(\w+)', r'squared norms $Q_{mm}$', log=True),
     Quantity('weight', r'balance/weight_(.+)', 'weight of the loss'),
     Quantity('pseudo', r'pseudo_kept_fraction', 'share of samples with a pseudo-label'),
 )
@@ -109,10 +111,11 @@ def plot_trajectories(found: dict[str, dict[str, Series]], path: str | Path, tit
 
 def _draw(axes: 'Axes', quantity: Quantity, series: dict[str, Series], lines: Sequence[str]) -> None:
     for line, values in series.items():
-        colour, mark = colour_and_mark(lines.index(line))
-        steps = sorted(values)
-        axes.plot(steps, [values[step] for step in steps], color=colour, marker=mark, markersize=4, linewidth=1.2,
+        # Zero has no place on a logarithmic axis.
+        steps = sorted(step for step, value in values.items() if value > 0 or not quantity.log)
+        axes.plot(steps, [values[step] for step in steps], color=modality_colour(line),
+                  marker=colour_and_mark(lines.index(line))[1], markersize=4, linewidth=1.2,
                   markevery=max(1, len(steps) // 8), label=line or None)
     axes.set_title(quantity.label, loc='left', fontsize=9)
-    if quantity.log and all(value > 0 for values in series.values() for value in values.values()):
+    if quantity.log:
         axes.set_yscale('log')

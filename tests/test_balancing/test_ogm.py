@@ -8,7 +8,8 @@ from torch import nn
 
 from mmda_ext.balancing import GMP, OGM, BalanceInputs
 from mmda_ext.balancing.parts.draws import Draws
-from mmda_ext.balancing.parts.modulation import confidence_ratio, suppress
+from mmda_ext.balancing.parts.modulation import suppress
+from mmda_ext.confidence import confidence_ratio
 from tests.gradients import assert_written, by_task, written
 from tests.test_engine.test_balanced_wrapper import NoNorm, without_dropout
 from tests.tiny import batch_of, model_of, parameters_of, wrapper_of

@@ -23,7 +23,7 @@ with open(folder.parents[2] / 'calls.txt', 'a') as calls:
 mode = pathlib.Path(argv[1]).read_text().strip()
 print('Epoch(train)  [1][ 5/10]  lr: 1e-3  eta: 0:01:40  time: 1.0', flush=True)
 if mode == 'fail':
-    print('RuntimeError: the dog ate it')
+    print(f'error: the dog ate it in {folder.resolve()}/non_finite.json; keep it away from dogs')
     sys.exit(3)
 if mode == 'silent':
     sys.exit(0)
@@ -116,6 +116,8 @@ def test_failed_cell_is_shown_and_the_rest_goes_on(place):
     assert done.returncode == 1
     assert 'the dog ate it' in done.stdout
     assert 'wrote no result.json' in done.stdout
+    reasons = {c['target']: c['reason'] for c in results(place)['cells'] if c['reason']}
+    assert reasons == dict(a='exit code 3: the dog ate it in non_finite.json', b='ended well, but wrote no result.json')
     states = {(c['row'], c['target']): c['state'] for c in results(place)['cells']}
     assert states == {('good', 'a'): 'failed', ('good', 'b'): 'failed', ('other', 'a'): 'done', ('other', 'b'): 'done'}
 

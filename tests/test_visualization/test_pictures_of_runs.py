@@ -5,7 +5,11 @@ import sys
 
 import cv2
 import numpy as np
+import optuna
 import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from mmda_ext.apis.run_samples import run_samples
 from mmda_ext.visualization import confusion_plot, embedding_plot
@@ -105,18 +109,19 @@ def logged(number, **values):
 
 
 def test_trajectories(tmp_path):
-    write(tmp_path, '20260101_000000', logged(20, **{'balance/rho_face': 1.5, 'balance/r': 2., 'loss': 1.}),
+    write(tmp_path, '20260101_000000', logged(20, **{
+        'balance/rho_face': 1.5, 'balance/r': 2., 'balance/squared_norm_face': 0., 'loss': 1.}),
           accuracy(1, 50.), logged(40, **{'balance/rho_face': float('nan'), 'balance/weight_align/face': 3.}))
     write(tmp_path, '20260102_000000', logged(40, **{'balance/rho_face': .5, 'balance/rho_audio': 2.}))
     found = read_trajectories(tmp_path)
     assert found == dict(rho=dict(face={20: 1.5, 40: .5}, audio={40: 2.}), r={'': {20: 2.}},
-                         weight={'align/face': {40: 3.}})
+                         norm=dict(face={20: 0.}), weight={'align/face': {40: 3.}})
     path = plot_trajectories(found, tmp_path / 'x.png', 'a run')
     drawn = path.with_suffix('.svg').read_text()
-    assert 'overlap of the Gramian' in drawn
+    assert 'squared norms' in drawn  # with nothing that a logarithm could show
     assert 'weight of the loss' not in drawn
     assert 'weight of the loss' in plot_trajectories(found, path, show=['weight']).with_suffix('.svg').read_text()
-    with pytest.raises(ValueError, match='has not logged sigma: it has rho, r, weight'):
+    with pytest.raises(ValueError, match='has not logged sigma: it has rho, r, norm, weight'):
         plot_trajectories(found, path, show=['sigma'])
 
 
@@ -128,24 +133,28 @@ def test_what_a_balanced_run_logs_is_found(folder, command):
     assert (code, (folder / 'trajectories.svg').is_file()) == (0, True), said
 
 
-def search_folder(place):
-    cells = []
-    for number, (rate, score) in enumerate([(1e-3, 80.), (1e-5, 60.), (2e-3, None)]):
-        own = place / 'search' / f'trial{number}'
-        own.mkdir(parents=True)
-        (own / 'cell.json').write_text(json.dumps(dict(options=[f'optim.lr={rate}', 'model.kind=a', 'fixed=1'])))
-        cells.append(dict(row=f'gmp trial {number}', target='z', folder=f'trial{number}',
-                          result=score and {'val': {'acc/top1': score}}))
-    (place / 'search/results.json').write_text(json.dumps(dict(cells=cells)))
+def searched(place):
+    """A journal as tools/benchmark.py leaves it beside the folders of its data sets."""
+    storage = JournalStorage(JournalFileBackend(str(place / 'optuna.journal')))
+    for name in ('set/gmp/z', 'set/erm/z', 'other/gmp/z'):
+        study = optuna.create_study(storage=storage, study_name=name, direction='maximize')
+        for rate, score in ((1e-3, 80.), (1e-5, 60.), (2e-3, None)):
+            study.enqueue_trial({'optim.lr': rate})
+            trial = study.ask({'optim.lr': FloatDistribution(1e-6, 1, log=True), 'fixed': IntDistribution(1, 1)})
+            if score is not None and name != 'set/erm/z':
+                study.tell(trial, score)
+    (place / 'set').mkdir()
+    return place / 'set'
 
 
 def test_search(tmp_path, command):
-    search_folder(tmp_path)
-    assert read_search(tmp_path, 'gmp') == {'optim.lr': {'z': [(1e-5, 60.), (1e-3, 80.)]}}
-    code, said = command('search', tmp_path, 'gmp')
+    folder = searched(tmp_path)
+    assert read_search(folder, 'gmp') == {'optim.lr': {'z': [(1e-3, 80.), (1e-5, 60.)]}}
+    code, said = command('search', folder, 'gmp')
     assert (code, 'search_gmp.png and search_gmp.svg' in said) == (0, True), said
-    assert 'optim.lr' in (tmp_path / 'search_gmp.svg').read_text()
-    assert "has no row 'base': it has gmp" in command('search', tmp_path, 'base')[1]
+    assert 'optim.lr' in (folder / 'search_gmp.svg').read_text()
+    assert "has searched no row 'base' on set: gmp, erm" in command('search', folder, 'base')[1]
+    assert "no two trials of row 'erm' on set" in command('search', folder, 'erm')[1]
     words = {'model.kind': {'z': [('a', 1.), ('b', 2.)], 'y': [('b', 3.)]}}
     assert plot_search(words, tmp_path / 'words.png').is_file()
 

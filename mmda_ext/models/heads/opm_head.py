@@ -7,7 +7,7 @@ import torch
 from mmengine.dist import all_reduce
 from torch import Tensor
 
-from mmda_ext import epsilons
+from mmda_ext.confidence import confidence_ratio
 from mmda_ext.models.heads.cls_head import MultimodalClsHead
 from mmda_ext.models.step import Step, Terms
 from mmda_ext.registry import MODELS
@@ -80,8 +80,7 @@ class OPMClsHead(MultimodalClsHead):
         """:math:`q^m` of a batch that is modulated, ``(M, )``."""
         sums = self.probe(step.features, step.labels, step.predictions.fused).confidences()
         all_reduce(sums)
-        others = (sums.sum() - sums) / (len(sums) - 1)
-        rho = (sums / others.clamp_min(epsilons.CONFIDENCE) - 1).clamp_min(0).tanh()
+        rho = (confidence_ratio(sums) - 1).clamp_min(0).tanh()
         return torch.where(rho > 0, (self.base * (1 + self.slope * rho)).clamp_max(1), 0)
 
     def modulated(self, features: Mapping[str, Tensor], share: Tensor) -> dict[str, Tensor]:

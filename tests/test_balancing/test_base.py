@@ -17,7 +17,7 @@ def test_balancing_imports_torch_only():
     allowed = {'torch', 'abc', 'collections', 'dataclasses', 'typing', 'math', 'itertools', 'types', 'warnings',
                'importlib', 'inspect', 'pkgutil', 'mmda_ext'}
     room = Path(balancing.__path__[0])
-    plain = ('mmda_ext.choices', 'mmda_ext.discovery', 'mmda_ext.epsilons')
+    plain = ('mmda_ext.choices', 'mmda_ext.confidence', 'mmda_ext.discovery', 'mmda_ext.epsilons')
     for path in (*room.rglob('*.py'), *(room.parent / f'{name.split(".")[1]}.py' for name in plain)):
         tree = ast.parse(path.read_text())
         optional = OPTIONAL.get(path.name, set())

@@ -29,8 +29,8 @@ ADAPTING = {
 #: Rules for any losses take those of either side.
 EITHER = {'aligned-mtl', 'cagrad', 'dwa', 'famo', 'gradnorm', 'imtl-g', 'nash-mtl', 'uncertainty-weighting', 'upgrad'}
 #: Datasets with an unlabelled target; any feature file is one too.
-WITH_TARGET = {'avdigits-adaptation', 'demo-adaptation', 'hydraulic-adaptation', 'iemocap', 'iemocap-fixture',
-               'msp-improv', 'msp-improv-fixture', 'ravdess-adaptation', 'watch-adaptation'}
+WITH_TARGET = {'avdigits-adaptation', 'demo-adaptation', 'epic-open-adaptation', 'hydraulic-adaptation', 'iemocap',
+               'iemocap-fixture', 'msp-improv', 'msp-improv-fixture', 'ravdess-adaptation', 'watch-adaptation'}
 
 
 @pytest.fixture(autouse=True)

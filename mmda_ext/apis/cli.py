@@ -83,7 +83,7 @@ def test_parser() -> argparse.ArgumentParser:
     parser = common_parser('Test a recognizer')
     add = parser.add_argument
     add('checkpoint', help='checkpoint file')
-    add('--protocol', nargs='+', default=(), choices=protocol_names(), metavar='NAME',
+    add('--protocol', nargs='+', default=(), choices=protocol_names(), metavar='NAME', type=_protocol,
         help=f'evaluate robustness and trust, too: {", ".join(protocol_names())} (docs/robustness.md)')
     add('--test-time', nargs='+', default=(), choices=method_names(), metavar='NAME',
         help=f'adapt the model to the test, too: {", ".join(method_names())} (docs/test_time.md)')
@@ -93,6 +93,11 @@ def test_parser() -> argparse.ArgumentParser:
     add('--interval', type=int, default=1, help='draw every n-th sample')
     add('--wait-time', type=float, default=2, help='seconds for which a window stays')
     return parser
+
+
+def _protocol(name: str) -> str:
+    """``open-set`` is ``open_set``."""
+    return name.replace('-', '_')
 
 
 def run_training(argv: Sequence[str] | None = None) -> None:

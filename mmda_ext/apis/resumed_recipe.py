@@ -15,7 +15,8 @@ PARTS = ('model', 'data_preprocessor', 'optim_wrapper', 'param_scheduler', 'auto
          'default_hooks', 'sync_bn', 'randomness')
 #: Last parts of keys that say which samples there are.
 SAMPLES = ('domains', 'source_domains', 'split', 'val_fraction', 'split_seed', 'target_test_fraction',
-           'unlabeled_target', 'grouped', 'classes')
+           'unlabeled_target', 'grouped', 'classes', 'unknown_classes', 'source_classes', 'target_classes',
+           'keep_unknown')
 _SHOWN = 12
 _ABSENT = '(nothing)'
 

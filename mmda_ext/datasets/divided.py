@@ -87,10 +87,13 @@ class DividedDataset(MultimodalDataset):
 
     def _assign(self) -> np.ndarray:
         """Part of each sample, ``(n, )``; empty where it has none."""
-        parts = self._divide()
-        # What the model shall not know does not train, be it by its mean.
-        unknown = np.isin(self._table['label'], self.unknown_labels())
-        return np.where(unknown & (parts == 'train'), '', parts) if self.unknown_classes else parts
+        parts, table = self._divide(), self._table
+        if not self.choice:
+            return parts
+        self.choice.resolve(self._metainfo['classes'])
+        # What the model shall not see does not train, be it by its mean.
+        held = np.array([self.may_train(str(domain), label) for domain, label in zip(table['domain'], table['label'])])
+        return np.where(~held & (parts == 'train'), '', parts)
 
     def _divide(self) -> np.ndarray:
         if 'split' in self._table:

@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from mmda_ext.datasets.class_choice import ClassChoice
 from mmda_ext.datasets.errors import FILE_KEYS, MediaError
 
 MISSING = ('skip', 'error')
@@ -35,6 +36,11 @@ class MultimodalDataset(BaseDataset):
         unknown_classes (Sequence[str]): Classes of the data that a model shall not know: their samples are left out,
             and the labels of the others follow each other.
         only_unknown (bool): Hold the samples of these classes instead of all others, without labels.
+        keep_unknown (bool): Hold those of domains that are not sources beside all others, without labels: an unlabelled
+            target has them, too. Needs ``unlabeled_target``.
+        source_classes (Sequence[Sequence[str]]): The classes of each of ``source_domains``, in this order; samples of
+            other classes are left out. By default each has all that are known.
+        target_classes (Sequence[str]): The classes of every other domain, known and unknown; by default all.
         max_refetch (int): How many undecodable samples in a row training replaces before it stops.
         **kwargs: As in :class:`mmengine.dataset.BaseDataset`: ``pipeline``, ``test_mode``, ``lazy_init``, ...
 
@@ -60,6 +66,9 @@ class MultimodalDataset(BaseDataset):
                  monitor_labels: bool = False,
                  unknown_classes: Sequence[str] = (),
                  only_unknown: bool = False,
+                 keep_unknown: bool = False,
+                 source_classes: Sequence[Sequence[str]] = (),
+                 target_classes: Sequence[str] = (),
                  max_refetch: int = 100,
                  **kwargs: Any) -> None:
         self.domains, self.source_domains = _names(domains, 'domains'), _names(source_domains, 'source_domains')
@@ -80,8 +89,11 @@ class MultimodalDataset(BaseDataset):
         self.unlabeled_target, self.monitor_labels = unlabeled_target, monitor_labels
         if only_unknown and not unknown_classes:
             raise ValueError('only_unknown=True needs unknown_classes, the classes whose samples are wanted')
-        self.unknown_classes, self.only_unknown = tuple(unknown_classes), only_unknown
-        self._unknown_labels: tuple[int, ...] | None = None
+        if keep_unknown and (only_unknown or not unlabeled_target):
+            raise ValueError('keep_unknown=True needs unlabeled_target=True, and goes without only_unknown: samples of '
+                             'classes that the model does not know have no label to train with')
+        self.unknown_classes, self.only_unknown, self.keep_unknown = tuple(unknown_classes), only_unknown, keep_unknown
+        self.choice = ClassChoice(unknown_classes, source_classes, target_classes, self.source_domains)
         self.decode_failures: Counter[str] = Counter()
         self._failures_in_a_row: list[str] = []
         lazy = kwargs.pop('lazy_init', False)
@@ -109,13 +121,12 @@ class MultimodalDataset(BaseDataset):
                 raise ValueError(f'{type(self).__name__}: {key} names {unknown}, but the domains are {list(known)}')
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        unknown = self.unknown_labels()
-        samples = [self._annotate(domain, raw) for domain in self.domains for raw in self.read_domain(domain)
-                   if (raw['label'] in unknown) == self.only_unknown]
-        if self.only_unknown and not samples:
-            raise ValueError(f'{", ".join(self.split_files())}: no sample of domains {self.domains} is of the classes '
-                             f'{self.unknown_classes}: hold out others')
-        if unknown:
+        unknown = self.choice.resolve(self._metainfo['classes'])
+        listed = {domain: list(self.read_domain(domain)) for domain in self.domains}
+        held = {domain: [raw for raw in rows if self._holds(domain, raw['label'])] for domain, rows in listed.items()}
+        samples = [self._annotate(domain, raw) for domain, rows in held.items() for raw in rows]
+        if self.choice:
+            self._check_chosen([domain for domain, rows in held.items() if listed[domain] and not rows])
             known = [name for label, name in enumerate(self._metainfo['classes']) if label not in unknown]
             self._metainfo['classes'] = tuple(known)
         # The published lists name a few segments twice; an identifier must still be unique.
@@ -129,22 +140,24 @@ class MultimodalDataset(BaseDataset):
             self.largest_labels[key] = max((info.get(key, -1) for info in samples), default=-1)
         return samples
 
-    def unknown_labels(self) -> tuple[int, ...]:
-        """Labels of the unknown classes among all classes of the data.
+    def _holds(self, domain: str, label: int) -> bool:
+        if self.only_unknown:
+            return self.choice.is_unknown(label) and self.choice.occurs(domain, label)
+        return self.may_train(domain, label)
 
-        Raises:
-            ValueError: If there are no such classes, or fewer than two others.
-        """
-        if not self.unknown_classes:
-            return ()
-        if self._unknown_labels is None:
-            classes = self._metainfo['classes']
-            foreign = [name for name in self.unknown_classes if name not in classes]
-            if foreign or len(classes) < len(set(self.unknown_classes)) + 2:
-                raise ValueError(f'unknown_classes={list(self.unknown_classes)}: the classes are {list(classes)}; name '
-                                 'some of them, and leave two or more to be known')
-            self._unknown_labels = tuple(classes.index(name) for name in self.unknown_classes)
-        return self._unknown_labels
+    def may_train(self, domain: str, label: int) -> bool:
+        """Whether samples of this class of the data are there for training, be it without their label."""
+        kept = self.keep_unknown and domain not in self.source_domains
+        return self.choice.occurs(domain, label) and (kept or not self.choice.is_unknown(label))
+
+    def _check_chosen(self, empty: list[str]) -> None:
+        files = ', '.join(self.split_files())
+        if self.only_unknown and len(empty) == len(self.domains):
+            raise ValueError(f'{files}: no sample of domains {self.domains} is of the classes {self.unknown_classes}: '
+                             'hold out others')
+        if empty and not self.only_unknown:
+            raise ValueError(f'{files}: unknown_classes, source_classes and target_classes leave no sample of domains '
+                             f'{empty}: name other classes')
 
     def _annotate(self, domain: str, raw: dict[str, Any]) -> dict[str, Any]:
         """Add what the domain says to what the split file says."""
@@ -152,7 +165,7 @@ class MultimodalDataset(BaseDataset):
         if not 0 <= label < len(classes):
             raise ValueError(
                 f'{raw["where"]}: label {label} is unknown, the labels are 0 to {len(classes) - 1} {classes}')
-        label -= sum(own < label for own in self.unknown_labels())
+        unknown, label = self.choice.is_unknown(label), self.choice.known(label)
         is_target = domain not in self.source_domains
         info = {
             'modalities': raw['modalities'],
@@ -163,7 +176,7 @@ class MultimodalDataset(BaseDataset):
             'sample_id': f'{domain}/{raw["sample_id"]}'}
         if 'split' in raw:
             info['split'] = raw['split']
-        if self.only_unknown:
+        if unknown:
             del info['gt_label']
         elif is_target and self.unlabeled_target:
             del info['gt_label']

@@ -1,10 +1,12 @@
 """Whether a score tells what to trust from what not: right from wrong predictions, known from unknown classes."""
 
-from math import nan
+from math import ceil, nan
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from mmda_ext import epsilons
 
 
 def auroc(trusted: Tensor, others: Tensor) -> float:
@@ -69,3 +71,18 @@ def excess_aurc(scores: Tensor, correct: Tensor) -> float:
     """
     rank = torch.arange(1, len(scores) + 1, dtype=torch.float64)
     return aurc(scores, correct) - ((rank - correct.sum()).clamp_min(0) / rank).mean().item()
+
+
+def false_alarms_at_95(trusted: Tensor, others: Tensor) -> float:
+    """Share of the trusted at or below the smallest threshold that flags 95 % of the others; NaN where none is there.
+
+    :func:`fpr_at_95` takes the trusted for the positives, this the others: both are called FPR95.
+
+    Args:
+        trusted (Tensor): Scores, ``(n, )``.
+        others (Tensor): Scores, ``(k, )``.
+    """
+    if not len(trusted) or not len(others):
+        return nan
+    threshold = others.sort().values[ceil(0.95 * len(others) - epsilons.ROUNDING) - 1]
+    return (trusted <= threshold).double().mean().item()

@@ -98,6 +98,46 @@ def test_classes_that_were_held_out(tmp_path, capsys):
     assert f'against {len(unknown)} samples of b, which were held out' in capsys.readouterr().out
 
 
+def test_open_set(tmp_path, capsys):
+    """From training with one class less to HOS at the threshold of validation, counted by hand."""
+    cfg = feature_config('heads', tmp_path, tmp_path / 'run', epochs=2)
+    file = write_config(tmp_path / 'heads.py', cfg)
+    cfg.unknown_classes = ['b']
+    set_unknown_classes(cfg)
+    runner = run(cfg)
+    folder = tmp_path / 'run'
+    checkpoint = folder / result(folder)['checkpoint']
+    assert call(file, checkpoint, '--protocol', 'open-set', '--cfg-options', 'unknown_classes=[b]',
+                'protocols.open_set.os=sample') == 0
+    outcome = result(folder)['protocols']['open_set']
+
+    sides = []
+    for loader, changes in ((cfg.val_dataloader, {}), (cfg.test_dataloader, {}),
+                            (cfg.test_dataloader, dict(only_unknown=True))):
+        data = Runner.build_dataloader(dict(loader, dataset=dict(loader.dataset, **changes), batch_size=90))
+        sides.append(runner.model.test_step(next(iter(data))))
+    validation, known, unknown = ([float(sample.pred_score.detach().max()) for sample in samples] for samples in sides)
+    threshold = sorted(validation, reverse=True)[-(-95 * len(validation) // 100) - 1]
+    right = sum(bool(sample.pred_label == sample.gt_label) and own >= threshold
+                for sample, own in zip(sides[1], known)) / len(known)
+    rejected = sum(own < threshold for own in unknown) / len(unknown)
+    own = outcome['predictors']['model']
+    expected = (threshold, right, rejected, 2 * right * rejected / (right + rejected) if right + rejected else 0)
+    assert [own[key] for key in ('threshold', 'os', 'unk', 'hos')] == pytest.approx(expected, abs=1e-6)
+    assert {'hos_oracle', 'accuracy_oracle', 'fpr95_known_positive', 'fpr95_unknown_positive'} <= set(own)
+    assert [outcome[f'{name}_samples'] for name in ('validation', 'known', 'unknown')] == list(map(
+        len, (validation, known, unknown)))
+    out = capsys.readouterr().out
+    assert (folder / 'open_set.md').read_text() in out
+    assert 'Oracle: the best of ten thresholds, chosen by the labels of the test' in out
+
+
+def test_a_model_that_knows_all_classes_has_no_open_set(trained, tmp_path, capsys):
+    file, checkpoint, _ = trained
+    assert call(file, checkpoint, '--work-dir', tmp_path, '--protocol', 'open-set') == 1
+    assert 'the model knows all classes of its data: train and test with unknown_classes' in capsys.readouterr().err
+
+
 REFUSAL = "this model: fill='gold' is unknown: choose one of 'zeros'"
 
 

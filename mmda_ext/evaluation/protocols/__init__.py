@@ -1,6 +1,6 @@
 """Evaluations of a trained model beyond its accuracy: ``tools/test.py CONFIG CHECKPOINT --protocol NAME ...``.
 
-A protocol is one file of this folder. ``<name>.py`` defines a class ``<Name>``, a :class:`.base.Protocol` registered in
+A protocol is one file of this folder. ``<name>.py`` defines a class ``<Name>`` (``open_set``: ``OpenSet``), a :class:`.base.Protocol` registered in
 ``PROTOCOLS``; the file's name is what ``--protocol`` takes. Its arguments are the options, which a config gives as
 ``protocols = dict(<name>=dict(...))`` and the command line as ``--cfg-options protocols.<name>.<option>=...``. Its
 ``evaluate`` is given an :class:`.base.Evaluation`, which has the scores of the plain test, runs the model on other
@@ -22,7 +22,7 @@ def protocol_names() -> tuple[str, ...]:
 
 def class_name(protocol: str) -> str:
     """Class of a protocol in its file, and its ``type`` in ``PROTOCOLS``."""
-    return protocol.capitalize()
+    return ''.join(map(str.capitalize, protocol.split('_')))
 
 
 def import_protocols() -> None:

@@ -15,6 +15,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
+from mmda_ext.engine.data_checks import dataset_configs_in
 from mmda_ext.engine.still_samples import (
     is_labelled_source,
     labelled_features,
@@ -123,17 +124,18 @@ class Evaluation:
         rows = [[_row(sample)] if self._counts(sample) else [] for sample in self._tested]
         return _scores(_joined(rows, len(self.runner.test_dataloader.dataset)))
 
-    def scores(self, loader: Mapping[str, Any], labelled: bool = True) -> Scores:
+    def scores(self, loader: Mapping[str, Any], labelled: bool = True, all_splits: bool = False) -> Scores:
         """What the model says of the samples of another loader: an edited :meth:`test_loader`.
 
         Args:
             loader (Mapping): Its config.
             labelled (bool): Whether all samples have labels; those of the others are -1.
+            all_splits (bool): Whether samples count that ``inductive_split`` of the test leaves out.
         """
         model = self.runner.model.module if is_model_wrapper(self.runner.model) else self.runner.model
         built = self.build(loader)
         rows = sample_rows(model, built, lambda inputs, samples: [_row(sample, labelled) for sample in model(
-            inputs, samples, mode='predict')], self._counts, len(built.dataset))
+            inputs, samples, mode='predict')], _all if all_splits else self._counts, len(built.dataset))
         return _scores(_everywhere(rows))
 
     def adapted(self, method: TestTimeMethod, loader: Mapping[str, Any], dataset: Any) -> Scores:
@@ -143,6 +145,26 @@ class Evaluation:
             rows = sample_rows(self.model, stream, lambda inputs, samples: [
                 _row(sample) for sample in session.predict(inputs, samples)], self._counts)
         return _scores(rows)
+
+    @cached_property
+    def unknown(self) -> tuple[list[str], Scores] | None:
+        """Classes that the data sets of the test hold out, and what the model says of their samples; None of none."""
+        loader, classes = self.test_loader(), []
+        for dataset in dataset_configs_in(loader['dataset']):
+            classes += [name for name in dataset.get('unknown_classes') or () if name not in classes]
+            dataset['only_unknown'] = True
+        return (classes, self.scores(loader, labelled=False)) if classes else None
+
+    @cached_property
+    def validation(self) -> Scores:
+        """What the model says of the validation samples, which are of the sources.
+
+        Raises:
+            ValueError: If the config has none.
+        """
+        if self.cfg.get('val_dataloader') is None:
+            raise ValueError(f'{self.cfg.filename} has no `val_dataloader`, whose samples this protocol needs')
+        return self.scores(copy.deepcopy(dict(self.cfg.val_dataloader)), all_splits=True)
 
     def test_loader(self) -> dict[str, Any]:
         """Config of the loader of the test: a copy, to be edited."""
@@ -187,6 +209,10 @@ class Evaluation:
 def accuracy(probabilities: Tensor, labels: Tensor) -> float:
     """Top-1 accuracy in percent of ``(N, C)`` against ``(N, )``; the lower class wins among equals."""
     return 100. * (probabilities.argmax(1) == labels).double().mean().item()
+
+
+def _all(sample: Any) -> bool:
+    return True
 
 
 def _row(sample: Any, labelled: bool = True) -> tuple[str, int, dict[str, Tensor]]:

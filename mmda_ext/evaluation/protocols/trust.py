@@ -6,7 +6,6 @@ from typing import Any
 
 from torch import Tensor
 
-from mmda_ext.engine.data_checks import dataset_configs_in
 from mmda_ext.evaluation import calibration, detection
 from mmda_ext.evaluation.protocols.base import MODEL, Evaluation, Protocol, accuracy
 from mmda_ext.registry import PROTOCOLS
@@ -86,14 +85,9 @@ def measures(probabilities: Tensor, labels: Tensor, bins: int) -> dict[str, floa
 
 def _out_of_class(evaluation: Evaluation) -> dict[str, Any]:
     """Known against held-out classes by the confidence, of each predictor; empty where none is held out."""
-    loader = evaluation.test_loader()
-    classes: list[str] = []
-    for dataset in dataset_configs_in(loader['dataset']):
-        classes += [name for name in dataset.get('unknown_classes') or () if name not in classes]
-        dataset['only_unknown'] = True
-    if not classes:
+    if evaluation.unknown is None:
         return {}
-    inside, outside = evaluation.clean, evaluation.scores(loader, labelled=False)
+    inside, (classes, outside) = evaluation.clean, evaluation.unknown
     sides = {name: (own.max(1)[0], outside.probabilities[name].max(1)[0])
              for name, own in inside.probabilities.items() if name in outside.probabilities}
     return {'classes': classes, 'samples': len(outside.labels), 'predictors': {

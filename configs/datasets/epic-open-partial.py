@@ -1,4 +1,4 @@
-# MOOSA's open-partial generalization on EPIC-Kitchens: each kitchen has classes of its own; `close` is in the target alone.
+# MOOSA's open-partial generalization on EPIC-Kitchens: each kitchen has classes of its own, `close` only the target.
 # docs/open_set.md
 _base_ = ['./epic.py']
 

@@ -60,6 +60,11 @@ def enough(*rows: Tensor, least: int) -> bool:
     return min(joined_count(own) for own in rows) >= least
 
 
+def on_every_process(count: int, least: int, device: torch.device) -> bool:
+    """Whether the counts of all processes are at least that; with one it does not wait for the device."""
+    return (count if get_world_size() == 1 else min(_counts(count, device))) >= least
+
+
 def joined_count(rows: Tensor) -> int:
     """Number of rows of all processes; with one process it does not wait for the device."""
     return len(rows) if get_world_size() == 1 else sum(_counts(len(rows), rows.device))

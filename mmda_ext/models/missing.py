@@ -69,4 +69,5 @@ def fill_in(model: Any, features: Mapping[str, Tensor], fill: str,
 
 
 def _translator(model: Any) -> Any:
-    return next((objective for objective in model.objectives if objective.stands_in), None)
+    parts = (part for objective in model.objectives for part in objective.modules())
+    return next((part for part in parts if getattr(part, 'stands_in', False)), None)

@@ -105,7 +105,7 @@ def test_a_model_with_heads_goes_without_a_modality(place, table):
 
 @pytest.fixture(scope='module')
 def recorded(tmp_path_factory):
-    """A table of videos, sounds, sensors and words, of which rows are segments; a run on it, and the dump of its test."""
+    """A table of videos, sounds, sensors and words, some rows are segments; a run on it, and the dump of its test."""
     pytest.importorskip('av')
     path = tmp_path_factory.mktemp('recorded')
     table = make_recordings(path)
@@ -132,7 +132,8 @@ def test_rows_of_a_table_to_train_on_are_predicted_as_in_its_test(recorded):
         scores_of_test = dumped[one.id.rpartition('line ')[2]]
         torch.testing.assert_close(torch.tensor(list(one.scores.values())), scores_of_test.cpu(), atol=1e-6, rtol=0)
     whole, part = ({name: cells.get(name) for name in ('start', 'stop')} for cells in (found[0].row, found[1].row))
-    assert whole == dict(start='', stop='') and part == dict(start='.25', stop='.75')
+    assert whole == dict(start='', stop='')
+    assert part == dict(start='.25', stop='.75')
 
 
 def test_one_clip_of_a_run_on_a_table(recorded):
@@ -147,9 +148,9 @@ def test_one_clip_of_a_run_on_a_table(recorded):
     from_table = inferencer(str(path / 'own.csv'), batch_size=1)[2]
     assert one.scores == in_memory.scores == pytest.approx(from_table.scores, abs=1e-6)
     assert one.label in ('clap', 'wave')
+    lines = (path / 'own.csv').read_text().splitlines()
+    (path / 'wrong.csv').write_text('\n'.join([*lines[:2], lines[2].replace('.75', 'abc')]))
     with pytest.raises(ValueError, match='line 3, column stop: .abc. is no number that is at least 0'):
-        lines = (path / 'own.csv').read_text().splitlines()
-        (path / 'wrong.csv').write_text('\n'.join([*lines[:2], lines[2].replace('.75', 'abc')]))
         inferencer(str(path / 'wrong.csv'))
 
 

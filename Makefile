@@ -5,15 +5,18 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.made
 # One thread per test process: more only compete for the same cores.
+# Notebooks call `mmda`.
+ON_PATH := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 TEST := OMP_NUM_THREADS=1 $(RUN) -m pytest -m "not gpu" -n auto --dist worksteal
 
-.PHONY: help demo demo-full test lint types docs doctor release clean
+.PHONY: help demo demo-full test lint types docs notebooks doctor release clean
 
 help:
 	@echo "make demo       train and compare on a small data set that the package makes itself"
 	@echo "make demo-full  the same with more methods and seeds"
 	@echo "make test       all tests that need no GPU;  make lint, make types: static checks"
 	@echo "make docs       the documentation as a site, in build/site"
+	@echo "make notebooks  the notebooks of docs/notebooks, run again in place"
 	@echo "make release    wheel and source archive in dist/, checked and tried in an empty environment"
 	@echo "make doctor     what is installed, and whether it was tested together"
 	@echo "make clean      remove .venv and everything built"
@@ -40,8 +43,13 @@ lint: $(STAMP)
 types: $(STAMP)
 	$(RUN) -m mypy
 
+# The notebooks are run for the site, so a page that no longer works stops here.
 docs: $(STAMP)
-	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build
+	$(ON_PATH) NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build
+
+# The same for those in the checkout, with their results and pictures.
+notebooks: $(STAMP)
+	$(ON_PATH) $(RUN) -m nbconvert --to notebook --execute --inplace docs/notebooks/*.ipynb
 
 doctor: $(STAMP)
 	$(RUN) -m mmda_ext.doctor

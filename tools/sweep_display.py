@@ -28,7 +28,7 @@ class Display:
     def __init__(self, sweep: Sweep, console: Console) -> None:
         self.sweep, self.console, self.started = sweep, console, time.monotonic()
         columns = (TextColumn('{task.description}'), BarColumn(), TextColumn('{task.fields[note]}'))
-        self.live = console.is_terminal
+        self.live = console.file.isatty()
         self.progress = Progress(*columns, console=console, disable=not self.live)
         self.whole = self.progress.add_task('grid', total=len(sweep.cells), note='')
         self.tasks: dict[str, TaskID] = {}

@@ -26,6 +26,7 @@ def bar(name: str, total: int, shown: bool = True) -> Iterator[Callable[[int], N
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TextColumn('left'), TimeRemainingColumn())
     console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    # Not `console.is_terminal`: a notebook claims to be one, and each state of the bar would be a line there.
+    with Progress(*columns, console=console, disable=not console.file.isatty()) as progress:
         task = progress.add_task(name, total=total)
         yield lambda count: progress.advance(task, count)

@@ -10,6 +10,7 @@ import torch
 
 from mmda_ext.apis.inputs import Input
 from mmda_ext.datasets.feature_scaling import scale_features
+from mmda_ext.datasets.table_file import read_number
 
 _NUMBERED = re.compile(r'(.*?)(\d+)(\.(?:jpe?g|png|bmp|webp))', flags=re.IGNORECASE)
 
@@ -26,8 +27,23 @@ def entries_of(item: Input, words: Sequence[str] = (), features: Mapping[str, An
         FileNotFoundError: If a file is missing.
         ValueError: If a value cannot be what its modality needs.
     """
-    return {name: _entry(value, f'{item.id}, {name}', item.folder, name in words, (features or {}).get(name))
-            for name, value in item.values.items()}
+    entries = {name: _entry(value, f'{item.id}, {name}', item.folder, name in words, (features or {}).get(name))
+               for name, value in item.values.items()}
+    return {name: {**entry, **_stretch(item, name, entry)} for name, entry in entries.items()}
+
+
+def _stretch(item: Input, name: str, entry: Mapping[str, Any]) -> dict[str, float | None]:
+    """Which part of its files a row stands for, by the columns that a table to train on has for it."""
+    def number(column: str) -> float | None:
+        cell = item.row.get(column, '').strip()
+        return read_number(cell, column, f'{item.id}, column {column}') if cell else None
+
+    times = {'start_time': number('start'), 'stop_time': number('stop')}
+    if 'filename' in entry:
+        return times
+    # Images and arrays have no clock.
+    rate = number(f'{name}_rate') if {'frame_dir', 'array_path'} & entry.keys() else None
+    return {**times, 'rate': rate} if rate else {}
 
 
 def _entry(value: Any, where: str, folder: Path, is_text: bool, features: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -56,13 +72,13 @@ def _of_path(path: Path, where: str) -> dict[str, Any]:
         raise FileNotFoundError(f'{where}: {path} does not exist: check the path')
     if path.suffix == '.npy':
         try:
-            return {'feature': np.load(path, allow_pickle=False)}
+            return {'feature': np.load(path, allow_pickle=False), 'array_path': str(path)}
         # A damaged file may fail anywhere in the reading.
         except Exception as error:
             raise ValueError(f'{where}: {path} cannot be read: {error or type(error).__name__}: write it with '
                              'numpy.save') from error
     # Each reader has a key of its own, and the pipeline says which one is there.
-    return {'filename': str(path), 'audio_path': str(path), 'start_time': None, 'stop_time': None, 'modality': 'RGB'}
+    return {'filename': str(path), 'audio_path': str(path), 'start_index': 0, 'modality': 'RGB'}
 
 
 def _frames(folder: Path, where: str) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class MMDAInferencer:
         self.classes: tuple[str, ...] = tuple(map(str, self.model.dataset_meta.get('classes', ())))
         self.batch_size: int = self.model.cfg.test_dataloader.get('batch_size', 1)
         self._pipeline = test_pipeline(self.model.cfg)
-        self._words = tuple(modalities_with(self._pipeline, 'TokenizeText'))
+        self._words = tuple(modalities_with(self._pipeline, ('TokenizeText', 'HashWords')))
         #: By what is left out.
         self._composed: dict[tuple[str, ...], Compose] = {}
 

@@ -29,11 +29,11 @@ def test_pipeline(cfg: Config) -> list[Any]:
 test_pipeline.__test__ = False  # type: ignore[attr-defined]  # no test case, whatever the name suggests to pytest
 
 
-def modalities_with(pipeline: Sequence[Step], transform: str) -> Iterator[str]:
-    """Modalities of which a step is of this type."""
+def modalities_with(pipeline: Sequence[Step], transforms: tuple[str, ...]) -> Iterator[str]:
+    """Modalities of which a step is of one of these types."""
     for step in filter(_is_per_modality, pipeline):
         for name, steps in step.items():
-            if name != 'type' and any(str(own.get('type')).endswith(transform) for own in steps):
+            if name != 'type' and any(str(own.get('type')).endswith(transforms) for own in steps):
                 yield name
 
 

@@ -22,7 +22,7 @@ from mmda_ext.compat.checkpoints import (
 )
 from mmda_ext.compat.config_in_checkpoint import ignore_configs_in_checkpoints
 from mmda_ext.compat.configs import format_configs_once, quiet_substitution
-from mmda_ext.compat.devices import allow_cpu_amp, end_together, has_accelerator, prepare_cpu_distributed
+from mmda_ext.compat.devices import allow_cpu_amp, end_together, has_accelerator, prepare_cpu_distributed, recurrent
 from mmda_ext.compat.downloads import load_from_http
 from mmda_ext.compat.dumps import read_dump
 from mmda_ext.compat.imports import disable_vindlu, provide_drn, provide_importlib_metadata
@@ -37,7 +37,7 @@ __all__ = [
     'forget_missing_weights', 'format_configs_once', 'has_accelerator', 'held_back_start', 'hush_import_warnings',
     'hush_parameter_lists', 'ignore_configs_in_checkpoints', 'keep_checkpoints_at_home', 'keep_order',
     'load_from_http', 'load_from_local', 'mend_scopes', 'prepare_cpu_distributed', 'provide_drn',
-    'provide_importlib_metadata', 'quiet_substitution', 'read_checkpoint', 'read_dump', 'register_package',
+    'provide_importlib_metadata', 'quiet_substitution', 'read_checkpoint', 'read_dump', 'recurrent', 'register_package',
     'replace_pkg_resources', 'tensors_only', 'workarounds_in_force'
 ]
 

@@ -17,6 +17,19 @@ def allow_cpu_amp() -> None:
         warnings.filterwarnings('ignore', message=message)
 
 
+def recurrent(layer: Any, x: Any) -> Any:
+    """What an LSTM or GRU gives for ``x``; on a CPU in the precision of its weights, also under autocast.
+
+    torch 2.13 sends bfloat16 to oneDNN, which has such layers for some processors only ("could not create a primitive
+    descriptor", pytorch/pytorch#187334).
+    """
+    import torch
+    if x.device.type != 'cpu':
+        return layer(x)
+    with torch.autocast('cpu', enabled=False):
+        return layer(x.to(next(layer.parameters()).dtype))
+
+
 def has_accelerator() -> bool:
     """Whether MMEngine would place a model on anything but the CPU."""
     from mmengine.device import get_device

@@ -46,16 +46,7 @@ class Table:
             ValueError: If it is something else.
         """
         cell = self.columns[column][row].strip() if column in self.columns else ''
-        if not cell:
-            return None
-        try:
-            value = float(cell)
-        except ValueError:
-            value = math.nan
-        if not 0 <= value < math.inf:
-            unit = 'steps or images per second' if column.endswith('_rate') else 'seconds, such as 12.5'
-            raise ValueError(f'{self.where(row, column)}: {cell!r} is no number that is at least 0: write {unit}')
-        return value
+        return read_number(cell, column, self.where(row, column)) if cell else None
 
     def labels(self, classes: Sequence[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """As :func:`class_labels`: indices of the classes, int64, and their names.
@@ -125,3 +116,24 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def read_number(cell: str, column: str, where: str) -> float:
+    """The number of a cell, at least 0.
+
+    Args:
+        cell (str): The cell.
+        column (str): Its column: ``<name>_rate`` holds steps per second, another seconds.
+        where (str): File, row and column, for the message.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        unit = 'steps or images per second' if column.endswith('_rate') else 'seconds, such as 12.5'
+        raise ValueError(f'{where}: {cell!r} is no number that is at least 0: write {unit}')
+    return value

@@ -87,3 +87,13 @@ def test_backbone_on_ready_made_sequences():
         SequenceBackbone(dict(type='mmda_ext.LSTMEncoder'))
     with pytest.raises(ValueError, match='kernel_sizes'):
         TextCNN(6, kernel_sizes=())
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_a_recurrent_layer_on_a_cpu_is_in_its_own_precision_under_autocast(dtype):
+    """Not every processor has a bfloat16 one."""
+    encoder, x, lengths = LSTMEncoder(3, 4).to(dtype), torch.randn(2, 5, 3, dtype=dtype), torch.tensor([5, 2])
+    with torch.autocast('cpu', torch.bfloat16):
+        mixed = encoder(x, lengths)
+    assert mixed.dtype == dtype
+    assert torch.equal(mixed, encoder(x, lengths))

@@ -15,6 +15,7 @@ from mmengine.fileio import load
 from mmda_ext.apis import MMDAInferencer, cli, extract_features, init_recognizer
 from mmda_ext.datasets import FeatureDataset
 from tests.conftest import ROOT
+from tests.test_datasets.recordings import make_recordings
 
 sys.path.insert(0, str(ROOT / 'tools'))
 import extract
@@ -100,6 +101,57 @@ def test_a_model_with_heads_goes_without_a_modality(place, table):
     assert alone.scores != pytest.approx(both.scores, abs=1e-3)
     with pytest.raises(ValueError, match=r"input 0 lacks audio: fill='left-out' needs a class head for every modality"):
         MMDAInferencer(place / 'erm')([dict(face=arrays['face'][0])])
+
+
+@pytest.fixture(scope='module')
+def recorded(tmp_path_factory):
+    """A table of videos, sounds, sensors and words, some rows are segments; a run on it, and the dump of its test."""
+    pytest.importorskip('av')
+    path = tmp_path_factory.mktemp('recorded')
+    table = make_recordings(path)
+    columns, *rows = [line.split(',') for line in table.read_text().splitlines()]
+    cut = [[*columns, 'start', 'stop', 'sensor_rate'],
+           *([*row, *(('.25', '.75') if number % 2 else ('', '')), '20'] for number, row in enumerate(rows))]
+    table.write_text('\n'.join(map(','.join, cut)) + '\n')
+    cli.run_training(['erm', '--dataset', str(table), '--target', 'siteB', '--work-dir', str(path / 'run'),
+                      '--cfg-options', 'train_cfg.max_epochs=1', 'train_dataloader.batch_size=4',
+                      *(f'{part}_dataloader.num_workers=0' for part in ('train', 'val', 'test'))])
+    cli.run_test(['erm', str(next((path / 'run').glob('best_*.pth'))), '--dataset', str(table), '--target', 'siteB',
+                  '--dump', str(path / 'd.pkl'), '--work-dir', str(path / 'test'), '--cfg-options',
+                  'test_dataloader.num_workers=0'])
+    return path, [dict(zip(cut[0], row)) for row in cut[1:]]
+
+
+def test_rows_of_a_table_to_train_on_are_predicted_as_in_its_test(recorded):
+    """Files of every kind, and the part of them that a row stands for."""
+    path, _ = recorded
+    dumped = {sample['sample_id'].rpartition('line')[2]: sample['pred_score'] for sample in load(path / 'd.pkl')}
+    found = [one for one in MMDAInferencer(path / 'run')(str(path / 'own.csv')) if one.row['domain'] == 'siteB']
+    assert len(found) == len(dumped) == 8
+    for one in found:
+        scores_of_test = dumped[one.id.rpartition('line ')[2]]
+        torch.testing.assert_close(torch.tensor(list(one.scores.values())), scores_of_test.cpu(), atol=1e-6, rtol=0)
+    whole, part = ({name: cells.get(name) for name in ('start', 'stop')} for cells in (found[0].row, found[1].row))
+    assert whole == dict(start='', stop='')
+    assert part == dict(start='.25', stop='.75')
+
+
+def test_one_clip_of_a_run_on_a_table(recorded):
+    """Files, an array in memory and words; a whole clip is a row without start and stop."""
+    path, rows = recorded
+    row = rows[2]
+    assert (row['domain'], row['start']) == ('siteB', '')
+    files = {name: path / row[name] for name in ('video', 'audio', 'sensor')}
+    inferencer = MMDAInferencer(path / 'run')
+    one = inferencer(dict(files, text=row['text']))
+    in_memory = inferencer(dict(files, sensor=np.load(files['sensor']), text=row['text']))
+    from_table = inferencer(str(path / 'own.csv'), batch_size=1)[2]
+    assert one.scores == in_memory.scores == pytest.approx(from_table.scores, abs=1e-6)
+    assert one.label in ('clap', 'wave')
+    lines = (path / 'own.csv').read_text().splitlines()
+    (path / 'wrong.csv').write_text('\n'.join([*lines[:2], lines[2].replace('.75', 'abc')]))
+    with pytest.raises(ValueError, match='line 3, column stop: .abc. is no number that is at least 0'):
+        inferencer(str(path / 'wrong.csv'))
 
 
 @pytest.mark.parametrize(('source', 'message'), [

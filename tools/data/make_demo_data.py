@@ -57,7 +57,7 @@ def make(root: Path, spec: DemoSpec, workers: int, console: Console) -> None:
     started = time.perf_counter()
     counts = (MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     columns = (TextColumn('{task.description}'), BarColumn(), *counts)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, disable=not console.file.isatty()) as bar:
         task = bar.add_task(str(root), total=None)
         new = make_demo_data(root, spec, workers, lambda done, total: bar.update(task, completed=done, total=total))
     megabytes = sum(path.stat().st_size for path in root.rglob('*') if path.is_file()) / 1e6

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace, read: Callable[[], Release]) -> int:
 def _prepare(args: argparse.Namespace, release: Release, options: MediaOptions, console: Console) -> dict[str, Any]:
     columns = (TextColumn('{task.description}'), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
                TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, disable=not console.file.isatty()) as bar:
         task = bar.add_task('utterances', total=None)
         told = 0
 
@@ -74,7 +74,7 @@ def _prepare(args: argparse.Namespace, release: Release, options: MediaOptions, 
             nonlocal told
             bar.update(task, completed=done, total=total)
             # A log file has no moving bar; a line for each tenth is enough.
-            if not console.is_terminal and done * 10 // total > told:
+            if not console.file.isatty() and done * 10 // total > told:
                 told = done * 10 // total
                 console.print(f'{done} of {total} utterances')
 

@@ -110,9 +110,10 @@ def _times(results: dict) -> np.ndarray:
 class LoadArray(BaseTransform):
     """Read ``array_path``, a ``.npy`` file, as a sequence: adds ``feature``, float32, shape ``(L, channels)``.
 
-    The first axis is time, the others are joined. An array of one axis is one vector, ``(1, channels)``, or with
-    ``channels=1`` a signal, ``(L, 1)``. With ``rate`` (steps per second) only the steps from ``start_time`` to
-    ``stop_time`` are read; a stretch over the end is cut, and the sample gets ``incomplete='shortened'``.
+    Without ``array_path``, ``feature`` is the array. The first axis is time, the others are joined. An array of one
+    axis is one vector, ``(1, channels)``, or with ``channels=1`` a signal, ``(L, 1)``. With ``rate`` (steps per second)
+    only the steps from ``start_time`` to ``stop_time`` are read; a stretch over the end is cut, and the sample gets
+    ``incomplete='shortened'``.
 
     Args:
         channels (int): Numbers in each step.
@@ -128,8 +129,9 @@ class LoadArray(BaseTransform):
         self.channels, self.shortened_segments = channels, 0
 
     def transform(self, results: dict) -> dict:
-        path, rate = results['array_path'], results.get('rate')
-        values = as_steps(path, open_array(path), self.channels)
+        path, rate = results.get('array_path', 'the array'), results.get('rate')
+        given = open_array(path) if 'array_path' in results else results['feature']
+        values = as_steps(path, given, self.channels)
         results.pop('incomplete', None)
         if rate:
             values = values[self._steps(results, len(values), rate)]

@@ -4,6 +4,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmda_ext.compat import recurrent
 from mmda_ext.registry import MODELS
 
 
@@ -35,6 +36,6 @@ class LSTMEncoder(BaseModule):
         """``(N, L, F)`` and lengths ``(N, )`` -> ``(N, out_channels)``."""
         steps = torch.arange(x.shape[1], device=x.device)
         x = x.masked_fill((steps >= lengths[:, None])[..., None], 0)
-        out, _ = self.lstm(x)
+        out, _ = recurrent(self.lstm, x)
         outside = steps >= lengths.clamp(min=1)[:, None]
         return out.masked_fill(outside[..., None], -torch.inf).amax(dim=1)

@@ -1,5 +1,5 @@
-# MOOSA's open-set adaptation on EPIC-Kitchens: one labelled kitchen without `close`; the other one trains without labels,
-# with all classes. docs/open_set.md
+# MOOSA's open-set adaptation on EPIC-Kitchens: one labelled kitchen without `close`; the other one trains without
+# labels, with all classes. docs/open_set.md
 _base_ = ['./epic.py']
 
 adapts = True

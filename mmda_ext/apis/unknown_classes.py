@@ -59,8 +59,8 @@ def _keep_in_target(cfg: Config, unknown: list[str]) -> None:
     unlabelled = [own for own in _datasets(cfg, 'train') if own.get('unlabeled_target')]
     if not unlabelled or not unknown:
         lacks = 'unknown_classes names none' if unlabelled else 'no data set of train_dataloader has unlabeled_target'
-        raise ValueError(f'{IN_TARGET}=True trains on unlabelled samples of unknown classes in the target, but {lacks}: '
-                         'take it out, or choose data with an unlabelled target and name the classes')
+        raise ValueError(f'{IN_TARGET}=True trains on unlabelled samples of unknown classes in the target, but '
+                         f'{lacks}: take it out, or choose data with an unlabelled target and name the classes')
     for dataset in unlabelled:
         dataset.keep_unknown = True
 

@@ -70,8 +70,8 @@ class ClassChoice:
                              'out of all sources: name a class in one of them')
         lacking = [name for name in classes if name not in named | set(self.unknown)]
         if self.source_classes and lacking:
-            raise ValueError(f'source_classes leaves {lacking} without a sample in any source, so that the model cannot '
-                             'learn them: name them there, or in unknown_classes')
+            raise ValueError(f'source_classes leaves {lacking} without a sample in any source, so that the model '
+                             'cannot learn them: name them there, or in unknown_classes')
 
     def known(self, label: int) -> int:
         """Label of a known class among the known ones."""

@@ -14,8 +14,8 @@ COLUMNS = {
     'HOS': ('hos', 100), 'OS*': ('os', 100), 'UNK': ('unk', 100), 'AUROC': ('auroc', 1),
     'FPR95 (known positive)': ('fpr95_known_positive', 1), 'FPR95 (unknown positive)': ('fpr95_unknown_positive', 1),
     'HOS (oracle)': ('hos_oracle', 100), 'accuracy (oracle)': ('accuracy_oracle', 100)}
-ORACLE_NOTE = ('Oracle: the best of ten thresholds, chosen by the labels of the test, with OS* over samples, as MOOSA\'s '
-               'release reports; no model can know it.')
+ORACLE_NOTE = ('Oracle: the best of ten thresholds, chosen by the labels of the test, with OS* over samples, as '
+               'MOOSA\'s release reports; no model can know it.')
 
 
 @PROTOCOLS.register_module()
@@ -76,8 +76,9 @@ class OpenSet(Protocol):
     def table(self, result: Mapping[str, Any]) -> str:
         mean = {'class': 'classes', 'sample': 'samples'}[result['os']]
         title = (f'{result["known_samples"]} samples of known classes, {result["unknown_samples"]} of '
-                 f'{", ".join(result["classes"])}. HOS, OS* (mean over {mean}) and UNK in percent, at the threshold that '
-                 f'accepts {100 * result["keep"]:g} % of {result["validation_samples"]} validation samples of the sources.')
+                 f'{", ".join(result["classes"])}. HOS, OS* (mean over {mean}) and UNK in percent, at the threshold '
+                 f'that accepts {100 * result["keep"]:g} % of {result["validation_samples"]} validation samples '
+                 'of the sources.')
         lines = [title, '', _line(['predictor', *COLUMNS]), '|' + '---|' * (len(COLUMNS) + 1)]
         for name, own in result['predictors'].items():
             lines.append(_line([name, *(f'{factor * float(own[key]):.{1 if factor > 1 else 3}f}'

@@ -1,4 +1,4 @@
-"""Terms of the source that sure samples of the target have, too (MOOSA's open-set adaptation; Dong et al., ECCV 2024)."""
+"""Terms of the source that sure target samples have, too (MOOSA's open-set adaptation; Dong et al., ECCV 2024)."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

@@ -40,7 +40,8 @@ class PrototypesHook(Hook):
     # Before the hook that seeds the sampler; random numbers are put back.
     priority = 'ABOVE_NORMAL'
 
-    def __init__(self, share: float = 0.1, momentum: float = 0.2, train_dataloader: dict[str, Any] | None = None) -> None:
+    def __init__(self, share: float = 0.1, momentum: float = 0.2,
+                 train_dataloader: dict[str, Any] | None = None) -> None:
         if not 0 < share <= 1:
             raise ValueError(f'PrototypesHook: share={share!r} must be in (0, 1]')
         if not 0 <= momentum < 1:
@@ -74,7 +75,7 @@ class PrototypesHook(Hook):
         return found[0]
 
     def _read(self, runner: Runner, batches: Any) -> tuple[dict[str, Tensor], Tensor]:
-        """Sums of the features ``{m: (C, D_m)}`` and numbers ``(C, )`` of the samples of each class, of all processes."""
+        """Sums of the features ``{m: (C, D_m)}`` and numbers ``(C, )`` of each class's samples, of all processes."""
         objective, model = self._objective(runner), recognizer_of(runner, type(self).__name__)
         sums = {name: torch.zeros_like(objective.prototypes(name), dtype=torch.float64) for name in objective.names}
         counts = torch.zeros(len(objective.known), dtype=torch.float64, device=objective.known.device)

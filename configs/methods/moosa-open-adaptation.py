@@ -1,7 +1,7 @@
 # MOOSA for open-set adaptation: its terms on sure samples of the target, too.
 #
 # section: Multimodal domain generalization
-# method: for [open-set adaptation](open_set.md)
+# method: MOOSA for [open-set adaptation](open_set.md)
 # code: `ConfidentTarget`: `models/objectives/confident_target.py`
 # needs: an unlabelled target
 # keeps: permutations

@@ -1,7 +1,7 @@
 # MOOSA for open sets: more of the translated features is masked.
 #
 # section: Multimodal domain generalization
-# method: for [open sets](open_set.md)
+# method: MOOSA for [open sets](open_set.md)
 # needs: widths that divide into parts
 # keeps: permutations
 # differs: one setting for all targets: 70 % masked (30 or 70 % in the release)

@@ -52,13 +52,14 @@ def _with_pipeline(dataset: Mapping[str, Any], pipeline: Any) -> dict[str, Any]:
     return changed
 
 
-def training_set_of(runner: Runner, own: dict[str, Any] | None, who: str) -> DataLoader:
+def training_set_of(runner: Runner, own: dict[str, Any] | None, who: str, shuffled: bool = False) -> DataLoader:
     """Loader of the training set of a run without augmentation.
 
     Args:
         runner (Runner): The run.
         own (dict, optional): Config of a loader to use instead.
         who (str): Who asks, for the message.
+        shuffled (bool): In an order of its own for each epoch that its sampler is told.
 
     Raises:
         ValueError: If the run counts iterations or does not validate, or its validation has no pipeline.
@@ -69,6 +70,8 @@ def training_set_of(runner: Runner, own: dict[str, Any] | None, who: str) -> Dat
         raise ValueError(f'{who} compares training with source validation, and this run has none: add '
                          '`val_dataloader`, `val_cfg` and `val_evaluator`, and do not pass --no-validate')
     config = own or still_loader(runner.cfg.train_dataloader, runner.cfg.val_dataloader)
+    if shuffled:
+        config = {**config, 'sampler': dict(type='DefaultSampler', shuffle=True)}
     return Runner.build_dataloader(config, seed=runner.seed)
 
 

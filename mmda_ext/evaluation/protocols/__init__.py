@@ -1,11 +1,12 @@
 """Evaluations of a trained model beyond its accuracy: ``tools/test.py CONFIG CHECKPOINT --protocol NAME ...``.
 
 A protocol is one file of this folder. ``<name>.py`` defines a class ``<Name>`` (``open_set``: ``OpenSet``), a
-:class:`.base.Protocol` registered in ``PROTOCOLS``; the file's name is what ``--protocol`` takes. Its arguments are the options, which a config gives as
-``protocols = dict(<name>=dict(...))`` and the command line as ``--cfg-options protocols.<name>.<option>=...``. Its
-``evaluate`` is given an :class:`.base.Evaluation`, which has the scores of the plain test, runs the model on other
-loaders, and knows features; it returns numbers for ``result.json``. Raise a ``ValueError`` with one sentence where a
-model or its data cannot be evaluated so: the other protocols are done all the same.
+:class:`.base.Protocol` registered in ``PROTOCOLS``; the file's name is what ``--protocol`` takes. Its arguments are
+the options, which a config gives as ``protocols = dict(<name>=dict(...))`` and the command line as ``--cfg-options
+protocols.<name>.<option>=...``. Its ``evaluate`` is given an :class:`.base.Evaluation`, which has the scores of the
+plain test, runs the model on other loaders, and knows features; it returns numbers for ``result.json``. Raise a
+``ValueError`` with one sentence where a model or its data cannot be evaluated so: the other protocols are done all
+the same.
 """
 
 import importlib

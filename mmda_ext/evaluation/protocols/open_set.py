@@ -1,6 +1,7 @@
 """Does it predict what it knows and reject what it does not?"""
 
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Any
 
 from mmda_ext.choices import choose
@@ -64,7 +65,7 @@ class OpenSet(Protocol):
 
     def _measures(self, known: Known, unknown: Any, threshold: float) -> dict[str, float]:
         score = open_set_score(known, unknown, threshold, self.os)
-        best, most = (oracle(known, unknown, lambda own, key=key: getattr(own, key)) for key in ('hos', 'accuracy'))
+        best, most = (oracle(known, unknown, attrgetter(key)) for key in ('hos', 'accuracy'))
         return {
             **score._asdict(),
             'auroc': detection.auroc(known.confidence, unknown),

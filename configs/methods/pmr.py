@@ -9,6 +9,7 @@
 # differs: for any number of modalities; without the entropy term of the paper, which its release does not have
 _base_ = ['./erm.py']
 
-model = dict(objectives=[dict(type='mmda_ext.PrototypeClassification', num_classes=_base_.num_classes)])
+model = dict(objectives=[dict(
+    type='mmda_ext.PrototypeClassification', num_classes=_base_.num_classes, loss_weight=1.0)])
 custom_hooks = [*_base_.custom_hooks, dict(type='mmda_ext.PrototypesHook')]
 search = {'model.objectives.0.loss_weight': dict(low=0.1, high=10.0, log=True)}

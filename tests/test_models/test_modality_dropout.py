@@ -50,6 +50,24 @@ def test_fractions(names, present):
     assert int(kept.sum(0).min()) == len(names) - 1
 
 
+@pytest.mark.parametrize(('names', 'present'), [
+    (('video', 'audio'), .5 + .25 / 2), (('video', 'audio', 'flow'), .5 + .125 / 3)])
+def test_independent_draws(names, present):
+    """Two modalities, p = 1/2: both stay 1/4, exactly one 3/4, evenly; none never."""
+    dropout = ModalityDropout(.5, independent=True)
+    kept = torch.stack([value[:, 0] for value in dropout(features_of(40000, names)).values()])
+    assert kept.mean(1).tolist() == pytest.approx([present] * len(names), abs=.01)
+    assert float(kept.prod(0).mean()) == pytest.approx(.5**len(names), abs=.01)
+    assert int(kept.sum(0).min()) == 1
+    assert all(float(row.mean()) == 1 for row in ModalityDropout(0, independent=True)(features_of(99, names)).values())
+
+
+def test_independent_draws_are_of_each_modality():
+    """p = 0.1: a modality of two is missing in 0.1 of the samples, less half of those that lack both."""
+    kept = ModalityDropout(.1, independent=True)(features_of(40000))['video'][:, 0]
+    assert float(kept.mean()) == pytest.approx(.9 + .01 / 2, abs=.005)
+
+
 def test_once_for_a_batch():
     dropout, lost = ModalityDropout(.3, level='batch'), []
     for _ in range(2000):

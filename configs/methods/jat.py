@@ -1,4 +1,4 @@
-# JAT: three adversaries (modality, domain of each modality, domain of all), heads weighted by what the second cannot tell,
+# JAT: three adversaries (modality, domain of each modality, domain of all), heads weighted by the second,
 # samples that lack modalities, and averaged weights.
 #
 # section: Multimodal domain generalization

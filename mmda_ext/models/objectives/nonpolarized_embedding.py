@@ -109,7 +109,8 @@ class NonpolarizedEmbedding(Objective):
         """:math:`L_U` of unit rows ``(M, 2 N, P)``, all first views, then all second ones."""
         joined = [join_rows(half.transpose(0, 1)).transpose(0, 1) for half in projected.chunk(2, 1)]
         shifted = [mean_shift(torch.cat(rows), self.neighbours) for rows in zip(*joined)]
-        return agreement(*unit(torch.cat(shifted, 1)).chunk(2), self.temperature)
+        first, second = unit(torch.cat(shifted, 1)).chunk(2)
+        return contrast_of_views(first, second, self.temperature)
 
     def spectrum(self, rows: Tensor) -> Tensor:
         """:math:`b L_E` of both views' features ``(2 N, D)``."""
@@ -136,7 +137,7 @@ def mean_shift(rows: Tensor, neighbours: int) -> Tensor:
     return unit(rows / 2 + rows[similarity.topk(k).indices].sum(1) / (2 * k))
 
 
-def agreement(first: Tensor, second: Tensor, temperature: float) -> Tensor:
+def contrast_of_views(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """:math:`L_U` of rows ``(N, P)`` and their partners, a scalar; 0 without rows."""
     with torch.autocast(first.device.type, enabled=False):
         similarity = first @ second.T / temperature

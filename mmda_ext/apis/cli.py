@@ -27,6 +27,7 @@ from mmda_ext.apis.config_edits import (
     set_visualization,
     set_work_dir,
 )
+from mmda_ext.apis.few_labels import set_few_labels
 from mmda_ext.apis.options import add_option_flags
 from mmda_ext.apis.protocol import also_select, set_protocol
 from mmda_ext.apis.protocols import run_protocols
@@ -180,6 +181,7 @@ def _prepare(args: argparse.Namespace) -> Config:
         train_on_target(cfg)
     cfg.launcher = args.launcher
     set_unknown_classes(cfg)
+    set_few_labels(cfg)
     set_work_dir(cfg, args)
     set_protocol(cfg)
     compat.allow_mmengine_checkpoints()

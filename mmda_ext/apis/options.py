@@ -12,7 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import DefaultScope, Registry, root
 from mmengine.runner import Runner
 
-from mmda_ext.apis import unknown_classes
+from mmda_ext.apis import few_labels, unknown_classes
 from mmda_ext.apis.option_values import ConfigOptions
 from mmda_ext.engine.test_time import class_path, method_names
 from mmda_ext.evaluation.protocols import class_name, protocol_names
@@ -21,7 +21,8 @@ from mmda_ext.registry import BALANCERS
 #: Top-level keys that MMEngine's runner and this package read; other ones are variables of the config file.
 READ_KEYS = {*inspect.signature(Runner.__init__).parameters, 'activation_checkpointing', 'compile',
              'custom_imports', 'efficient_conv_bn_eval', 'find_unused_parameters', 'model_wrapper_cfg', 'protocols',
-             'runner_type', 'seen_test_domains', 'sync_bn', 'test_time', *unknown_classes.KEYS} - {'self', 'cfg'}
+             'runner_type', 'seen_test_domains', 'sync_bn', 'test_time', few_labels.KEY,
+             *unknown_classes.KEYS} - {'self', 'cfg'}
 #: What stands in a dict without `type`: the class that takes its keys, and keys that the runner takes out before.
 _LOADER = ('torch.utils.data.DataLoader', ('num_batch_per_epoch', 'worker_init_fn', 'collate_fn'))
 PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -38,6 +39,7 @@ PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
     'env_cfg': ('', ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit')),
     'model_wrapper_cfg': ('torch.nn.parallel.DistributedDataParallel', ('type', )),
     'protocols': ('', protocol_names()),
+    few_labels.KEY: ('', ('per_class', 'share', 'unlabelled', 'seed')),
     **{f'protocols.{name}': (f'mmda_ext.evaluation.protocols.{name}.{class_name(name)}', ())
        for name in protocol_names()},
     'test_time': ('', method_names()),

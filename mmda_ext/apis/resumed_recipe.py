@@ -16,7 +16,7 @@ PARTS = ('model', 'data_preprocessor', 'optim_wrapper', 'param_scheduler', 'auto
 #: Last parts of keys that say which samples there are.
 SAMPLES = ('domains', 'source_domains', 'split', 'val_fraction', 'split_seed', 'target_test_fraction',
            'unlabeled_target', 'grouped', 'classes', 'unknown_classes', 'source_classes', 'target_classes',
-           'keep_unknown')
+           'keep_unknown', 'few_labels')
 _SHOWN = 12
 _ABSENT = '(nothing)'
 

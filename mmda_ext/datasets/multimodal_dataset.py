@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from mmengine.logging import print_log
 
 from mmda_ext.datasets.class_choice import ClassChoice
 from mmda_ext.datasets.errors import FILE_KEYS, MediaError
+from mmda_ext.datasets.few_labels import FewLabels
 
 MISSING = ('skip', 'error')
 
@@ -41,6 +42,8 @@ class MultimodalDataset(BaseDataset):
         source_classes (Sequence[Sequence[str]]): The classes of each of ``source_domains``, in this order; samples of
             other classes are left out. By default each has all that are known.
         target_classes (Sequence[str]): The classes of every other domain, known and unknown; by default all.
+        few_labels (dict, optional): Which source samples keep their label: arguments of
+            :class:`~mmda_ext.datasets.few_labels.FewLabels` but ``sources``; the others stay, without it. For training.
         max_refetch (int): How many undecodable samples in a row training replaces before it stops.
         **kwargs: As in :class:`mmengine.dataset.BaseDataset`: ``pipeline``, ``test_mode``, ``lazy_init``, ...
 
@@ -69,6 +72,7 @@ class MultimodalDataset(BaseDataset):
                  keep_unknown: bool = False,
                  source_classes: Sequence[Sequence[str]] = (),
                  target_classes: Sequence[str] = (),
+                 few_labels: Mapping[str, Any] | None = None,
                  max_refetch: int = 100,
                  **kwargs: Any) -> None:
         self.domains, self.source_domains = _names(domains, 'domains'), _names(source_domains, 'source_domains')
@@ -94,6 +98,7 @@ class MultimodalDataset(BaseDataset):
                              'classes that the model does not know have no label to train with')
         self.unknown_classes, self.only_unknown, self.keep_unknown = tuple(unknown_classes), only_unknown, keep_unknown
         self.choice = ClassChoice(unknown_classes, source_classes, target_classes, self.source_domains)
+        self.few_labels = FewLabels(self.source_domains, **few_labels) if few_labels else None
         self.decode_failures: Counter[str] = Counter()
         self._failures_in_a_row: list[str] = []
         lazy = kwargs.pop('lazy_init', False)
@@ -197,6 +202,9 @@ class MultimodalDataset(BaseDataset):
         if dropped or not kept:
             self._report_missing(dropped, kept, list(absent))
         self.num_missing = len(dropped)
+        if self.few_labels is not None:
+            left = self.few_labels.withhold(kept)
+            print_log(f'few_labels: {left} of {len(kept)} training samples keep their label', logger='current')
         return kept
 
     def _report_missing(self, dropped: list[dict[str, Any]], kept: list[dict[str, Any]], absent: list[str]) -> None:

@@ -116,6 +116,13 @@ def test_what_cannot_be_dealt_is_one_sentence(file, options, message):
         batches(dataset(file, few_labels=dict(per_class=1)), **options)
 
 
+def test_two_processes_need_twice_as_many(file):
+    data = dataset(file, few_labels=dict(per_class=1))
+    assert batches(data, n_labelled=4).counts == (4, 4)
+    with pytest.raises(ValueError, match=r'4 samples with a label in each batch of 2 process\(es\) are 8, .* has 6'):
+        batches(data, world=2, n_labelled=4)
+
+
 def test_no_sample_without_a_label_is_one_sentence(file):
     with pytest.raises(ValueError, match='4 samples without a label .* has 0: change few_labels'):
         batches(dataset(file))

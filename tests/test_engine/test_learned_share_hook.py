@@ -92,6 +92,21 @@ def test_the_share_moves_down_its_slope(tmp_path):
     assert float(runner.model.objectives[0].learned) == pytest.approx(.95 - 3 * slope, abs=1e-6)
 
 
+def test_batches_are_drawn_anew_for_each_epoch(tmp_path, monkeypatch):
+    write_features(tmp_path / 'features.npz')
+    seen = []
+
+    def record(model, objective, batches, rate):
+        seen.append({name: inputs['face'].clone() for name, (inputs, _) in batches.items()})
+        return torch.zeros(())
+
+    monkeypatch.setattr('mmda_ext.engine.hooks.learned_share_hook.share_slope', record)
+    cfg = config(tmp_path, tmp_path / 'run', epochs=2)
+    cfg.val_dataloader.batch_size = 5
+    run(cfg)
+    assert all(not torch.equal(seen[0][name], seen[1][name]) for name in ('train', 'val'))
+
+
 @pytest.mark.parametrize('rate', [1e9])
 def test_bounds_hold(tmp_path, rate):
     write_features(tmp_path / 'features.npz')
@@ -101,17 +116,17 @@ def test_bounds_hold(tmp_path, rate):
 
 def test_resumed_run_equals_uninterrupted(tmp_path):
     write_features(tmp_path / 'features.npz')
-    whole, cut = tmp_path / 'whole', tmp_path / 'cut'
-    run(config(tmp_path, whole))
-    cfg = config(tmp_path, cut)
+    whole, cut, free = tmp_path / 'whole', tmp_path / 'cut', dict(rate=.3, bounds=(0., 1.))
+    run(config(tmp_path, whole, **free))
+    cfg = config(tmp_path, cut, **free)
     cfg.custom_hooks.append(dict(type='mmda_ext.KillHook', where='training', epoch=2))
     with pytest.raises(Killed):
         run(cfg)
-    cfg = config(tmp_path, cut)
+    cfg = config(tmp_path, cut, **free)
     cfg.resume = True
     run(cfg)
     one, other = (checkpoint(folder, 'epoch_3.pth')['state_dict'] for folder in (whole, cut))
-    assert one[KEY] != .95
+    assert float(one[KEY]) not in (0, 1, pytest.approx(.95)), 'it has moved and is free'
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 
 
